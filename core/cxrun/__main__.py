@@ -1,0 +1,3 @@
+from cxrun.cli import main
+
+main()

@@ -1,0 +1,598 @@
+"""Campaign objects: profiles, templates, groups, agent groups and lists, and what a group inherits.
+
+    default < session profile < dialing profile < template < group
+
+Inheritance is live: a level holds only what it overrides, and every effective setting knows the level, file
+and line it came from. A ruleset marked `required` stays attached whatever a lower level says.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path as FilePath
+from typing import Any, Final, NamedTuple
+
+from cxrun.dialer import Dialer
+from cxrun.elements import DURATION, DialingMode, seconds
+from cxrun.errors import Mark, Problem, Problems, UserError, near
+from cxrun.mapping import LIST_SCHEMA, ListSettings
+from cxrun.registry import Registry
+from cxrun.ruleset import DRAFT, Ruleset, Step, element_step, read, schema_problems
+from cxrun.yamlfile import Document, Path, load
+
+CAMPAIGN_FILE: Final = "campaign.yaml"
+STORE_FILE: Final = "cxrun.db"
+DEFAULT_WEIGHT: Final = 10
+
+_ELEMENT: Final = {"type": "object", "minProperties": 1, "maxProperties": 1}
+DIALING_SETTINGS: Final[Mapping[str, Any]] = {
+    "mode": {
+        **_ELEMENT,
+        "description": "The dialing mode and its parameters, e.g. {progressive: {lines_per_agent: 1.2}}.",
+    },
+    "rulesets": {
+        "type": "array",
+        "items": {"type": "string"},
+        "description": "Names of the rulesets attached, in the order they are asked; replaces what is inherited, "
+        "but for required rulesets.",
+    },
+    "connect_window": {
+        **DURATION,
+        "description": "How long an answered person may wait for an agent before the call is dropped, e.g. 2s.",
+    },
+}
+SESSION_SETTINGS: Final[Mapping[str, Any]] = {
+    "dialer": {**_ELEMENT, "description": "The dialer and its parameters, e.g. {simulated: {}}."},
+    "ports": {"type": "integer", "minimum": 1, "description": "Calls in progress at once, at most."},
+    "calls_per_second": {
+        "type": "number",
+        "exclusiveMinimum": 0,
+        "description": "New calls per second, at most.",
+    },
+    "ring_time": {
+        **DURATION,
+        "description": "How long a call may ring before it counts as no answer, e.g. 25s.",
+    },
+    "caller_id": {"type": "string", "description": "The number shown to the called party, E.164."},
+    "virtual_start": {
+        "type": "string",
+        "pattern": r"^[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2})?(Z|[+-][0-9]{2}:[0-9]{2})?)?$",
+        "description": "When the clock of a simulated run begins, e.g. 2026-03-02T13:00Z (UTC if no zone is given).",
+    },
+}
+SETTINGS: Final[Mapping[str, Any]] = {
+    **SESSION_SETTINGS,
+    **DIALING_SETTINGS,
+    "agent_group": {"type": "string", "description": "The agent group that takes the calls."},
+}
+"""Every setting a template or a group may set or override."""
+DEFAULTS: Final[Mapping[str, Any]] = {
+    "dialer": {"simulated": {}},
+    "ports": 1000,
+    "calls_per_second": 50,
+    "ring_time": "25s",
+    "virtual_start": "2026-01-05T13:00Z",
+    "mode": {"progressive": {}},
+    "rulesets": [],
+    "connect_window": "2s",
+}
+ELEMENT_SETTINGS: Final[Mapping[str, str]] = {"mode": "dialing mode", "dialer": "dialer"}
+
+
+def _named(properties: Mapping[str, Any], description: str, required: tuple[str, ...] = ()) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "description": description,
+        "propertyNames": {"pattern": "^[A-Za-z][A-Za-z0-9_-]*$"},
+        "additionalProperties": {
+            "type": "object",
+            "additionalProperties": False,
+            "properties": properties,
+            "required": list(required),
+        },
+    }
+
+
+_DEFAULT: Final = {"type": "boolean", "description": "true: used by every template that names none."}
+_PROFILES: Final = {
+    "dialing_profile": {"type": "string", "description": "The dialing profile; else the default one."},
+    "session_profile": {"type": "string", "description": "The session profile; else the default one."},
+}
+_GROUP_LISTS: Final = {
+    "description": "The contact lists: names, or names with weights (share of dialing = weight / sum; 0 pauses).",
+    "anyOf": [
+        {"type": "array", "items": {"type": "string"}},
+        {"type": "object", "additionalProperties": {"type": "integer", "minimum": 0}},
+    ],
+}
+CAMPAIGN_SCHEMA: Final[Mapping[str, Any]] = {
+    "$schema": DRAFT,
+    "title": "cxrun campaign",
+    "type": "object",
+    "additionalProperties": False,
+    "properties": {
+        "dialing_profiles": _named({"default": _DEFAULT, **DIALING_SETTINGS}, "How to dial."),
+        "session_profiles": _named({"default": _DEFAULT, **SESSION_SETTINGS}, "Through what to dial."),
+        "agent_groups": _named(
+            {"agents": {"type": "integer", "minimum": 1, "description": "How many agents are logged in."}},
+            "Who takes the calls.",
+            ("agents",),
+        ),
+        "templates": _named({**_PROFILES, **SETTINGS}, "What campaign groups have in common."),
+        "groups": _named(
+            {
+                "template": {"type": "string", "description": "The template the group inherits from."},
+                **_PROFILES,
+                **SETTINGS,
+                "lists": _GROUP_LISTS,
+            },
+            "A template run by one agent group over one or more lists.",
+            ("template",),
+        ),
+        "lists": {
+            "type": "object",
+            "description": "Contact lists and how their files are read.",
+            "propertyNames": {"pattern": "^[A-Za-z][A-Za-z0-9_-]*$"},
+            "additionalProperties": LIST_SCHEMA,
+        },
+        "suppression_lists": {
+            "type": "object",
+            "description": "Suppression lists by name, and what each is for.",
+            "additionalProperties": {"type": "string"},
+        },
+    },
+}
+
+
+class Origin(NamedTuple):
+    """The level a value came from and its place (None for a default)."""
+
+    level: str
+    mark: Mark | None = None
+
+
+DEFAULT: Final = Origin("default")
+
+
+class Setting(NamedTuple):
+    """One effective value and the lowest level that touched it."""
+
+    value: Any
+    origin: Origin
+
+
+@dataclass(frozen=True)
+class ContactList:
+    """A contact list as the project declares it."""
+
+    name: str
+    settings: ListSettings
+    path: FilePath
+    mark: Mark
+
+
+@dataclass(frozen=True)
+class Group:
+    """A campaign group with everything it inherits, checked and built."""
+
+    name: str
+    template: str
+    settings: Mapping[str, Setting]
+    origins: Mapping[Path, Origin]
+    mode_step: Step
+    dialer_step: Step
+    rulesets: tuple[Ruleset, ...]
+    agents: int
+    lists: Mapping[str, int]
+    mark: Mark
+    plugins: tuple[tuple[str, str], ...]
+
+    @property
+    def mode(self) -> DialingMode:
+        assert isinstance(self.mode_step.element, DialingMode)
+        return self.mode_step.element
+
+    @property
+    def dialer(self) -> Dialer:
+        assert isinstance(self.dialer_step.element, Dialer)
+        return self.dialer_step.element
+
+    @property
+    def agent_group(self) -> str | None:
+        return self.settings["agent_group"].value if "agent_group" in self.settings else None
+
+    def leaves(self) -> Iterator[tuple[Path, Any, Origin]]:
+        """Every single value of the effective settings, its path and where it came from."""
+        for key, setting in self.settings.items():
+            for path, value in _leaves(setting.value, (key,)):
+                named = (key, value) if key == "rulesets" else path
+                yield path, value, self.origins.get(named, setting.origin)
+
+    def duration(self, setting: str) -> float:
+        """A duration setting in seconds."""
+        return seconds(self.settings[setting].value)
+
+    @cached_property
+    def frozen(self) -> dict[str, Any]:
+        """Everything that can change a decision of the group, as plain data."""
+        return {
+            "settings": {key: setting.value for key, setting in sorted(self.settings.items())},
+            "rulesets": {ruleset.name: ruleset.document.data for ruleset in self.rulesets},
+            "plugins": [list(plugin) for plugin in self.plugins],
+        }
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of `frozen`; history can be read against the rules that made it."""
+        return hashlib.sha256(json.dumps(self.frozen, sort_keys=True).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Project:
+    """A checked project folder."""
+
+    folder: FilePath
+    groups: Mapping[str, Group]
+    lists: Mapping[str, ContactList]
+    suppression_lists: Mapping[str, str]
+    rulesets: Mapping[str, Ruleset]
+    registry: Registry
+
+    @property
+    def store_file(self) -> FilePath:
+        return self.folder / STORE_FILE
+
+    def group(self, name: str) -> Group:
+        """The group of this name. Raises UserError with the near word."""
+        if name not in self.groups:
+            raise UserError(f"no campaign group named '{name}'{near(name, self.groups)}")
+        return self.groups[name]
+
+
+def load_project(folder: FilePath, registry: Registry) -> Project:
+    """Read and check a whole project folder; the one path of every command.
+
+    Raises Problems with everything that is wrong, UserError if there is no campaign.yaml.
+    """
+    file = folder / CAMPAIGN_FILE
+    if not file.exists():
+        raise UserError(f"no {CAMPAIGN_FILE} in {folder.resolve()}; `cxrun init` writes one")
+    problems: list[Problem] = []
+    rulesets, unusable = _rulesets(folder, registry, problems)
+    document = load(file, _shown(folder, file))
+    problems += document.problems
+    broken = schema_problems(document, (), document.data or {}, CAMPAIGN_SCHEMA)
+    problems += broken
+    if broken or not isinstance(document.data, dict):
+        raise Problems(problems or [document.problem((), "is empty")])
+    loader = _CampaignLoader(document, rulesets, unusable, registry, problems)
+    lists = loader.lists(folder)
+    groups = {name: group for name in loader.section("groups") if (group := loader.group(name, lists))}
+    loader.check_shared_lists(groups)
+    loader.check_defaults()
+    if problems:
+        raise Problems(problems)
+    suppression = loader.section("suppression_lists")
+    return Project(folder, groups, lists, suppression, rulesets, registry)
+
+
+def _shown(folder: FilePath, file: FilePath) -> str:
+    return file.name if folder in (FilePath(), FilePath(".")) else str(file)
+
+
+def _rulesets(
+    folder: FilePath, registry: Registry, problems: list[Problem]
+) -> tuple[dict[str, Ruleset], set[str]]:
+    """The project's rulesets, then the bundled ones a project did not replace by one of the same name.
+
+    Beside them the names of those that cannot be used, so that nobody is told they do not exist.
+    """
+    unusable: set[str] = set()
+    rulesets: dict[str, Ruleset] = {}
+    for file in sorted((folder / "rulesets").glob("*.y*ml")):
+        name = f"rulesets/{file.name}" if folder == FilePath() else str(file)
+        if file.name.partition(".")[2] not in ("yaml", "yml"):
+            continue
+        ruleset, found, document = read(file, registry, name)
+        problems += found
+        if ruleset is None:
+            if isinstance(document.data, dict):
+                unusable.add(str(document.data.get("ruleset", "")))
+            continue
+        if ruleset.name in rulesets:
+            other = rulesets[ruleset.name].document.file
+            problems.append(
+                document.problem(("ruleset",), f"'{ruleset.name}' is already the name of {other}")
+            )
+        rulesets[ruleset.name] = ruleset
+    for name, file in bundled().items():
+        if name not in rulesets:
+            ruleset, found, _ = read(file, registry, f"cxrun_rulesets/{file.name}")
+            problems += found
+            if ruleset:
+                rulesets[name] = ruleset
+    return rulesets, unusable
+
+
+def bundled() -> dict[str, FilePath]:
+    """The rulesets that come with cxrun, by name."""
+    from importlib.resources import files
+
+    folder = FilePath(str(files("cxrun_rulesets")))
+    return {file.stem: file for file in sorted(folder.glob("*.yaml"))}
+
+
+class _CampaignLoader:
+    """Reads one campaign document; problems are collected on the way."""
+
+    def __init__(
+        self,
+        document: Document,
+        rulesets: Mapping[str, Ruleset],
+        unusable: set[str],
+        registry: Registry,
+        problems: list[Problem],
+    ) -> None:
+        self.document = document
+        self.data: dict[str, Any] = document.data
+        self.rulesets = rulesets
+        self.unusable = unusable
+        self.registry = registry
+        self.problems = problems
+
+    def section(self, name: str) -> dict[str, Any]:
+        return self.data.get(name) or {}
+
+    def complain(self, path: Path, message: str) -> None:
+        self.problems.append(self.document.problem(path, message))
+
+    def lists(self, folder: FilePath) -> dict[str, ContactList]:
+        lists = {}
+        for name, data in self.section("lists").items():
+            settings = ListSettings.from_mapping(data)
+            path = folder / settings.file
+            for at, message in settings.problems():
+                self.complain(("lists", name, *at), message)
+            if path.exists():
+                self._check_header(name, settings, path)
+            else:
+                self.complain(
+                    ("lists", name, "file"), f"there is no file {settings.file} beside {CAMPAIGN_FILE}"
+                )
+            lists[name] = ContactList(name, settings, path, self.document.mark(("lists", name)))
+        return lists
+
+    def _check_header(self, name: str, settings: ListSettings, path: FilePath) -> None:
+        from cxrun.listfile import sniff
+
+        try:
+            header = sniff(path, settings.encoding, settings.delimiter).header
+        except UserError as error:
+            self.complain(("lists", name, "file"), str(error))
+            return
+        for at, message in settings.problems_with_header(header):
+            self.complain(("lists", name, *at), message)
+
+    def group(self, name: str, lists: Mapping[str, ContactList]) -> Group | None:
+        data = self.section("groups")[name]
+        path: Path = ("groups", name)
+        before = len(self.problems)
+        template = data["template"]
+        if template not in self.section("templates"):
+            close = near(template, self.section("templates"))
+            self.complain((*path, "template"), f"no template named '{template}'{close}")
+            return None
+        settings, origins = self._settings(name, template)
+        mode = self._element("mode", settings)
+        dialer = self._element("dialer", settings)
+        agents = self._agents(path, settings, mode)
+        attached = self._attached(name, template, settings, origins)
+        weights = self._lists(path, data.get("lists"), lists)
+        for list_name in weights:
+            self._check_conditions(attached, lists[list_name])
+        if len(self.problems) > before or mode is None or dialer is None:
+            return None
+        return Group(
+            name=name,
+            template=template,
+            settings=settings,
+            origins=origins,
+            mode_step=mode,
+            dialer_step=dialer,
+            rulesets=attached,
+            agents=agents,
+            lists=weights,
+            mark=self.document.mark(path),
+            plugins=tuple((plugin.name, plugin.digest) for plugin in self.registry.plugins),
+        )
+
+    def _levels(self, group: str, template: str) -> Iterator[tuple[str, Path, Mapping[str, Any]]]:
+        """The levels of a group from the most general to the group itself."""
+        own = self.section("groups")[group]
+        above = self.section("templates")[template]
+        for kind in ("session_profile", "dialing_profile"):
+            profiles = self.section(f"{kind}s")
+            owner: Path = ("groups", group) if kind in own else ("templates", template)
+            name = own.get(kind, above.get(kind)) or self._default_profile(kind)
+            if name is None:
+                continue
+            if name not in profiles:
+                self.complain(
+                    (*owner, kind), f"no {kind.replace('_', ' ')} named '{name}'{near(name, profiles)}"
+                )
+                continue
+            yield f"{kind.replace('_', ' ')} {name}", (f"{kind}s", name), profiles[name]
+        yield f"template {template}", ("templates", template), above
+        yield f"group {group}", ("groups", group), own
+
+    def _default_profile(self, kind: str) -> str | None:
+        profiles = self.section(f"{kind}s")
+        named = [name for name, data in profiles.items() if data.get("default")]
+        return named[0] if named else next(iter(profiles)) if len(profiles) == 1 else None
+
+    def check_defaults(self) -> None:
+        for kind in ("dialing_profiles", "session_profiles"):
+            named = [name for name, data in self.section(kind).items() if data.get("default")]
+            for name in named[1:]:
+                self.complain(
+                    (kind, name, "default"), f"'{named[0]}' is the default already; only one can be"
+                )
+
+    def _settings(self, group: str, template: str) -> tuple[dict[str, Setting], dict[Path, Origin]]:
+        settings = {key: Setting(value, DEFAULT) for key, value in DEFAULTS.items()}
+        origins: dict[Path, Origin] = {}
+        for level, path, data in self._levels(group, template):
+            for key in SETTINGS:
+                if key not in data:
+                    continue
+                value = data[key]
+                if key in ELEMENT_SETTINGS:
+                    inherited = settings[key].value
+                    if next(iter(value)) not in inherited:
+                        origins = {at: origin for at, origin in origins.items() if at[0] != key}
+                    elif settings[key].origin == DEFAULT:
+                        origins.update({at: DEFAULT for at, _ in _leaves(inherited, (key,))})
+                    for at, _ in _leaves(value, (key,)):
+                        origins[at] = Origin(level, self.document.mark((*path, *at)))
+                    value = _overlaid(inherited, value)
+                settings[key] = Setting(value, Origin(level, self.document.mark((*path, key))))
+        return settings, origins
+
+    def _element(self, key: str, settings: Mapping[str, Setting]) -> Step | None:
+        setting = settings[key]
+        path = () if setting.origin == DEFAULT else _level_path(setting.origin.level, key)
+        return element_step(
+            self.document, path, setting.value, ELEMENT_SETTINGS[key], self.registry, self.problems
+        )
+
+    def _agents(self, path: Path, settings: Mapping[str, Setting], mode: Step | None) -> int:
+        setting = settings.get("agent_group")
+        needs_agents = mode is None or (isinstance(mode.element, DialingMode) and mode.element.needs_agents)
+        if setting is None:
+            if needs_agents:
+                self.complain(
+                    path,
+                    "has no agent group, and only IVR modes do without; add `agent_group:` here or in its template",
+                )
+            return 0
+        groups = self.section("agent_groups")
+        if setting.value not in groups:
+            at = _level_path(setting.origin.level, "agent_group")
+            self.complain(at, f"no agent group named '{setting.value}'{near(setting.value, groups)}")
+            return 0
+        return int(groups[setting.value]["agents"]) if needs_agents else 0
+
+    def _attached(
+        self, group: str, template: str, settings: dict[str, Setting], origins: dict[Path, Origin]
+    ) -> tuple[Ruleset, ...]:
+        """The rulesets of a group: required ones of every level first, then those of the lowest that names any."""
+        required: list[str] = []
+        for level, path, data in self._levels(group, template):
+            for index, name in enumerate(data.get("rulesets", ())):
+                at = (*path, "rulesets", index)
+                if name in self.unusable:
+                    continue
+                if name not in self.rulesets:
+                    self.complain(at, f"no ruleset named '{name}'{near(name, self.rulesets)}")
+                elif self.rulesets[name].required and name not in required:
+                    required.append(name)
+                    origins["rulesets", name] = Origin(f"{level}, required", self.document.mark(at))
+        chosen = [
+            name for name in settings["rulesets"].value if name in self.rulesets and name not in required
+        ]
+        effective = [*required, *chosen]
+        settings["rulesets"] = settings["rulesets"]._replace(value=effective)
+        return tuple(self.rulesets[name] for name in effective)
+
+    def _lists(self, path: Path, data: Any, lists: Mapping[str, ContactList]) -> dict[str, int]:
+        weights = data if isinstance(data, dict) else dict.fromkeys(data or (), DEFAULT_WEIGHT)
+        if not weights:
+            self.complain(path, "has no contact list; add `lists: [NAME]`")
+        for index, name in enumerate(list(weights)):
+            if name not in lists:
+                at = (*path, "lists", name if isinstance(data, dict) else index)
+                self.complain(at, f"no contact list named '{name}'{near(name, lists)}")
+                del weights[name]
+        return weights
+
+    def check_shared_lists(self, groups: Mapping[str, Group]) -> None:
+        owner: dict[str, str] = {}
+        for name, group in groups.items():
+            for list_name in group.lists:
+                if list_name in owner:
+                    self.complain(
+                        ("groups", name, "lists"),
+                        f"contact list '{list_name}' is already dialed by group '{owner[list_name]}'; "
+                        "a record takes the rules of one group",
+                    )
+                owner.setdefault(list_name, name)
+
+    def _check_conditions(self, rulesets: tuple[Ruleset, ...], contact_list: ContactList) -> None:
+        own_fields = contact_list.settings.field_types
+        for ruleset in rulesets:
+            for condition, path in ruleset.conditions():
+                for complaint in condition.complaints(own_fields):
+                    message = f"{complaint.message} (contact list '{contact_list.name}')"
+                    self.problems.append(ruleset.document.problem((*path, *complaint.path), message))
+
+
+def _level_path(level: str, key: str) -> Path:
+    kind, _, name = level.rpartition(" ")
+    return (f"{kind.replace(' ', '_')}s", name, key)
+
+
+def _overlaid(inherited: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """An element setting over the inherited one: parameters are merged if both name the same element."""
+    name = next(iter(own))
+    if name not in inherited:
+        return dict(own)
+    return {name: _merged(inherited[name] or {}, own[name] or {})}
+
+
+def _merged(below: Any, above: Any) -> Any:
+    if isinstance(below, dict) and isinstance(above, dict):
+        keys = [*below, *(key for key in above if key not in below)]
+        return {
+            key: _merged(below[key], above[key])
+            if key in below and key in above
+            else above.get(key, below.get(key))
+            for key in keys
+        }
+    return above
+
+
+def _leaves(value: Any, path: Path) -> Iterator[tuple[Path, Any]]:
+    if isinstance(value, dict) and value:
+        for key, inner in value.items():
+            yield from _leaves(inner, (*path, key))
+    elif isinstance(value, list) and value:
+        for index, inner in enumerate(value):
+            yield from _leaves(inner, (*path, index))
+    else:
+        yield path, value
+
+
+def composed_campaign_schema(registry: Registry) -> dict[str, Any]:
+    """The JSON Schema of campaign.yaml with every registered dialing mode and dialer."""
+    schema: dict[str, Any] = json.loads(json.dumps(CAMPAIGN_SCHEMA))
+    for key, kind in ELEMENT_SETTINGS.items():
+        entries = registry.entries(kind)
+        choice = {
+            "type": "object",
+            "minProperties": 1,
+            "maxProperties": 1,
+            "additionalProperties": False,
+            "properties": {
+                name: {"anyOf": [dict(entry.element.schema), {"type": "null"}], "description": entry.summary}
+                for name, entry in entries.items()
+            },
+        }
+        for section in ("dialing_profiles", "session_profiles", "templates", "groups"):
+            properties = schema["properties"][section]["additionalProperties"]["properties"]
+            if key in properties:
+                properties[key] = {"description": SETTINGS[key]["description"], **choice}
+    return schema

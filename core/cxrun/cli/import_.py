@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from cxrun.cli import Session
+from cxrun.cli.terminal import echo_json, json_option, on_terminal
+from cxrun.errors import UserError, near
+
+if TYPE_CHECKING:
+    from cxrun.importing import ImportResult
+
+
+@click.command("import")
+@click.argument("lists", nargs=-1)
+@json_option
+@click.pass_obj
+def command(session: Session, lists: tuple[str, ...], as_json: bool) -> None:
+    """Import contact LISTS of campaign.yaml, all by default.
+
+    Contacts that are there already are left alone, so it is safe to repeat. Rows that cannot be used go to
+    rejects/LIST.csv with their line and the reason.
+
+    \b
+    Example:
+      cxrun import
+      cxrun import hospitals --json
+    """
+    from cxrun.importing import import_list
+
+    known = session.project.lists
+    for name in lists:
+        if name not in known:
+            raise UserError(f"no contact list named '{name}'{near(name, known)}")
+    results = []
+    with session.store() as store:
+        for name in lists or known:
+            result = import_list(store, known[name], session.folder, show_progress)
+            results.append(result)
+            if not as_json:
+                echo_result(result)
+    if as_json:
+        echo_json([vars(result) for result in results])
+
+
+def show_progress(result: ImportResult) -> None:
+    """Say how far an import has come."""
+    done = result.loaded + result.rejected + result.duplicates
+    if on_terminal():
+        click.echo(f"\r{result.name}: {done:,} rows", nl=False, err=True)
+    elif done % 100_000 < 5000 and done >= 100_000:
+        click.echo(f"{result.name}: {done:,} rows", err=True)
+
+
+def echo_result(result: ImportResult) -> None:
+    """Sum up an import on one line."""
+    if on_terminal():
+        click.echo("\r\033[K", nl=False, err=True)
+    noted = f", {result.notices:,} to look at" if result.notices else ""
+    click.echo(
+        f"{result.name}: {result.loaded:,} contacts loaded ({result.records:,} records), "
+        f"{result.rejected:,} rejected, {result.duplicates:,} duplicates{noted}"
+    )
+    if result.rejects:
+        click.echo(f"  see {result.rejects}")

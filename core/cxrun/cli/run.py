@@ -1,0 +1,195 @@
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cxrun.cli import Session
+from cxrun.cli.terminal import echo_columns, echo_json, json_option, on_terminal
+from cxrun.errors import RunInterrupted, UserError
+
+if TYPE_CHECKING:
+    from cxrun.campaign import Group, Project
+    from cxrun.clock import Clock
+    from cxrun.runner import Run, Tally
+    from cxrun.store import Store
+
+
+@click.command("run")
+@click.argument("groups", nargs=-1)
+@click.option(
+    "--until", metavar="TIME", help="Stop at a moment (2026-03-02T18:00Z) or after a duration (8h)."
+)
+@click.option("--limit", type=click.IntRange(min=1), help="Stop after this many attempts.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Chance of the simulated dialer.")
+@click.option("--max-errors", type=click.IntRange(min=0), default=100, show_default=True,
+              help="Stop when plugins have failed more often than this.")  # fmt: skip
+@click.option("--real-time", is_flag=True, help="Let the clock run as it does, not in jumps.")
+@json_option
+@click.pass_obj
+def command(
+    session: Session,
+    groups: tuple[str, ...],
+    until: str | None,
+    limit: int | None,
+    seed: int,
+    max_errors: int,
+    real_time: bool,
+    as_json: bool,
+) -> None:
+    """Dial the records of campaign GROUPS, all by default.
+
+    Lists that are not imported yet are imported first. With the simulated dialer the clock is virtual: a
+    month takes seconds. Ctrl-C stops after the batch in hand is committed; run it again to go on.
+
+    \b
+    Example:
+      cxrun run
+      cxrun run welcome_east --until 8h --seed 7
+    """
+    from cxrun.runner import Options, Run
+
+    project = session.project
+    chosen = [project.group(name) for name in groups] if groups else list(project.groups.values())
+    if not chosen:
+        raise UserError("campaign.yaml has no campaign group to run")
+    start, clock = _clock(chosen, real_time)
+    with session.store() as store:
+        _import_missing(session, project, chosen, store)
+        from cxrun.moments import parse_moment
+        from cxrun.store.runs import last_reached
+
+        begin = max(start, last_reached(store) or start)
+        options = Options(seed, parse_moment(until, begin) if until else None, limit, max_errors)
+        run = Run(project, chosen, store, clock, start, options, os.environ)
+        with _stoppable(run), _watching(as_json) as watch:
+            tally = run.drive(watch)
+    if as_json:
+        echo_json(_as_data(tally))
+    else:
+        _echo_summary(tally)
+    if tally.ended == "interrupted":
+        raise RunInterrupted("interrupted; everything is committed, `cxrun run` goes on from here")
+
+
+def _clock(groups: list[Group], real_time: bool) -> tuple[float, Callable[[float], Clock]]:
+    from cxrun.clock import VirtualClock, WallClock
+    from cxrun.moments import parse_moment
+
+    if real_time or any(group.dialer.external for group in groups):
+        return time.time(), lambda start: WallClock()
+    return min(parse_moment(group.settings["virtual_start"].value) for group in groups), VirtualClock
+
+
+def _import_missing(session: Session, project: Project, groups: list[Group], store: Store) -> None:
+    from cxrun.cli.import_ import echo_result, show_progress
+    from cxrun.importing import import_list, is_imported
+
+    for name in dict.fromkeys(name for group in groups for name in group.lists):
+        contact_list = project.lists[name]
+        if not is_imported(store, contact_list):
+            result = import_list(store, contact_list, session.folder, show_progress)
+            echo_result(result)
+
+
+@contextmanager
+def _stoppable(run: Run) -> Iterator[None]:
+    """The first Ctrl-C (or termination signal) ends the run after its batch, the second at once."""
+
+    def stop(number: int, frame: object) -> None:
+        if run.stop:
+            raise KeyboardInterrupt
+        run.stop = True
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _watching(as_json: bool) -> Iterator[Callable[[Tally], None]]:
+    if on_terminal():
+        from rich.console import Console
+        from rich.live import Live
+
+        shown = [0.0]
+        with Live(console=Console(stderr=True), refresh_per_second=8, transient=True) as live:
+
+            def draw(tally: Tally) -> None:
+                if time.monotonic() - shown[0] > 0.1:
+                    shown[0] = time.monotonic()
+                    live.update(_picture(tally))
+
+            yield draw
+        return
+    said = [time.monotonic()]
+
+    def say(tally: Tally) -> None:
+        if time.monotonic() - said[0] > 5:
+            said[0] = time.monotonic()
+            click.echo(_line(tally), err=True)
+
+    yield say
+
+
+def _picture(tally: Tally) -> Any:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table.grid(padding=(0, 2))
+    table.add_row(Text(_line(tally), style="bold"))
+    most = max(tally.results.values(), default=1)
+    bars = Table.grid(padding=(0, 2))
+    for result, count in tally.results.most_common(8):
+        bars.add_row(result, f"{count:,}", Text("█" * max(1, round(30 * count / most)), style="cyan"))
+    table.add_row(bars)
+    return table
+
+
+def _line(tally: Tally) -> str:
+    from cxrun.moments import moment_text
+
+    agents = f", agents {tally.utilisation:.0%} busy" if tally.agents else ""
+    return f"{moment_text(tally.now)}  {tally.attempts:,} attempts, {tally.answered:,} answered{agents}"
+
+
+def _echo_summary(tally: Tally) -> None:
+    from cxrun.moments import moment_text
+
+    click.echo(f"{moment_text(tally.started)} to {moment_text(tally.now)}: {tally.ended}")
+    click.echo(
+        f"{tally.attempts:,} attempts, {tally.answered:,} answered by a person, "
+        f"{tally.abandon_rate:.2%} of them abandoned or dropped"
+    )
+    if tally.agents:
+        click.echo(
+            f"{tally.agents} agents, {tally.utilisation:.1%} busy, "
+            f"{tally.connects / (tally.staffed_seconds / 3600 or 1):.1f} connects per agent hour"
+        )
+    click.echo(f"{tally.deferred:,} deferrals, {tally.excluded:,} exclusions by the rules")
+    for count, what in (
+        (tally.errors, "plugin errors; `cxrun status --why` names them"),
+        (tally.lost, "calls lost"),
+    ):
+        if count:
+            click.secho(f"{count:,} {what}", fg="red")
+    rows = [
+        (name, result, count)
+        for name, results in tally.per_list.items()
+        for result, count in results.most_common()
+    ]
+    if rows:
+        click.echo()
+        echo_columns(rows, ("list", "call result", "calls"))
+
+
+def _as_data(tally: Tally) -> dict[str, Any]:
+    return {**vars(tally), "abandon_rate": tally.abandon_rate, "utilisation": tally.utilisation}

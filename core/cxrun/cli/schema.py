@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from cxrun.cli import Session
+from cxrun.cli.terminal import echo_json
+
+
+@click.command("schema")
+@click.argument("what", type=click.Choice(["ruleset", "campaign"]), default="ruleset")
+@click.pass_obj
+def command(session: Session, what: str) -> None:
+    """Print the JSON Schema (draft 2020-12) of ruleset files or of campaign.yaml, for editors.
+
+    The schema of rulesets is composed from the elements that are installed, your own plugins included.
+
+    \b
+    Example:
+      cxrun schema > rulesets/ruleset.schema.json
+      cxrun schema campaign > campaign.schema.json
+    """
+    from cxrun.campaign import composed_campaign_schema
+    from cxrun.ruleset import composed_schema
+
+    schema: dict[str, Any] = (
+        composed_schema(session.registry) if what == "ruleset" else composed_campaign_schema(session.registry)
+    )
+    echo_json(schema)

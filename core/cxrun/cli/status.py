@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cxrun.cli import Session
+from cxrun.cli.terminal import echo_columns, echo_json, json_option
+
+if TYPE_CHECKING:
+    from cxrun.store import Store
+    from cxrun.store.lists import StoredList
+
+
+@click.command("status")
+@click.option(
+    "--why", is_flag=True, help="Count the records of each list by the reason they are as they are."
+)
+@json_option
+@click.pass_obj
+def command(session: Session, why: bool, as_json: bool) -> None:
+    """Show template > group > list, one line per list.
+
+    With --why the reasons are counted, each with the rule that says so; they add up to the size of the list.
+
+    \b
+    Example:
+      cxrun status
+      cxrun status --why
+    """
+    from cxrun.store.lists import stored_lists
+
+    project = session.project
+    with session.store(create=False) as store:
+        stored = stored_lists(store)
+        lines = [
+            (group.template, group.name, name, stored.get(name))
+            for group in project.groups.values()
+            for name in group.lists
+        ]
+        lines.sort(key=lambda line: line[:2])
+        rows = [_row(store, *line) for line in lines]
+        reasons = {name: _reasons(store, found) for *_, name, found in lines if found} if why else {}
+    if as_json:
+        if why:
+            for row in rows:
+                row["reasons"] = reasons.get(row["list"], [])
+        echo_json(rows)
+        return
+    echo_columns([_shown(row) for row in rows], tuple(rows[0]) if rows else ())
+    for name, counted in reasons.items():
+        click.echo()
+        total = sum(entry["records"] for entry in counted)
+        echo_columns(
+            [(e["records"], e["dialed"], e["state"], e["reason"], e["rule"] or "-") for e in counted],
+            ("records", "dialed", "state", f"why, list {name}", "rule"),
+        )
+        click.echo(f"{total:,} records in all")
+
+
+def _row(store: Store, template: str, group: str, name: str, stored: StoredList | None) -> dict[str, Any]:
+    from cxrun.store.reading import reasons, totals
+
+    row: dict[str, Any] = {"template": template, "group": group, "list": name}
+    if stored is None:
+        return row | dict.fromkeys(_FIGURES)
+    figures = totals(store, stored.list_id)
+    states: dict[str, int] = {}
+    for counted in reasons(store, stored.list_id):
+        states[counted.reason.state] = states.get(counted.reason.state, 0) + counted.records
+    return row | {
+        "records": figures.records,
+        "ready": states.get("waiting", 0) + states.get("chained", 0),
+        "deferred": states.get("deferred", 0),
+        "excluded": states.get("excluded", 0) + states.get("error", 0),
+        "in work": states.get("in work", 0),
+        "final": states.get("closed", 0),
+        "attempts": figures.attempts,
+        "answered": figures.answered,
+        "hit rate": figures.answered / figures.attempts if figures.attempts else None,
+        "abandoned": figures.abandoned / figures.answered if figures.answered else None,
+        "next due": figures.next_due,
+    }
+
+
+_FIGURES = ("records", "ready", "deferred", "excluded", "in work", "final", "attempts", "answered", "hit rate",
+            "abandoned", "next due")  # fmt: skip
+
+
+def _shown(row: dict[str, Any]) -> tuple[object, ...]:
+    from cxrun.moments import moment_text
+
+    shown = dict(row)
+    for share in ("hit rate", "abandoned"):
+        shown[share] = None if row[share] is None else f"{row[share]:.1%}"
+    due = row["next due"]
+    shown["next due"] = None if due is None else "now" if due == 0 else moment_text(due)
+    return tuple(shown.values())
+
+
+def _reasons(store: Store, stored: StoredList) -> list[dict[str, Any]]:
+    from cxrun.store.reading import reasons
+
+    return [
+        {
+            "state": reason.state,
+            "reason": reason.text,
+            "rule": str(reason.rule) if reason.rule else None,
+            "records": records,
+            "dialed": dialed,
+        }
+        for reason, records, dialed in reasons(store, stored.list_id)
+    ]

@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from cxrun.cli import Session
+from cxrun.cli.terminal import echo_json, json_option
+
+
+@click.command("validate")
+@click.argument("files", nargs=-1, type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@json_option
+@click.pass_obj
+def command(session: Session, files: tuple[Path, ...], as_json: bool) -> int:
+    """Check the whole project, or single ruleset files.
+
+    Every problem is shown with file, line and column; exit code 3 if there is one.
+
+    \b
+    Example:
+      cxrun validate
+      cxrun validate rulesets/evening.yaml
+    """
+    from cxrun.errors import Problem, Problems
+    from cxrun.ruleset import read
+
+    problems: list[Problem] = []
+    what = ""
+    if files:
+        for file in files:
+            _, found, _ = read(file, session.registry)
+            problems += found
+        what = f"{len(files)} ruleset{'s' if len(files) > 1 else ''}"
+    else:
+        try:
+            project = session.project
+            own = [r for r in project.rulesets.values() if not r.document.file.startswith("cxrun_rulesets/")]
+            what = f"{len(project.groups)} group(s), {len(project.lists)} list(s), {len(own)} ruleset(s) of the project"
+        except Problems as error:
+            problems = error.problems
+    if as_json:
+        echo_json(
+            [{"file": p.mark.file, "line": p.mark.line, "column": p.mark.column, "path": p.path, "message": p.message}
+             for p in sorted(set(problems))]
+        )  # fmt: skip
+    else:
+        for problem in sorted(set(problems)):
+            click.secho(str(problem), fg="red")
+        click.echo(f"{len(set(problems))} problem(s)" if problems else f"{what}: no problems")
+    return 3 if problems else 0

@@ -1,0 +1,105 @@
+"""The dialer port: what places calls, real or simulated, and the events it reports.
+
+A dialer is an element (its parameters come from the session profile); `open` gives the live `Line`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from typing import ClassVar, NamedTuple, Protocol
+
+from cxrun.elements import ElementBase
+from cxrun.model import CallResult, Record
+
+
+class Dial(NamedTuple):
+    """One call to place. `record` already counts the attempt. `attempt_id` is idempotent: placing it twice must
+    not ring twice."""
+
+    attempt_id: str
+    record: Record
+    at: float
+    caller_id: str | None
+    ring_time: float
+
+
+class Answered(NamedTuple):
+    """Somebody or something answered; `result` says what the line took it for (answer, answering_machine...)."""
+
+    attempt_id: str
+    at: float
+    result: CallResult
+
+
+class Ended(NamedTuple):
+    """The call ended before an agent was connected: busy, no_answer, abandoned, a network failure..."""
+
+    attempt_id: str
+    at: float
+    result: CallResult
+
+
+class Completed(NamedTuple):
+    """The conversation is over; `disposition` is the agent's code for it, if he gave one."""
+
+    attempt_id: str
+    at: float
+    disposition: str | None
+
+
+class AgentReady(NamedTuple):
+    """An agent is free for the next call, after login or wrap-up."""
+
+    agent_id: str
+    at: float
+
+
+class AgentGone(NamedTuple):
+    """An agent is no longer there."""
+
+    agent_id: str
+    at: float
+
+
+Progress = Answered | Ended | Completed | AgentReady | AgentGone
+
+
+class Line(Protocol):
+    """A dialer at work. Times are Unix UTC seconds."""
+
+    def place(self, dial: Dial) -> None:
+        """Start a call; its progress comes as events."""
+
+    def connect(self, attempt_id: str, agent_id: str | None, at: float) -> None:
+        """Connect an answered call to an agent, or to the announcement of an IVR campaign for None."""
+
+    def hang_up(self, attempt_id: str, at: float) -> None:
+        """Release a call; no further event comes of it."""
+
+    def next_at(self) -> float | None:
+        """When the next event is due, None if none is under way or it cannot be known."""
+
+    def events(self, until: float) -> Iterable[Progress]:
+        """The events up to `until`, in order; each is produced when it is asked for, so that what the engine does
+        in answer to one counts for the next."""
+
+    def reconcile(self, dials: Collection[Dial]) -> set[str]:
+        """Of calls placed before a restart, the ids this line still knows; it reports their progress."""
+
+
+class Opening(NamedTuple):
+    """What a dialer gets when a run opens it: seed, start (Unix UTC seconds), environment variables."""
+
+    seed: int
+    start: float
+    environment: Mapping[str, str]
+
+
+class Dialer(ElementBase):
+    """Places calls. `external` is True if its calls outlive this process: then every intent is committed
+    before the call is placed."""
+
+    external: ClassVar[bool] = True
+
+    def open(self, opening: Opening) -> Line:
+        raise NotImplementedError

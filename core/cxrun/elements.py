@@ -1,0 +1,314 @@
+"""What an element is: the four kinds a ruleset chooses by name, their verdicts and actions.
+
+An element is a frozen dataclass. Its fields are its parameters, `schema` is the JSON Schema of those
+parameters, `name` is what the user types. It sees only its argument: no store, no wall clock, no global
+chance. None always means "not mine, ask the next".
+
+Every verdict and action carries a `reason`: a short phrase, the same for the same cause, so that reasons
+can be counted over a whole list.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import Any, ClassVar, Final, Protocol, Self, runtime_checkable
+
+from cxrun.model import CallResult, PastAttempt, Record, Suppression
+
+Schema = Mapping[str, Any]
+
+DURATION: Final[Schema] = {
+    "description": "A duration: seconds, or a number with s, m, h or d, e.g. 30m.",
+    "anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)?[smhd]$"}],
+}
+TIME_OF_DAY: Final[Schema] = {
+    "description": "A time of day, HH:MM or HH:MM:SS; 24:00 is the end of the day.",
+    "type": "string",
+    "pattern": r"^([01]?[0-9]|2[0-4]):[0-5][0-9](:[0-5][0-9])?$",
+}
+
+_UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def seconds(duration: str | float) -> float:
+    """Return a `DURATION` in seconds; "1.5h" is 5400."""
+    if isinstance(duration, str):
+        return float(duration[:-1]) * _UNITS[duration[-1]]
+    return float(duration)
+
+
+def duration_text(value: float) -> str:
+    """Return seconds the way a ruleset writes them: 5400 is "90m", 7 is "7s"."""
+    for unit in ("d", "h", "m"):
+        if value and value % _UNITS[unit] == 0:
+            return f"{value / _UNITS[unit]:g}{unit}"
+    return f"{value:g}s"
+
+
+def time_of_day(text: str) -> int:
+    """Return a `TIME_OF_DAY` as seconds since midnight, 0 to 86400.
+
+    Raises ValueError for a time past 24:00.
+    """
+    hours, minutes, *rest = (int(part) for part in re.split(":", text))
+    total = hours * 3600 + minutes * 60 + (rest[0] if rest else 0)
+    if total > 86400:
+        raise ValueError(f"'{text}' is past the end of the day, 24:00")
+    return total
+
+
+def clock_text(second_of_day: int) -> str:
+    """Return seconds since midnight as HH:MM."""
+    return f"{second_of_day // 3600:02}:{second_of_day % 3600 // 60:02}"
+
+
+# --- filters ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """The filter has no objection now."""
+
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Defer:
+    """Not before `until` (Unix UTC seconds); the record is looked at again then."""
+
+    until: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Exclude:
+    """Not under these rules. The next record of the chain takes its place, if there is one."""
+
+    reason: str
+
+
+Verdict = Pass | Defer | Exclude
+PASS: Final = Pass()
+
+
+@dataclass(slots=True)
+class Moment:
+    """All a filter may know when it is asked whether a record may be dialed now.
+
+    `chain` holds the records of the chain that still wait, this one included. `attempts` are the past
+    attempts of the same client and the same number, oldest first, for at least the longest window a
+    filter of the ruleset asked for by its `window` property. `suppressions` are the entries that name
+    this number or this client, in whatever list.
+    """
+
+    now: float
+    record: Record
+    chain: Sequence[Record] = ()
+    attempts: Sequence[PastAttempt] = ()
+    suppressions: Sequence[Suppression] = ()
+
+
+# --- call results ----------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class Call:
+    """A call whose result is known, as handlers and treatments see it.
+
+    `record` already counts the attempt and carries the result. `disposition` is the agent's code, None
+    while no agent has spoken. `applied` is how often this very treatment has been applied in the current
+    sequence and `passes` how often the chain has begun anew; both are of interest to treatments only.
+    """
+
+    now: float
+    record: Record
+    result: CallResult
+    disposition: str | None = None
+    agent_id: str | None = None
+    chain: Sequence[Record] = ()
+    applied: int = 0
+    passes: int = 0
+    seed: int = 0
+
+    @property
+    def rng(self) -> Random:
+        """Chance of this attempt alone: the same for the same seed, record and attempt."""
+        return Random(f"{self.seed}:{self.record.attempt_id}")
+
+
+@dataclass(frozen=True, slots=True)
+class Deliver:
+    """Connect the answered call to an agent, or to another `destination` (a queue, an announcement)."""
+
+    reason: str
+    destination: str = "agent"
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """Release the answered call; nobody is connected."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Conclude:
+    """The call result to write, where it differs from what the line reported."""
+
+    result: CallResult
+    reason: str
+
+
+Handling = Deliver | Drop | Conclude
+
+
+# --- treatments ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class DialAgain:
+    """Dial the same record again at `at` (Unix UTC seconds)."""
+
+    at: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class DialNext:
+    """Dial the next record of the chain at `at`; after the last one a new pass begins if `new_pass`.
+
+    `more_passes` says whether records that were passed by may come back in a later pass.
+    """
+
+    at: float
+    reason: str
+    new_pass: bool = False
+    more_passes: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """Write the result and finish the whole chain."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Suppress:
+    """Never call again: finish the chain, make the record no_call and add it to a suppression list.
+
+    `client` adds the client beside the device. `valid_for` is in seconds; None is for ever.
+    """
+
+    reason: str
+    list_name: str
+    client: bool = False
+    valid_for: float | None = None
+
+
+Action = DialAgain | DialNext | Finish | Suppress
+
+
+# --- dialing modes ---------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class Pacing:
+    """What a real dialer knows when it is asked how many calls to place.
+
+    `dialed` calls have been placed and not yet answered or ended, `queued` calls wait for an agent,
+    `talking` and `wrapping` count agents, `in_progress` every call of the group from place to end.
+    `since_start` is in seconds, `placed` counts the calls placed since.
+    """
+
+    now: float
+    ready: int = 0
+    talking: int = 0
+    wrapping: int = 0
+    dialed: int = 0
+    queued: int = 0
+    in_progress: int = 0
+    placed: int = 0
+    since_start: float = 0.0
+
+
+# --- the elements themselves -----------------------------------------------------------------------
+
+
+@runtime_checkable
+class Element(Protocol):
+    """What the four kinds have in common; `build` turns checked YAML parameters into an element."""
+
+    name: ClassVar[str]
+    schema: ClassVar[Schema]
+
+    @classmethod
+    def build(cls, parameters: Any) -> Self:
+        """Make the element. Raises ValueError for what a schema cannot say."""
+        ...
+
+
+class ElementBase:
+    """`build` for elements whose parameters are a mapping; inherit from one of the four kinds below."""
+
+    name: ClassVar[str] = ""
+    schema: ClassVar[Schema] = {"type": "object", "additionalProperties": False}
+
+    @classmethod
+    def build(cls, parameters: Mapping[str, Any] | None) -> Self:
+        return cls(**(parameters or {}))
+
+
+class DialingMode(ElementBase):
+    """Decides how many calls to place now.
+
+    `needs_agents` is False for the IVR modes, which use ports instead. `agent_first` binds an agent
+    to each call before it is placed, as preview does.
+    """
+
+    needs_agents: ClassVar[bool] = True
+    agent_first: ClassVar[bool] = False
+
+    @property
+    def preview_time(self) -> float:
+        """Seconds an agent looks at the record before the call is placed."""
+        return 0.0
+
+    def new_calls(self, pacing: Pacing) -> int:
+        raise NotImplementedError
+
+    def next_change(self, pacing: Pacing) -> float | None:
+        """When to ask again though nothing happened (Unix UTC seconds); None if only events matter."""
+        return None
+
+
+class Filter(ElementBase):
+    """Decides whether a record may be dialed now. One that raises fails closed: no dial."""
+
+    @property
+    def window(self) -> float:
+        """How many seconds of past attempts the filter needs to see."""
+        return 0.0
+
+    def check(self, moment: Moment) -> Verdict:
+        raise NotImplementedError
+
+
+class ResultHandler(ElementBase):
+    """Says where an answered call goes, and which result a call ends with."""
+
+    def handle(self, call: Call) -> Handling | None:
+        raise NotImplementedError
+
+
+class Treatment(ElementBase):
+    """Says what to do next with a record whose call missed the intended party."""
+
+    def apply(self, call: Call) -> Action | None:
+        raise NotImplementedError
+
+
+ElementKind = type[DialingMode] | type[Filter] | type[ResultHandler] | type[Treatment]

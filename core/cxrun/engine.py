@@ -1,0 +1,283 @@
+"""The engine of one campaign group: agents, calls and pacing as a pure state machine.
+
+Events in, commands out; it has no clock, store or dialer of its own, and cannot tell a simulation from a
+real run. Times are Unix UTC seconds.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import deque
+from typing import Final, NamedTuple
+
+from cxrun.elements import Deliver, DialingMode, Drop, Pacing
+from cxrun.model import CallResult, Record
+
+_BURST: Final = 1.0
+"""Seconds of call rate that may be caught up at once after a stall."""
+
+
+class AgentPool:
+    """The agents of one agent group, shared by every campaign group that it serves."""
+
+    def __init__(self, name: str, size: int) -> None:
+        self.name = name
+        self.size = size
+        self.ready: deque[str] = deque(f"{name}-{number}" for number in range(1, size + 1))
+
+    def take(self) -> str:
+        """The agent who has been ready for longest."""
+        return self.ready.popleft()
+
+
+class LiveCall:
+    """A call in progress; times are None until they have come."""
+
+    __slots__ = (
+        "agent_id", "answered", "attempt_id", "connected", "disposition", "ended", "placed", "record", "result",
+        "stored",
+    )  # fmt: skip
+
+    def __init__(self, attempt_id: str, record: Record, placed: float, agent_id: str | None = None) -> None:
+        self.attempt_id = attempt_id
+        self.record = record
+        self.placed = placed
+        self.agent_id = agent_id
+        self.answered: float | None = None
+        self.connected: float | None = None
+        self.ended: float | None = None
+        self.result = CallResult.UNKNOWN
+        self.disposition: str | None = None
+        self.stored = False
+
+
+class Place(NamedTuple):
+    """Dial the record; `agent_id` is the agent who is bound to the call."""
+
+    record: Record
+    agent_id: str | None
+
+
+class Connect(NamedTuple):
+    """Connect an answered call to an agent, or to an announcement for None."""
+
+    attempt_id: str
+    agent_id: str | None
+
+
+class HangUp(NamedTuple):
+    """Release the call."""
+
+    attempt_id: str
+
+
+class Over(NamedTuple):
+    """The call has ended; settle it."""
+
+    call: LiveCall
+
+
+Command = Place | Connect | HangUp | Over
+
+
+class Engine:
+    """One campaign group at work."""
+
+    def __init__(
+        self,
+        mode: DialingMode,
+        pool: AgentPool | None,
+        *,
+        start: float,
+        ports: int,
+        calls_per_second: float,
+        connect_window: float,
+    ) -> None:
+        self._mode = mode
+        self.pool = pool
+        self.calls: dict[str, LiveCall] = {}
+        self.waiting: deque[str] = deque()
+        self.dialed = 0
+        self.talking = 0
+        self.placed = 0
+        self._start = start
+        self._ports = ports
+        self._rate = calls_per_second
+        self._connect_window = connect_window
+        self._slot = start
+        self._previews: list[tuple[float, int, Record, str]] = []
+        self._counter = 0
+        self._wrapping: set[str] = set()
+        self._pacing = Pacing(start)
+
+    @property
+    def in_progress(self) -> int:
+        return len(self.calls)
+
+    @property
+    def previewing(self) -> int:
+        return len(self._previews)
+
+    def new_calls(self, now: float) -> int:
+        """How many records to take now: what the mode wants, within ports and calls per second."""
+        pacing = self._observe(now)
+        wanted = self._mode.new_calls(pacing)
+        if self._mode.agent_first and self.pool is not None:
+            return min(wanted, len(self.pool.ready), self._ports - len(self.calls) - len(self._previews))
+        if wanted <= 0:
+            return 0
+        self._slot = max(self._slot, now - _BURST)
+        allowed = int((now - self._slot) * self._rate + 1e-9) + 1 if now >= self._slot else 0
+        return max(0, min(wanted, self._ports - len(self.calls), allowed))
+
+    def _observe(self, now: float) -> Pacing:
+        pacing = self._pacing
+        pacing.now = now
+        pacing.ready = len(self.pool.ready) if self.pool else 0
+        pacing.talking = self.talking
+        pacing.wrapping = len(self._wrapping)
+        pacing.dialed = self.dialed
+        pacing.queued = len(self.waiting)
+        pacing.in_progress = len(self.calls)
+        pacing.placed = self.placed
+        pacing.since_start = now - self._start
+        return pacing
+
+    def take(self, record: Record, now: float) -> Place | None:
+        """A record the rules allow: dial it, or let an agent preview it first."""
+        if self._mode.agent_first and self.pool is not None:
+            agent_id = self.pool.take()
+            if self._mode.preview_time > 0:
+                self._counter += 1
+                heapq.heappush(
+                    self._previews, (now + self._mode.preview_time, self._counter, record, agent_id)
+                )
+                return None
+            return Place(record, agent_id)
+        return Place(record, None)
+
+    def release(self, agent_id: str | None) -> None:
+        """An agent bound to a call that will not be placed is ready again."""
+        if agent_id is not None and self.pool is not None:
+            self.pool.ready.append(agent_id)
+
+    def place(self, call: LiveCall) -> None:
+        """The call is being dialed."""
+        self.calls[call.attempt_id] = call
+        self.dialed += 1
+        self.placed += 1
+        self._slot += 1 / self._rate
+
+    def answered(
+        self, attempt_id: str, at: float, result: CallResult, handling: Deliver | Drop
+    ) -> list[Command]:
+        """Somebody or something answered; it is delivered to an agent, waits for one, or is dropped."""
+        call = self.calls.get(attempt_id)
+        if call is None or call.answered is not None:
+            return []
+        call.answered = at
+        call.result = result
+        self.dialed -= 1
+        if isinstance(handling, Drop):
+            self._free(call)
+            return [HangUp(attempt_id), self._over(call, at)]
+        if call.agent_id is not None:
+            return [self._connect(call, at, call.agent_id)]
+        if self.pool is None or handling.destination != "agent":
+            call.connected = at
+            return [Connect(attempt_id, None)]
+        if self.pool.ready:
+            return [self._connect(call, at, self.pool.take())]
+        self.waiting.append(attempt_id)
+        return []
+
+    def ended(self, attempt_id: str, at: float, result: CallResult) -> list[Command]:
+        """The call ended before anybody was connected."""
+        call = self.calls.get(attempt_id)
+        if call is None:
+            return []
+        if call.answered is None:
+            self.dialed -= 1
+        elif attempt_id in self.waiting:
+            self.waiting.remove(attempt_id)
+        call.result = result
+        self._free(call)
+        return [self._over(call, at)]
+
+    def completed(self, attempt_id: str, at: float, disposition: str | None) -> list[Command]:
+        """The conversation is over; the agent wraps up."""
+        call = self.calls.get(attempt_id)
+        if call is None:
+            return []
+        if call.agent_id is not None:
+            self.talking -= 1
+            self._wrapping.add(call.agent_id)
+        call.disposition = disposition
+        return [self._over(call, at)]
+
+    def agent_ready(self, agent_id: str, at: float) -> list[Command]:
+        """An agent is free: he takes the call that waits longest, else he is ready."""
+        self._wrapping.discard(agent_id)
+        if self.pool is None:
+            return []
+        if self.waiting:
+            return [self._connect(self.calls[self.waiting.popleft()], at, agent_id)]
+        self.pool.ready.append(agent_id)
+        return []
+
+    def agent_gone(self, agent_id: str, at: float) -> list[Command]:
+        """An agent has left; he gets no further call."""
+        self._wrapping.discard(agent_id)
+        if self.pool is not None and agent_id in self.pool.ready:
+            self.pool.ready.remove(agent_id)
+        return []
+
+    def tick(self, now: float) -> list[Command]:
+        """What is due: previews that end, answered calls whose wait is over."""
+        commands: list[Command] = []
+        while self._previews and self._previews[0][0] <= now:
+            _, _, record, agent_id = heapq.heappop(self._previews)
+            commands.append(Place(record, agent_id))
+        while self.waiting and self._deadline() <= now:
+            call = self.calls[self.waiting.popleft()]
+            if self.pool is not None and self.pool.ready:
+                commands.append(self._connect(call, now, self.pool.take()))
+                continue
+            call.result = CallResult.DROPPED
+            commands += [HangUp(call.attempt_id), self._over(call, now)]
+        return commands
+
+    def next_at(self, now: float) -> float | None:
+        """When to be asked again though nothing happens."""
+        moments = []
+        if self._previews:
+            moments.append(self._previews[0][0])
+        if self.waiting:
+            moments.append(self._deadline())
+        change = self._mode.next_change(self._observe(now))
+        if change is not None:
+            moments.append(change)
+        if self._slot > now:
+            moments.append(self._slot)
+        return min(moments, default=None)
+
+    def _deadline(self) -> float:
+        call = self.calls[self.waiting[0]]
+        assert call.answered is not None
+        return call.answered + self._connect_window
+
+    def _connect(self, call: LiveCall, at: float, agent_id: str) -> Connect:
+        call.agent_id = agent_id
+        call.connected = at
+        self.talking += 1
+        return Connect(call.attempt_id, agent_id)
+
+    def _free(self, call: LiveCall) -> None:
+        if call.connected is None:
+            self.release(call.agent_id)
+            call.agent_id = None
+
+    def _over(self, call: LiveCall, at: float) -> Over:
+        call.ended = at
+        del self.calls[call.attempt_id]
+        return Over(call)

@@ -1,0 +1,176 @@
+"""The life of a record in sentences: each decision with the rule that made it, and what comes next."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from cxrun.campaign import Group, Project
+from cxrun.elements import Defer, Exclude, Moment
+from cxrun.model import CallResult, DeviceType, Reason, Record, RecordStatus, RecordType, word_of
+from cxrun.moments import moment_text
+from cxrun.pipeline import Decision, Pipeline
+from cxrun.store.database import Store
+from cxrun.store.lists import stored_lists
+from cxrun.store.queue import AttemptRow, Queue, past_attempts, suppressions
+from cxrun.store.reading import Happened, attempts_of, current_reason, life_of
+from cxrun.store.runs import last_reached
+
+
+@dataclass(frozen=True)
+class Story:
+    """What is to be told of one record; `lines` are in the order things happened."""
+
+    record: Record
+    title: str
+    lines: tuple[str, ...]
+    now: str
+    next: str
+
+    def as_data(self) -> dict[str, Any]:
+        """The story as plain data."""
+        record = self.record
+        return {
+            "record_id": record.record_id,
+            "phone": record.phone,
+            "record_type": word_of(RecordType, record.record_type),
+            "record_status": word_of(RecordStatus, record.record_status),
+            "call_result": word_of(CallResult, record.call_result),
+            "attempt": record.attempt,
+            "life": list(self.lines),
+            "now": self.now,
+            "next": self.next,
+        }
+
+
+def explain(project: Project, store: Store, list_id: int, record_id: int) -> Story:
+    """Tell the life of a record as it stands at the time the store has reached."""
+    stored = {item.list_id: item for item in stored_lists(store).values()}[list_id]
+    queue = Queue(store, list_id, list(stored.field_types))
+    record = queue.find(record_id)
+    assert record is not None
+    zone = record.zones[0] if record.zones else "UTC"
+    attempts = attempts_of(store, record_id)
+    lines = [line for item in life_of(store, record_id) for line in _told(item, attempts, zone)]
+    reason = current_reason(store, record_id, list_id)
+    now = last_reached(store)
+    group = next((group for group in project.groups.values() if stored.name in group.lists), None)
+    objections: list[Decision] = []
+    if group is not None and now is not None and reason and reason.state not in ("closed", "in work"):
+        objections = _objections(group, store, queue, record, now)
+    return Story(
+        record,
+        _title(record, stored.name),
+        tuple(lines) or ("nothing has happened yet",),
+        _now(record, reason),
+        _next(record, reason, objections, zone, now),
+    )
+
+
+def _title(record: Record, list_name: str) -> str:
+    who = " ".join(name for name in (record.first_name, record.last_name, record.company) if name)
+    device = word_of(DeviceType, record.contact_info_type)
+    zone = f"zone {' or '.join(record.zones)} (from the {record.tz_source})" if record.tz else "zone unknown"
+    place = f", {record.chain_n} of {record.chain_size} in its chain" if record.chain_size > 1 else ""
+    about = f"record {record.record_id} of list {list_name}: {record.phone}"
+    device = "" if device == "none" else f" ({device})"
+    return f"{about}{device}{', ' + who if who else ''}{place}; {zone}"
+
+
+def _told(item: Happened, attempts: dict[int, AttemptRow], zone: str) -> list[str]:
+    when = moment_text(item.at, zone)
+    why = _because(item.reason)
+    due = f", to be looked at again {moment_text(item.due, zone)}" if item.due else ""
+    if item.event == "deferred":
+        return [f"{when}  not dialed: {why}{due}"]
+    if item.event == "excluded":
+        return [f"{when}  excluded: {why}"]
+    if item.event == "error":
+        return [f"{when}  set aside: {why}"]
+    if item.event == "lost":
+        return [f"{when}  attempt {item.attempt} {why}; it counts, and is not dialed again"]
+    if item.event == "next_in_chain":
+        return [f"{when}  its turn in the chain: {why}{due}"]
+    if item.event == "chain_updated":
+        return [f"{when}  closed: {why}"]
+    lines = []
+    attempt = attempts.get(item.attempt)
+    if attempt is not None:
+        lines.append(_call_told(attempt, zone))
+    again = f" at {moment_text(item.due, zone)}" if item.due else ""
+    lines.append(f"{when}  {why}{again}")
+    return lines
+
+
+def _call_told(attempt: AttemptRow, zone: str) -> str:
+    parts = [f"{moment_text(attempt.placed, zone)}  attempt {attempt.attempt}: dialed"]
+    if attempt.answered is not None:
+        parts.append(f"answered after {attempt.answered - attempt.placed:.0f} s")
+    if attempt.connected is not None and attempt.ended is not None:
+        agent = attempt.agent_id or "the announcement"
+        parts.append(f"with {agent} for {attempt.ended - attempt.connected:.0f} s")
+    elif attempt.ended is not None:
+        parts.append(f"over after {attempt.ended - attempt.placed:.0f} s")
+    if attempt.disposition:
+        parts.append(f"disposition {attempt.disposition}")
+    return ", ".join(parts)
+
+
+def _because(reason: Reason) -> str:
+    return f"{reason.text} ({reason.rule})" if reason.rule else reason.text
+
+
+def _now(record: Record, reason: Reason | None) -> str:
+    words = [
+        word_of(RecordStatus, record.record_status),
+        f"type {word_of(RecordType, record.record_type)}",
+        f"call result {word_of(CallResult, record.call_result)}",
+        f"{record.attempt} attempt{'' if record.attempt == 1 else 's'}",
+    ]
+    return f"{', '.join(words)}; {_because(reason) if reason else 'no reason is known'}"
+
+
+def _next(
+    record: Record, reason: Reason | None, objections: list[Decision], zone: str, now: float | None
+) -> str:
+    if reason is None or reason.state == "closed":
+        return "never; the record is final"
+    if reason.state == "in work":
+        return "its call is in progress"
+    if reason.state == "chained":
+        return "when its chain comes to it"
+    told = "; ".join(
+        f"{_verdict_text(decision, zone)} ({decision.rule})" for decision in objections if decision.rule
+    )
+    if reason.state in ("excluded", "error"):
+        return f"not under these rules: {told or _because(reason)}"
+    due = record.due
+    for decision in objections:
+        if isinstance(decision.verdict, Exclude):
+            return f"not under these rules: {told}"
+        if isinstance(decision.verdict, Defer):
+            due = max(due, int(decision.verdict.until))
+    when = "as soon as an agent or a port is free" if due <= (now or 0) else f"at {moment_text(due, zone)}"
+    return f"{when}{'; ' + told if told else ''}"
+
+
+def _verdict_text(decision: Decision, zone: str) -> str:
+    verdict = decision.verdict
+    if isinstance(verdict, Defer):
+        return f"{verdict.reason}, until {moment_text(verdict.until, zone)}"
+    return verdict.reason
+
+
+def _objections(group: Group, store: Store, queue: Queue, record: Record, now: float) -> list[Decision]:
+    """What every filter says against dialing the record now."""
+    pipeline = Pipeline(group.rulesets)
+    chain = (record, *queue.members([record.chain_id]).get(record.chain_id, ()))
+    since = now - pipeline.window
+    moment = Moment(
+        now,
+        record,
+        chain,
+        list(past_attempts(store, [record.client], [record.phone], since)) if pipeline.window else (),
+        list(suppressions(store, [record.client], [record.phone])),
+    )
+    return [d for d in pipeline.verdicts(moment) if isinstance(d.verdict, Defer | Exclude)]

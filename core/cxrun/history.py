@@ -1,0 +1,78 @@
+"""The history of treatments applied to a chain, as the interchange column `treatments` writes it.
+
+    <treatment>@<cycle attempt from 1>@<chain_n to dial next>@<sequence number>
+
+Entries are joined by a space. The treatment is `ruleset/rule.step`, with `:d` if a disposition chose it and
+`>` if it moved on in the chain, e.g. `retry/1.1@2@1@1 retry/1.2>@1@2@1`. Such a move closes the sequence,
+and so does a change between results and dispositions: counts start again at 1.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Self
+
+
+class _Entry(NamedTuple):
+    treatment: str
+    cycle: int
+    chain_n: int
+    sequence: int
+
+    @property
+    def key(self) -> str:
+        return self.treatment.removesuffix(">").removesuffix(":d")
+
+    @property
+    def moved_on(self) -> bool:
+        return self.treatment.endswith(">")
+
+    @property
+    def by_disposition(self) -> bool:
+        return self.treatment.removesuffix(">").endswith(":d")
+
+
+class History:
+    """A parsed history; plans survive a restart because they are read back from it."""
+
+    def __init__(self, text: str, entries: list[_Entry]) -> None:
+        self._text = text
+        self._entries = entries
+
+    @classmethod
+    def read(cls, text: str) -> Self:
+        """Parse the column; an empty text is a record that was never treated."""
+        entries = []
+        for part in text.split():
+            treatment, cycle, chain_n, sequence = part.rsplit("@", 3)
+            entries.append(_Entry(treatment, int(cycle), int(chain_n), int(sequence)))
+        return cls(text, entries)
+
+    def sequence(self, *, by_disposition: bool) -> int:
+        """The number of the sequence a treatment applied now belongs to, from 1."""
+        if not self._entries:
+            return 1
+        last = self._entries[-1]
+        closed = last.moved_on or last.by_disposition is not by_disposition
+        return last.sequence + 1 if closed else last.sequence
+
+    def applied(self, treatment: str, sequence: int) -> int:
+        """How often a treatment has been applied in a sequence."""
+        return sum(entry.key == treatment and entry.sequence == sequence for entry in self._entries)
+
+    @property
+    def passes(self) -> int:
+        """How often the chain has begun anew."""
+        count, at = 0, 0
+        for entry in self._entries:
+            if entry.moved_on:
+                count += entry.chain_n <= at
+                at = entry.chain_n
+        return count
+
+    def after(
+        self, treatment: str, cycle: int, chain_n: int, sequence: int, *, by_disposition: bool, moved_on: bool
+    ) -> str:
+        """The column's text once one more treatment is applied."""
+        marks = (":d" if by_disposition else "") + (">" if moved_on else "")
+        entry = f"{treatment}{marks}@{cycle}@{chain_n}@{sequence}"
+        return f"{self._text} {entry}" if self._text else entry

@@ -1,0 +1,299 @@
+"""The campaign model: enumerations with their interchange codes, and the values every part passes on.
+
+Times are Unix UTC seconds, durations seconds, phone numbers E.164, times of day seconds since midnight.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import IntEnum, StrEnum
+from types import MappingProxyType
+from typing import Final, NamedTuple
+
+Value = str | int | float | None
+"""What a field of a contact list may hold."""
+
+NO_FIELDS: Final[Mapping[str, Value]] = MappingProxyType({})
+
+
+class CallResult(IntEnum):
+    """How a call ended; the codes are exchanged with other systems."""
+
+    OK = 0
+    TRANSFERRED = 1
+    CONFERENCED = 2
+    GENERAL_ERROR = 3
+    SYSTEM_ERROR = 4
+    REMOTE_RELEASE = 5
+    BUSY = 6
+    NO_ANSWER = 7
+    SIT_DETECTED = 8
+    ANSWERING_MACHINE = 9
+    ALL_TRUNKS_BUSY = 10
+    SIT_INVALID_NUMBER = 11
+    SIT_VACANT_CODE = 12
+    SIT_INTERCEPT = 13
+    SIT_UNKNOWN = 14
+    SIT_NO_CIRCUIT = 15
+    SIT_REORDER = 16
+    FAX_DETECTED = 17
+    QUEUE_FULL = 18
+    CLEARED = 19
+    OVERFLOWED = 20
+    ABANDONED = 21
+    REDIRECTED = 22
+    FORWARDED = 23
+    CONSULT = 24
+    PICKED_UP = 25
+    DROPPED = 26
+    DROPPED_NO_ANSWER = 27
+    UNKNOWN = 28
+    COVERED = 29
+    CONVERSE_ON = 30
+    BRIDGED = 31
+    SILENCE = 32
+    ANSWER = 33
+    NU_TONE = 34
+    NO_DIAL_TONE = 35
+    NO_PROGRESS = 36
+    NO_RINGBACK = 37
+    NO_ESTABLISHED_DETECTED = 38
+    PAGER_DETECTED = 39
+    WRONG_PARTY = 40
+    DIAL_ERROR = 41
+    CALL_DROP_ERROR = 42
+    SWITCH_ERROR = 43
+    NO_PORT_AVAILABLE = 44
+    TRANSFER_ERROR = 45
+    STALE = 46
+    AGENT_CALLBACK_ERROR = 47
+    GROUP_CALLBACK_ERROR = 48
+    DEAFENED = 49
+    HELD = 50
+    DO_NOT_CALL = 51
+    CANCEL_RECORD = 52
+    WRONG_NUMBER = 53
+
+    @property
+    def word(self) -> str:
+        """The name as a ruleset writes it, e.g. `no_answer`."""
+        return self.name.lower()
+
+
+COUNTED_RESULTS: Final = frozenset(
+    {
+        CallResult.BUSY,
+        CallResult.NO_ANSWER,
+        CallResult.ANSWERING_MACHINE,
+        CallResult.FAX_DETECTED,
+        CallResult.OVERFLOWED,
+        CallResult.ABANDONED,
+        CallResult.DROPPED,
+        CallResult.DROPPED_NO_ANSWER,
+        CallResult.SILENCE,
+        CallResult.ANSWER,
+        CallResult.WRONG_PARTY,
+        CallResult.WRONG_NUMBER,
+    }
+)
+"""The results an attempt rule counts when it names none."""
+
+
+class RecordType(IntEnum):
+    """Why a record is to be dialed."""
+
+    NONE = 0
+    UNKNOWN = 1
+    GENERAL = 2
+    CAMPAIGN_RESCHEDULED = 3
+    PERSONAL_RESCHEDULED = 4
+    PERSONAL_CALLBACK = 5
+    CAMPAIGN_CALLBACK = 6
+    NO_CALL = 7
+
+    @property
+    def word(self) -> str:
+        return self.name.lower()
+
+
+class RecordStatus(IntEnum):
+    """Where a record stands in its life."""
+
+    NONE = 0
+    READY = 1
+    RETRIEVED = 2
+    UPDATED = 3
+    STALE = 4
+    CANCELED = 5
+    AGENT_ERROR = 6
+    CHAIN_UPDATED = 7
+    MISSED_CALLBACK = 8
+    CHAIN_READY = 9
+
+    @property
+    def word(self) -> str:
+        return self.name.lower()
+
+
+class DeviceType(IntEnum):
+    """What kind of device a phone number reaches."""
+
+    NONE = 0
+    HOME = 1
+    DIRECT_BUSINESS = 2
+    BUSINESS_WITH_EXTENSION = 3
+    MOBILE = 4
+    VACATION = 5
+    PAGER = 6
+    MODEM = 7
+    VOICE_MAIL = 8
+    PIN_PAGER = 9
+    EMAIL = 10
+    INSTANT_MESSAGING = 11
+
+    @property
+    def word(self) -> str:
+        return self.name.lower()
+
+
+PRIORITY: Final[Mapping[int, int]] = MappingProxyType(
+    {
+        RecordType.PERSONAL_CALLBACK: 1,
+        RecordType.CAMPAIGN_CALLBACK: 2,
+        RecordType.PERSONAL_RESCHEDULED: 3,
+        RecordType.CAMPAIGN_RESCHEDULED: 3,
+        RecordType.GENERAL: 4,
+    }
+)
+"""Record types of a smaller number are dialed first."""
+
+
+NEVER: Final = 2**62
+"""Due time of a record its rules exclude; it waits for other rules."""
+CHAINED: Final = 2**62 - 1
+"""Due time of a record that waits for its turn in the chain."""
+ASLEEP: Final = 0
+"""Priority under which excluded and chained records are kept, out of the way of those that can be dialed."""
+
+
+class GroupState(StrEnum):
+    """What a campaign group is doing."""
+
+    UNLOADED = "unloaded"
+    LOADED = "loaded"
+    RUNNING = "running"
+    UNLOADING = "unloading"
+
+
+class Record(NamedTuple):
+    """One phone number of one customer, how to process it and when it may be dialed.
+
+    `record_type`, `record_status`, `call_result` and `contact_info_type` hold the codes of their
+    enumerations. `fields` are the list's own columns.
+    """
+
+    record_id: int
+    list_id: int
+    chain_id: int
+    chain_n: int
+    chain_size: int
+    contact_info: str
+    phone: str
+    contact_info_type: int
+    tz: str
+    tz_source: str
+    country: str
+    area_code: str
+    daily_from: int
+    daily_till: int
+    record_type: int
+    record_status: int
+    call_result: int
+    attempt: int
+    dial_sched_time: int
+    call_time: int
+    treatments: str
+    agent_id: str | None
+    due: int
+    priority: int
+    client_id: str | None
+    first_name: str | None
+    last_name: str | None
+    company: str | None
+    fields: Mapping[str, Value] = NO_FIELDS
+
+    @property
+    def zones(self) -> tuple[str, ...]:
+        """The IANA zones the number may be in; a window must be open in all of them. Empty if unknown."""
+        return tuple(self.tz.split()) if self.tz else ()
+
+    @property
+    def client(self) -> str:
+        """The customer as caps and suppression know him: his ClientID, else his chain."""
+        return self.client_id or f"chain:{self.chain_id}"
+
+    @property
+    def attempt_id(self) -> str:
+        """The id of the record's latest attempt, e.g. `17-2`; dialers must treat it as idempotent."""
+        return f"{self.record_id}-{self.attempt}"
+
+
+class PastAttempt(NamedTuple):
+    """One attempt that counts against a cap, of the same client or the same number."""
+
+    placed: float
+    call_result: int
+    disposition: str | None
+    client: str
+    phone: str
+
+
+class Rule(NamedTuple):
+    """The element that decided and where it stands; what every reason points to."""
+
+    kind: str
+    name: str
+    ruleset: str
+    file: str
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line} {self.name}"
+
+
+class Reason(NamedTuple):
+    """Why a record is as it is: a state, a phrase, and the rule that says so, if one does.
+
+    `state` is one of waiting, chained, deferred, excluded, error, in work, closed.
+    """
+
+    state: str
+    text: str
+    rule: Rule | None = None
+
+
+NOT_YET: Final = Reason("waiting", "not looked at yet")
+IN_CHAIN: Final = Reason("chained", "waits for its turn in the chain")
+
+
+class Suppression(NamedTuple):
+    """An entry of a suppression list: the device or client that must not be called from / till a time."""
+
+    list_name: str
+    kind: str
+    key: str
+    valid_from: float = 0.0
+    valid_till: float | None = None
+
+
+def word_of(enumeration: type[IntEnum], code: int) -> str:
+    """The name of a code as users write it, or the code itself where it is unknown."""
+    try:
+        return enumeration(code).name.lower()
+    except ValueError:
+        return str(code)
+
+
+def codes_by_word(enumeration: type[IntEnum]) -> dict[str, int]:
+    """Map each name as users write it to its code."""
+    return {member.name.lower(): member.value for member in enumeration}

@@ -1,0 +1,247 @@
+"""The pure decisions: may this record be dialed now, where does an answered call go, what follows a call.
+
+A pipeline is compiled once per campaign group into plain calls. It knows no store and no clock: the same
+arguments give the same decision in a run, a dry run and an explanation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final, NamedTuple
+
+from cxrun.conditions import compile_first
+from cxrun.elements import (
+    PASS,
+    Action,
+    Call,
+    Conclude,
+    Deliver,
+    DialNext,
+    Drop,
+    Exclude,
+    Filter,
+    Finish,
+    Handling,
+    Moment,
+    Pass,
+    ResultHandler,
+    Suppress,
+    Treatment,
+    Verdict,
+)
+from cxrun.errors import Mark
+from cxrun.history import History
+from cxrun.model import CallResult, Record, RecordStatus, Rule
+from cxrun.ruleset import Ruleset, Step, TreatmentRule
+
+
+class Decision(NamedTuple):
+    """May this record be dialed now, and which rule said so (None if none objected)."""
+
+    verdict: Verdict
+    rule: Rule | None
+
+
+class Settlement(NamedTuple):
+    """What follows a call: the result to write, the action, the rule, and the chain's history after it."""
+
+    result: CallResult
+    action: Action
+    rule: Rule | None
+    treatments: str
+
+
+class Broken(NamedTuple):
+    """An element raised; the record is set aside and the plugin is named."""
+
+    rule: Rule
+    message: str
+
+
+_DIALABLE: Final = Decision(PASS, None)
+_DROP: Final = Drop("no result handler wants the call")
+_DELIVER: Final = Deliver("a live person is always delivered")
+
+Check = Callable[[Moment], Verdict]
+
+
+class Pipeline:
+    """The rulesets of one campaign group, compiled."""
+
+    def __init__(self, rulesets: Sequence[Ruleset]) -> None:
+        self._filters = [
+            (_guarded(step), _rule(step, "filter", ruleset))
+            for ruleset in rulesets
+            for step in ruleset.filters
+        ]
+        self._handlers = [
+            (step.when, step.element.handle, _rule(step, "result handler", ruleset))
+            for ruleset in rulesets
+            for step in ruleset.results
+            if isinstance(step.element, ResultHandler)
+        ]
+        self._sequences = [
+            _Sequence(f"{ruleset.name}/{number}", rule, ruleset)
+            for ruleset in rulesets
+            for number, rule in enumerate(ruleset.treatments, 1)
+        ]
+        self._fitting: dict[tuple[int, str | None], tuple[list[_Sequence], Callable[[Record], int]]] = {}
+        self.window = max(
+            (step.element.window for r in rulesets for step in r.filters if isinstance(step.element, Filter)),
+            default=0.0,
+        )
+
+    def decide(self, moment: Moment) -> Decision:
+        """Ask the filters in order; the first that does not pass decides. One that raises fails closed."""
+        for check, rule in self._filters:
+            try:
+                verdict = check(moment)
+            except Exception as error:
+                return Decision(Exclude(f"plugin error: {_described(error)}"), rule._replace(kind="error"))
+            if verdict is not PASS and not isinstance(verdict, Pass):
+                return Decision(verdict, rule)
+        return _DIALABLE
+
+    def verdicts(self, moment: Moment) -> list[Decision]:
+        """What every filter says, in order, whether or not one before it objected."""
+        answers = []
+        for check, rule in self._filters:
+            try:
+                answers.append(Decision(check(moment), rule))
+            except Exception as error:
+                answers.append(Decision(Exclude(f"plugin error: {_described(error)}"), rule))
+        return answers
+
+    def deliver(self, call: Call) -> tuple[Deliver | Drop, Rule | Broken | None]:
+        """Where an answered call goes. Unless a handler speaks, a live person is delivered, all else dropped."""
+        origin: Rule | Broken | None = None
+        try:
+            answer, origin = self._handled(call, (Deliver, Drop))
+            if isinstance(answer, Deliver | Drop):
+                return answer, origin
+        except _ElementRaised as raised:
+            origin = Broken(raised.rule, raised.message)
+        return (_DELIVER if call.result == CallResult.ANSWER else _DROP), origin
+
+    def settle(self, call: Call) -> Settlement | Broken:
+        """What follows a call that is over: handlers may name the result, then its treatments are tried."""
+        try:
+            concluded, _ = self._handled(call, (Conclude,))
+            if isinstance(concluded, Conclude):
+                call.result = concluded.result
+                call.record = call.record._replace(call_result=int(concluded.result))
+            sequences, choose = self._candidates(call)
+            chosen = choose(call.record)
+        except _ElementRaised as raised:
+            return Broken(raised.rule, raised.message)
+        if chosen < 0:
+            return Settlement(
+                call.result, Finish("no treatment for this result"), None, call.record.treatments
+            )
+        return sequences[chosen].settle(call)
+
+    def _handled(self, call: Call, wanted: tuple[type, ...]) -> tuple[Handling | None, Rule | None]:
+        for when, handle, rule in self._handlers:
+            if when and not when.holds(call.record):
+                continue
+            try:
+                answer = handle(call)
+            except Exception as error:
+                raise _ElementRaised(rule, _described(error)) from error
+            if isinstance(answer, wanted):
+                return answer, rule
+        return None, None
+
+    def _candidates(self, call: Call) -> tuple[list[_Sequence], Callable[[Record], int]]:
+        """The sequences for a result and disposition, and a compiled function that chooses the first that holds."""
+        key = (int(call.result), call.disposition)
+        if key not in self._fitting:
+            named = [sequence for sequence in self._sequences if sequence.answers(*key)]
+            other = [sequence for sequence in self._sequences if sequence.rule.on is None]
+            fitting = named + [sequence for sequence in other if sequence not in named]
+            self._fitting[key] = (fitting, compile_first([sequence.rule.when for sequence in fitting]))
+        return self._fitting[key]
+
+
+class _ElementRaised(Exception):
+    def __init__(self, rule: Rule, message: str) -> None:
+        self.rule = rule
+        self.message = message
+
+
+class _Sequence:
+    """One treatment rule: its steps in order, each counted in the chain's history."""
+
+    def __init__(self, key: str, rule: TreatmentRule, ruleset: Ruleset) -> None:
+        self.key = key
+        self.rule = rule
+        self.steps = [
+            (f"{key}.{number}", step.when, step.element.apply, _rule(step, "treatment", ruleset))
+            for number, step in enumerate(rule.steps, 1)
+            if isinstance(step.element, Treatment)
+        ]
+
+    def answers(self, result: int, disposition: str | None) -> bool:
+        return (disposition is not None and disposition in self.rule.dispositions) or (
+            self.rule.on is not None and result in self.rule.on
+        )
+
+    def settle(self, call: Call) -> Settlement | Broken:
+        by_disposition = call.disposition is not None and call.disposition in self.rule.dispositions
+        history = History.read(call.record.treatments)
+        sequence = history.sequence(by_disposition=by_disposition)
+        call.passes = history.passes
+        for key, when, apply, rule in self.steps:
+            call.applied = history.applied(key, sequence)
+            try:
+                if when and not when.holds(call.record):
+                    continue
+                action = apply(call)
+            except Exception as error:
+                return Broken(rule, _described(error))
+            if action is None:
+                continue
+            if isinstance(action, Finish | Suppress):
+                return Settlement(call.result, action, rule, call.record.treatments)
+            moved_on = isinstance(action, DialNext)
+            chain_n = (
+                next_record(call, action).chain_n if isinstance(action, DialNext) else call.record.chain_n
+            )
+            written = history.after(
+                key, call.applied + 1, chain_n, sequence, by_disposition=by_disposition, moved_on=moved_on
+            )
+            return Settlement(call.result, action, rule, written)
+        last = self.steps[-1][3]
+        return Settlement(call.result, Finish("treatments used up"), last, call.record.treatments)
+
+
+def next_record(call: Call, action: DialNext) -> Record:
+    """The record of the chain that `action` dials next: the next position, or the first for a new pass."""
+    waiting = sorted(
+        (record for record in call.chain if record.record_status == RecordStatus.CHAIN_READY),
+        key=lambda record: record.chain_n,
+    )
+    later = [record for record in waiting if record.chain_n > call.record.chain_n]
+    if later and not action.new_pass:
+        return later[0]
+    return min([*waiting, call.record], key=lambda record: record.chain_n)
+
+
+def _guarded(step: Step) -> Check:
+    """The filter's check, behind its `when` if it has one."""
+    element = step.element
+    assert isinstance(element, Filter)
+    check = element.check
+    if step.when is None:
+        return check
+    holds = step.when.holds
+    return lambda moment: check(moment) if holds(moment.record) else PASS
+
+
+def _rule(step: Step, kind: str, ruleset: Ruleset) -> Rule:
+    mark: Mark = step.mark
+    return Rule(kind, step.name, ruleset.name, mark.file, mark.line)
+
+
+def _described(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"

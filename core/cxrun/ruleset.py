@@ -1,0 +1,408 @@
+"""Rulesets: the envelope, dispatch by element name, and every problem with its place.
+
+    ruleset: evening_retry
+    filters:    [- calling_hours: {hours: "09:00-20:00"}]
+    results:    [- delivery: {answering_machine: drop}]
+    treatments: [- {on: busy, do: [- redial: {interval: 30m}]}]
+
+An element is checked by the schema of the plugin its name points to, so a message speaks of that element.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path as FilePath
+from typing import Any, Final
+
+from cxrun.conditions import CONDITION_SCHEMA, Condition
+from cxrun.elements import ElementBase
+from cxrun.errors import Mark, Problem, Problems, near
+from cxrun.model import CallResult, codes_by_word
+from cxrun.registry import Registry
+from cxrun.yamlfile import Document, Path, load
+
+DRAFT: Final = "https://json-schema.org/draft/2020-12/schema"
+_RESULTS: Final = codes_by_word(CallResult)
+OTHER: Final = "other"
+"""In `on:`, every call result that no other treatment of the ruleset names."""
+
+_WHEN: Final = {
+    "$ref": "#/$defs/condition",
+    "description": "Only for records of which this condition is true.",
+}
+_TREATMENT: Final[Mapping[str, Any]] = {
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["do"],
+    "anyOf": [{"required": ["on"]}, {"required": ["disposition"]}],
+    "properties": {
+        "on": {
+            "description": "Call results this sequence answers, or `other` for all that nothing else answers.",
+            "anyOf": [{"type": "string"}, {"type": "array", "minItems": 1, "items": {"type": "string"}}],
+        },
+        "disposition": {
+            "description": "Disposition codes of the agent this sequence answers.",
+            "anyOf": [{"type": "string"}, {"type": "array", "minItems": 1, "items": {"type": "string"}}],
+        },
+        "when": _WHEN,
+        "do": {
+            "description": "The sequence: treatments in the order they are tried.",
+            "type": "array",
+            "minItems": 1,
+            "items": {"type": "object"},
+        },
+    },
+}
+ENVELOPE: Final[Mapping[str, Any]] = {
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["ruleset"],
+    "properties": {
+        "ruleset": {
+            "type": "string",
+            "pattern": "^[a-z][a-z0-9_]*$",
+            "description": "The name profiles, templates and groups attach it by.",
+        },
+        "description": {"type": "string", "description": "What it is for, in a sentence."},
+        "source": {"type": "string", "description": "Where its figures come from."},
+        "reviewed": {"type": "string", "description": "When its figures were last checked, YYYY-MM-DD."},
+        "required": {
+            "type": "boolean",
+            "description": "true: no lower level can drop it.",
+            "default": False,
+        },
+        "filters": {
+            "type": "array",
+            "items": {"type": "object"},
+            "description": "Asked in order before a dial.",
+        },
+        "results": {
+            "type": "array",
+            "items": {"type": "object"},
+            "description": "Call-result handlers, in order.",
+        },
+        "treatments": {"type": "array", "items": {"type": "object"}, "description": "What follows a call."},
+    },
+}
+SECTIONS: Final[Mapping[str, str]] = {"filters": "filter", "results": "result handler"}
+"""The sections that are plain lists of elements, and their kind."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One element as a ruleset uses it."""
+
+    name: str
+    element: ElementBase
+    when: Condition | None
+    mark: Mark
+    path: Path
+    parameters: Any
+
+    def __str__(self) -> str:
+        return f"{self.mark.file}:{self.mark.line} {self.name}"
+
+
+@dataclass(frozen=True)
+class TreatmentRule:
+    """A sequence of treatments and the results or dispositions it answers. `on` of None means `other`."""
+
+    on: frozenset[int] | None
+    dispositions: frozenset[str]
+    when: Condition | None
+    steps: tuple[Step, ...]
+    mark: Mark
+    path: Path
+
+
+@dataclass(frozen=True)
+class Ruleset:
+    """A checked ruleset."""
+
+    name: str
+    description: str
+    required: bool
+    filters: tuple[Step, ...]
+    results: tuple[Step, ...]
+    treatments: tuple[TreatmentRule, ...]
+    document: Document
+
+    def conditions(self) -> Iterator[tuple[Condition, Path]]:
+        """Every condition of the ruleset and its path in the document."""
+        for step in (*self.filters, *self.results, *(s for rule in self.treatments for s in rule.steps)):
+            if step.when:
+                yield step.when, (*step.path, "when")
+            own = getattr(step.element, "condition", None)
+            if isinstance(own, Condition):
+                yield own, (*step.path, step.name)
+        for rule in self.treatments:
+            if rule.when:
+                yield rule.when, (*rule.path, "when")
+
+
+def read(
+    file: FilePath, registry: Registry, name: str | None = None
+) -> tuple[Ruleset | None, list[Problem], Document]:
+    """Read one ruleset file; the ruleset is None if anything is wrong with it."""
+    try:
+        document = load(file, name)
+    except Problems as error:
+        return None, error.problems, Document(name or str(file), None, {}, [])
+    return *check(document, registry), document
+
+
+def check(document: Document, registry: Registry) -> tuple[Ruleset | None, list[Problem]]:
+    """Check a document against the envelope and the schemas of its elements, collecting all problems."""
+    problems = list(document.problems)
+    found = schema_problems(document, (), document.data, ENVELOPE)
+    problems += found
+    if not isinstance(document.data, dict):
+        return None, problems
+    data = document.data
+    sections = {}
+    for section, kind in SECTIONS.items():
+        sections[section] = _steps(document, (section,), data.get(section), kind, registry, problems)
+    treatments = tuple(_treatments(document, data.get("treatments"), registry, problems))
+    if problems:
+        return None, problems
+    return (
+        Ruleset(
+            name=data["ruleset"],
+            description=data.get("description", ""),
+            required=data.get("required", False),
+            filters=sections["filters"],
+            results=sections["results"],
+            treatments=treatments,
+            document=document,
+        ),
+        [],
+    )
+
+
+def _treatments(
+    document: Document, data: Any, registry: Registry, problems: list[Problem]
+) -> Iterator[TreatmentRule]:
+    for index, item in enumerate(data if isinstance(data, list) else ()):
+        if not isinstance(item, dict):
+            continue
+        path: Path = ("treatments", index)
+        problems += schema_problems(document, path, item, _TREATMENT)
+        on = _words(item.get("on"))
+        for number, word in enumerate(on):
+            if word != OTHER and word not in _RESULTS:
+                at = (*path, "on", number) if isinstance(item["on"], list) else (*path, "on")
+                close = near(word, [*_RESULTS, OTHER])
+                problems.append(document.problem(at, f"no call result named '{word}'{close}"))
+        yield TreatmentRule(
+            on=None if OTHER in on else frozenset(_RESULTS[word] for word in on if word in _RESULTS),
+            dispositions=frozenset(_words(item.get("disposition"))),
+            when=Condition(item["when"]) if isinstance(item.get("when"), dict) else None,
+            steps=_steps(document, (*path, "do"), item.get("do"), "treatment", registry, problems),
+            mark=document.mark(path),
+            path=path,
+        )
+
+
+def _words(value: Any) -> list[str]:
+    many = value if isinstance(value, list) else [value]
+    return [word for word in many if isinstance(word, str)]
+
+
+def _steps(
+    document: Document, path: Path, items: Any, kind: str, registry: Registry, problems: list[Problem]
+) -> tuple[Step, ...]:
+    steps = []
+    for index, item in enumerate(items if isinstance(items, list) else ()):
+        if isinstance(item, dict):
+            step = element_step(document, (*path, index), item, kind, registry, problems)
+            if step:
+                steps.append(step)
+    return tuple(steps)
+
+
+def element_step(
+    document: Document,
+    path: Path,
+    item: Mapping[str, Any],
+    kind: str,
+    registry: Registry,
+    problems: list[Problem],
+) -> Step | None:
+    """Check `{name: parameters, when: condition}` and build the element; problems are appended."""
+    names = [name for name in item if name != "when"]
+    if len(names) != 1:
+        problems.append(document.problem(path, f"exactly one {kind} is expected here, found {len(names)}"))
+        return None
+    name = names[0]
+    try:
+        element_class = registry.get(kind, name)
+    except KeyError as error:
+        problems.append(document.problem((*path, name), str(error.args[0])))
+        return None
+    before = len(problems)
+    if "when" in item:
+        problems += schema_problems(document, (*path, "when"), item["when"], _WHEN)
+    parameters = item[name]
+    checked = {} if parameters is None else parameters
+    problems += schema_problems(document, (*path, name), checked, element_class.schema)
+    if len(problems) > before:
+        return None
+    try:
+        element = element_class.build(checked)
+    except (ValueError, TypeError) as error:
+        problems.append(document.problem((*path, name), str(error)))
+        return None
+    when = Condition(item["when"]) if "when" in item else None
+    return Step(name, element, when, document.mark((*path, name)), path, checked)
+
+
+def schema_problems(document: Document, path: Path, data: Any, schema: Mapping[str, Any]) -> list[Problem]:
+    """Every way in which `data`, at `path` of the document, breaks `schema`."""
+    return [
+        document.problem(at, message)
+        for error in _validator(_Frozen(schema)).iter_errors(data)
+        for at, message in _messages(error, path)
+    ]
+
+
+class _Frozen:
+    """A schema as a cache key: schemas are constants of their classes."""
+
+    def __init__(self, schema: Mapping[str, Any]) -> None:
+        self.schema = schema
+
+    def __hash__(self) -> int:
+        return id(self.schema)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Frozen) and self.schema is other.schema
+
+
+@lru_cache(maxsize=256)
+def _validator(schema: _Frozen) -> Any:
+    from jsonschema import Draft202012Validator
+
+    whole = {**schema.schema, "$defs": {"condition": CONDITION_SCHEMA}}
+    return Draft202012Validator(whole)
+
+
+def _messages(error: Any, base: Path) -> Iterator[tuple[Path, str]]:
+    at: Path = (*base, *error.absolute_path)
+    if error.validator == "additionalProperties":
+        known = error.schema.get("properties", {})
+        for key in error.instance:
+            if key not in known:
+                yield (*at, key), f"unknown key '{key}'{near(key, known)}"
+    elif error.validator == "required":
+        missing = [key for key in error.validator_value if key not in error.instance]
+        yield at, f"'{missing[0]}' is missing"
+    elif error.validator in ("anyOf", "oneOf"):
+        yield from _alternatives(error, at, base)
+    elif error.validator == "type":
+        wanted = error.validator_value
+        wanted = wanted if isinstance(wanted, str) else " or ".join(wanted)
+        hint = error.schema.get("description", "")
+        yield at, f"{_shown(error.instance)} is not of type {wanted}" + (f"; {hint}" if hint else "")
+    elif error.validator == "enum":
+        words = [str(word) for word in error.validator_value]
+        yield at, f"{_shown(error.instance)} is not known here{near(str(error.instance), words)}"
+    elif error.validator == "pattern":
+        hint = error.schema.get("description") or f"it must match {error.validator_value}"
+        yield at, f"{_shown(error.instance)} is not understood; {hint}"
+    else:
+        hint = error.schema.get("description", "") if at else ""
+        yield at, error.message + (f"; {hint}" if hint else "")
+
+
+def _alternatives(error: Any, at: Path, base: Path) -> Iterator[tuple[Path, str]]:
+    """Where alternatives exist, speak of the only one the value's type leaves, else of what is expected."""
+    if error.schema.get("description", "").startswith("A condition"):
+        yield (
+            at,
+            "a condition is one of all, any, not, or a field with an operator, e.g. {field: attempt, lt: 3}",
+        )
+        return
+    branches: dict[int, list[Any]] = {}
+    for inner in error.context:
+        branches.setdefault(inner.schema_path[0], []).append(inner)
+    fitting = [
+        found
+        for found in branches.values()
+        if not any(inner.validator == "type" and not inner.relative_path for inner in found)
+    ]
+    if len(fitting) == 1 and not all(inner.validator == "required" for inner in fitting[0]):
+        described = error.schema.get("description")
+        for inner in fitting[0]:
+            for place, message in _messages(inner, base):
+                hint = f"; {described}" if described and described not in message else ""
+                yield place, message + hint
+        return
+    if all(inner.validator == "required" for found in branches.values() for inner in found):
+        keys = sorted(
+            {key for found in branches.values() for inner in found for key in inner.validator_value}
+        )
+        yield at, f"one of {', '.join(keys)} is missing"
+        return
+    hint = error.schema.get("description") or "see the schema"
+    yield at, f"{_shown(error.instance)} is not understood; {hint}"
+
+
+def _shown(value: Any) -> str:
+    return f"'{value}'" if isinstance(value, str) else str(value)
+
+
+def composed_schema(registry: Registry) -> dict[str, Any]:
+    """The JSON Schema of a whole ruleset file, composed from the envelope and every registered element."""
+
+    def elements(kind: str) -> dict[str, Any]:
+        choices = []
+        for name, entry in registry.entries(kind).items():
+            accepts = {**entry.element.schema}
+            if "description" not in accepts:
+                accepts["description"] = entry.summary
+            optional = not entry.element.schema.get("required") and "$ref" not in accepts
+            choices.append(
+                {
+                    "type": "object",
+                    "required": [name],
+                    "additionalProperties": False,
+                    "properties": {
+                        name: {"anyOf": [accepts, {"type": "null"}]} if optional else accepts,
+                        "when": _WHEN,
+                    },
+                }
+            )
+        return {"oneOf": choices}
+
+    treatment = {
+        **_TREATMENT,
+        "properties": {
+            **_TREATMENT["properties"],
+            "on": {
+                "description": _TREATMENT["properties"]["on"]["description"],
+                "anyOf": [
+                    {"enum": [*_RESULTS, OTHER]},
+                    {"type": "array", "minItems": 1, "items": {"enum": [*_RESULTS, OTHER]}},
+                ],
+            },
+            "do": {**_TREATMENT["properties"]["do"], "items": {"$ref": "#/$defs/treatment"}},
+        },
+    }
+    properties = {**ENVELOPE["properties"]}
+    for section, kind in SECTIONS.items():
+        properties[section] = {**properties[section], "items": {"$ref": f"#/$defs/{kind.replace(' ', '_')}"}}
+    properties["treatments"] = {**properties["treatments"], "items": treatment}
+    return {
+        "$schema": DRAFT,
+        "title": "cxrun ruleset",
+        **ENVELOPE,
+        "properties": properties,
+        "$defs": {
+            "condition": CONDITION_SCHEMA,
+            "filter": elements("filter"),
+            "result_handler": elements("result handler"),
+            "treatment": elements("treatment"),
+        },
+    }

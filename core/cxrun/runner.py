@@ -1,0 +1,515 @@
+"""A run: joins engines, store, dialers and clock, and keeps the attempt protocol.
+
+1. the intent is committed (attempt counted, record in work), 2. the call is placed, 3. the result is
+committed. With a dialer that is `external` the commit comes before the call; a simulated dialer is the
+store's own world, so its three steps share one transaction. After a restart the dialer is asked which calls
+it still knows; what nobody can tell is lost: it counts as an attempt and is not dialed again.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from cxrun import life
+from cxrun.campaign import Group, Project
+from cxrun.clock import Clock
+from cxrun.dialer import AgentReady, Answered, Completed, Dial, Ended, Line, Opening, Progress
+from cxrun.elements import PASS, Call, Defer, Exclude, Moment
+from cxrun.engine import AgentPool, Command, Connect, Engine, HangUp, LiveCall, Over, Place
+from cxrun.errors import UserError
+from cxrun.events import AttemptSettled, RunFinished, RunStarted
+from cxrun.feed import Facts, Feed
+from cxrun.ledger import Ledger
+from cxrun.model import ASLEEP, IN_CHAIN, NEVER, CallResult, PastAttempt, Reason, Record, RecordStatus
+from cxrun.observers import Observers
+from cxrun.pipeline import Broken, Pipeline
+from cxrun.store.database import Store
+from cxrun.store.journal import Entry
+from cxrun.store.lists import frozen_rules, stored_lists
+from cxrun.store.queue import Queue, look_again
+from cxrun.store.runs import finish_run, last_reached, placed_at, start_run
+
+POLL: Final = 5.0
+"""Seconds of the run's clock between looks for records that have become due."""
+FLUSH: Final = 5000
+"""Changes that are written together at most."""
+_FACTS: Final = 50_000
+"""Numbers and clients whose facts are remembered at most."""
+
+_RULES_CHANGED: Final = Reason("waiting", "to be looked at again: its rules have changed")
+_LOST: Final = Reason("in work", "lost: no dialer can tell what became of the call")
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a run is asked to do. `until` is in Unix UTC seconds; `limit` counts attempts."""
+
+    seed: int = 0
+    until: float | None = None
+    limit: int | None = None
+    max_errors: int = 100
+
+
+@dataclass
+class Tally:
+    """What a run has done so far. Times are Unix UTC seconds of the run's clock, durations seconds."""
+
+    started: float
+    now: float
+    agents: int = 0
+    attempts: int = 0
+    deferred: int = 0
+    excluded: int = 0
+    errors: int = 0
+    lost: int = 0
+    answered: int = 0
+    connects: int = 0
+    ready_seconds: float = 0.0
+    talk_seconds: float = 0.0
+    staffed_seconds: float = 0.0
+    results: Counter[str] = field(default_factory=Counter)
+    per_list: dict[str, Counter[str]] = field(default_factory=dict)
+    ended: str = ""
+
+    @property
+    def abandon_rate(self) -> float:
+        """Share of the calls answered by live people that were lost before an agent, 0 to 1."""
+        lost = self.results["abandoned"] + self.results["dropped"]
+        return lost / self.answered if self.answered else 0.0
+
+    @property
+    def utilisation(self) -> float:
+        """Share of their time agents were not waiting for a call while there was anything to dial, 0 to 1."""
+        return 1 - self.ready_seconds / self.staffed_seconds if self.staffed_seconds else 0.0
+
+
+class _Crew:
+    """One campaign group at work: its rules, its engine, its line and its lists."""
+
+    def __init__(
+        self, group: Group, pool: AgentPool | None, line: Line, feeds: list[Feed], start: float
+    ) -> None:
+        settings = group.settings
+        self.group = group
+        self.pipeline = Pipeline(group.rulesets)
+        self.line = line
+        self.feeds = {feed.queue.list_id: feed for feed in feeds}
+        self.previewed: set[int] = set()
+        self.external = group.dialer.external
+        self.caller_id = settings["caller_id"].value if "caller_id" in settings else None
+        self.ring_time = group.duration("ring_time")
+        self.engine = Engine(
+            group.mode,
+            pool,
+            start=start,
+            ports=settings["ports"].value,
+            calls_per_second=settings["calls_per_second"].value,
+            connect_window=group.duration("connect_window"),
+        )
+
+    def next_feed(self) -> Feed | None:
+        """The list whose turn it is: the most urgent record, then the list furthest behind its share."""
+        return min((feed for feed in self.feeds.values() if len(feed)), key=Feed.rank, default=None)
+
+    @property
+    def starving(self) -> bool:
+        """Whether a list has nothing buffered though more is waiting in the store."""
+        return any(feed.more and not len(feed) for feed in self.feeds.values())
+
+
+class Run:
+    """Drives the records of campaign groups until nothing is left to dial or a limit is reached.
+
+    `clock` makes the clock, given where to start: `start`, or where the last run on this store stopped.
+    Raises StoreBusy if another run has the store, UserError if a list is not imported.
+    """
+
+    def __init__(
+        self,
+        project: Project,
+        groups: Iterable[Group],
+        store: Store,
+        clock: Callable[[float], Clock],
+        start: float,
+        options: Options,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        groups = list(groups)
+        self.options = options
+        self.stop = False
+        self._store = store
+        self._lists = stored_lists(store)
+        reached = last_reached(store)
+        start = start if reached is None else max(start, reached)
+        opening = Opening(options.seed, start, environment or {})
+        self._pools: dict[str, AgentPool] = {}
+        self._crews = [self._crew(group, opening) for group in groups]
+        store.take_lease()
+        self._clock = clock(start)
+        self._ledger = Ledger(store)
+        self._facts = Facts(store, max(crew.pipeline.window for crew in self._crews))
+        self._observers = Observers(project.registry)
+        self._external = any(crew.external for crew in self._crews)
+        self._synced = start - POLL
+        self.tally = Tally(start, start, agents=sum(pool.size for pool in self._pools.values()))
+        self.tally.per_list = {feed.name: Counter() for crew in self._crews for feed in crew.feeds.values()}
+        self._start = start
+        self._groups = tuple(group.name for group in groups)
+        versions = {"python": platform.python_version()}
+        versions |= {plugin.name: plugin.version for plugin in project.registry.plugins}
+        frozen = {group.name: group.frozen for group in groups}
+        self.run_id = start_run(store, options.seed, self._groups, frozen, versions, start)
+        self._ledger.run_id = self.run_id
+
+    def _crew(self, group: Group, opening: Opening) -> _Crew:
+        feeds = []
+        for name, weight in group.lists.items():
+            if name not in self._lists:
+                raise UserError(f"contact list '{name}' is not imported yet; `cxrun import {name}` does it")
+            if weight:
+                stored = self._lists[name]
+                feeds.append(Feed(name, Queue(self._store, stored.list_id, list(stored.field_types)), weight))
+        pool = None
+        if group.mode.needs_agents and group.agent_group:
+            pool = self._pools.setdefault(group.agent_group, AgentPool(group.agent_group, group.agents))
+        return _Crew(group, pool, group.dialer.open(opening), feeds, opening.start)
+
+    def drive(self, watch: Callable[[Tally], None] = lambda tally: None) -> Tally:
+        """Run to the end and return the tally; `watch` sees it after every commit.
+
+        When this returns, everything is committed; if it raises, everything up to the last commit is.
+        """
+        self._watch = watch
+        try:
+            self._ledger.lock()
+            self._freeze_rules()
+            self._resume()
+            self._commit()
+            started = RunStarted(self.run_id, self._start, self._groups, self.options.seed)
+            self._observers.tell("run_started", [started])
+            self._loop()
+            self._commit()
+            finish_run(self._store, self.run_id, self.tally.ended)
+        finally:
+            self._ledger.abandon()
+            self._store.give_lease()
+        finished = RunFinished(self.run_id, self.tally.now, self.tally.attempts, self.tally.ended)
+        self._observers.tell("run_finished", [finished])
+        return self.tally
+
+    # --- the loop ---
+
+    def _loop(self) -> None:
+        clock = self._clock
+        while True:
+            now = clock.now()
+            self._account(now)
+            for crew in self._crews:
+                for event in crew.line.events(now):
+                    self._progress(crew, event)
+                self._obey(crew, crew.engine.tick(now), now)
+            self.tally.ended = self._reason_to_stop(now)
+            if self.tally.ended:
+                return
+            if self._may_dial:
+                self._supply(now)
+                for crew in self._crews:
+                    self._dial(crew, now)
+            wake = self._wake(now)
+            if wake is None:
+                self.tally.ended = "nothing left to dial"
+                return
+            if self._external or len(self._ledger.batch) >= FLUSH or self._ledger.breathless:
+                self._commit()
+            until = self.options.until
+            clock.sleep_until(wake if until is None else min(wake, until))
+
+    def _reason_to_stop(self, now: float) -> str:
+        if self.stop:
+            return "interrupted"
+        if self.tally.errors > self.options.max_errors:
+            return f"more than {self.options.max_errors} plugin errors"
+        if self.options.until is not None and now >= self.options.until:
+            return "until"
+        if not self._may_dial and not any(crew.engine.in_progress for crew in self._crews):
+            return "limit"
+        return ""
+
+    @property
+    def _may_dial(self) -> bool:
+        return self.options.limit is None or self.tally.attempts < self.options.limit
+
+    def _account(self, now: float) -> None:
+        tally = self.tally
+        elapsed = now - tally.now
+        tally.now = now
+        if elapsed > 0 and tally.agents and self._at_work:
+            tally.staffed_seconds += elapsed * tally.agents
+            tally.ready_seconds += elapsed * sum(len(pool.ready) for pool in self._pools.values())
+            tally.talk_seconds += elapsed * sum(crew.engine.talking for crew in self._crews)
+
+    @property
+    def _at_work(self) -> bool:
+        """Whether there is anything for agents to do: calls in progress, or records that may be dialed."""
+        return any(crew.engine.in_progress or crew.next_feed() is not None for crew in self._crews)
+
+    def _wake(self, now: float) -> float | None:
+        """When something happens next: on a line, in an engine, or in the queue."""
+        moments: list[float] = []
+        for crew in self._crews:
+            engine = crew.engine
+            event = crew.line.next_at()
+            if event is not None:
+                moments.append(event)
+            buffered = self._may_dial and any(len(feed) for feed in crew.feeds.values())
+            if buffered or engine.in_progress or engine.previewing:
+                change = engine.next_at(now)
+                if change is not None:
+                    moments.append(max(change, now + 0.001))
+                if crew.external:
+                    moments.append(now + 1.0)
+            if self._may_dial and crew.starving:
+                moments.append(now)
+        due = self._next_due() if self._may_dial else None
+        if due is not None:
+            moments.append(max(due, self._synced + POLL))
+        return min(moments, default=None)
+
+    def _next_due(self) -> float | None:
+        in_store = (feed.next_due for crew in self._crews for feed in crew.feeds.values())
+        return min(
+            (due for due in (*in_store, self._ledger.batch.first_due) if due is not None), default=None
+        )
+
+    def _supply(self, now: float) -> None:
+        """Read what has become due into the buffers, at most every `POLL` seconds unless one is empty."""
+        if not any(crew.starving for crew in self._crews):
+            due = self._next_due()
+            if due is None or due > now or now - self._synced < POLL:
+                return
+        self._commit()
+        self._lock()
+        self._synced = now
+        if len(self._facts) > _FACTS:
+            self._facts.keep(
+                record for crew in self._crews for feed in crew.feeds.values() for record in feed.records()
+            )
+        for crew in self._crews:
+            for feed in crew.feeds.values():
+                self._facts.learn(feed.refill(now, crew.previewed), now)
+
+    # --- dialing ---
+
+    def _dial(self, crew: _Crew, now: float) -> None:
+        engine = crew.engine
+        room = engine.new_calls(now)
+        if self.options.limit is not None:
+            room = min(room, self.options.limit - self.tally.attempts - engine.previewing)
+        if room <= 0:
+            return
+        self._lock()
+        placing: list[Dial] = []
+        while room > 0:
+            feed = crew.next_feed()
+            if feed is None:
+                break
+            record = feed.pop()
+            if not self._allowed(crew, feed, record, now):
+                continue
+            room -= 1
+            feed.taken += 1
+            command = engine.take(record, now)
+            if command is None:
+                crew.previewed.add(record.record_id)
+            else:
+                placing.append(self._claim(crew, record, command.agent_id, now))
+        self._place(crew, placing)
+
+    def _allowed(self, crew: _Crew, feed: Feed, record: Record, now: float) -> bool:
+        """Ask the rules; a record they object to is written back with the reason."""
+        facts = self._facts
+        sleeping = feed.sleeping(record)
+        chain = (record, *sleeping)
+        decision = crew.pipeline.decide(
+            Moment(now, record, chain, facts.attempts(record), facts.suppressions(record))
+        )
+        verdict = decision.verdict
+        if isinstance(verdict, Defer):
+            reason = Reason("deferred", verdict.reason, decision.rule)
+            self._ledger.defer(record, life.deferred(record, verdict, now), reason, now)
+            self.tally.deferred += 1
+        elif isinstance(verdict, Exclude):
+            broken = decision.rule is not None and decision.rule.kind == "error"
+            event = "error" if broken else "excluded"
+            reason = Reason(event, verdict.reason, decision.rule)
+            self._ledger.claim(record)
+            change = life.excluded(record, sleeping, verdict, now)
+            self._ledger.move(record, sleeping, change, reason, now, event)
+            feed.forget_chain(record)
+            self.tally.excluded += 1
+            self.tally.errors += broken
+        return verdict is PASS
+
+    def _claim(self, crew: _Crew, record: Record, agent_id: str | None, now: float) -> Dial:
+        """The intent: the attempt counts and the record is in work before anybody is called."""
+        self._ledger.claim(record)
+        dialed = life.attempted(record, now)
+        attempt_id = dialed.attempt_id
+        crew.engine.place(LiveCall(attempt_id, dialed, now, agent_id))
+        self.tally.attempts += 1
+        self._facts.dialed(PastAttempt(now, int(CallResult.UNKNOWN), None, dialed.client, dialed.phone))
+        return Dial(attempt_id, dialed, now, crew.caller_id, crew.ring_time)
+
+    def _place(self, crew: _Crew, dials: list[Dial]) -> None:
+        if dials and crew.external:
+            self._commit()
+        for dial in dials:
+            crew.line.place(dial)
+
+    def _after_preview(self, crew: _Crew, command: Place, now: float) -> None:
+        """The agent has looked at the record; time has passed, so the rules are asked again."""
+        record = command.record
+        crew.previewed.discard(record.record_id)
+        self._lock()
+        if self._allowed(crew, crew.feeds[record.list_id], record, now):
+            self._place(crew, [self._claim(crew, record, command.agent_id, now)])
+        else:
+            crew.engine.release(command.agent_id)
+
+    # --- progress of calls ---
+
+    def _progress(self, crew: _Crew, event: Progress) -> None:
+        engine = crew.engine
+        at = event.at
+        if isinstance(event, Ended):
+            commands = engine.ended(event.attempt_id, at, event.result)
+        elif isinstance(event, Answered):
+            commands = self._answered(crew, event)
+        elif isinstance(event, Completed):
+            commands = engine.completed(event.attempt_id, at, event.disposition)
+        elif isinstance(event, AgentReady):
+            commands = engine.agent_ready(event.agent_id, at)
+        else:
+            commands = engine.agent_gone(event.agent_id, at)
+        self._obey(crew, commands, at)
+
+    def _answered(self, crew: _Crew, event: Answered) -> list[Command]:
+        call = crew.engine.calls.get(event.attempt_id)
+        if call is None or call.answered is not None:
+            return []
+        self.tally.answered += event.result == CallResult.ANSWER
+        record = call.record._replace(call_result=int(event.result))
+        handling, _ = crew.pipeline.deliver(Call(event.at, record, event.result, None, call.agent_id))
+        return crew.engine.answered(event.attempt_id, event.at, event.result, handling)
+
+    def _obey(self, crew: _Crew, commands: Iterable[Command], at: float) -> None:
+        for command in commands:
+            if isinstance(command, Over):
+                self._settle(crew, command.call, at)
+            elif isinstance(command, Connect):
+                crew.line.connect(command.attempt_id, command.agent_id, at)
+                self.tally.connects += command.agent_id is not None
+            elif isinstance(command, HangUp):
+                crew.line.hang_up(command.attempt_id, at)
+            else:
+                self._after_preview(crew, command, at)
+
+    def _settle(self, crew: _Crew, call: LiveCall, at: float) -> None:
+        """The call is over: what becomes of the record and of its chain."""
+        feed = crew.feeds[call.record.list_id]
+        record = call.record._replace(call_result=int(call.result))
+        sleeping = feed.sleeping(record)
+        chain = (record, *sleeping)
+        judged = Call(at, record, call.result, call.disposition, call.agent_id, chain, seed=self.options.seed)
+        settlement = crew.pipeline.settle(judged)
+        result = judged.result
+        if isinstance(settlement, Broken):
+            event, text = "error", f"plugin error: {settlement.message}"
+            reason = Reason("error", text, settlement.rule)
+            asleep = record._replace(due=NEVER, priority=ASLEEP, record_status=RecordStatus.READY.value)
+            change = life.Change(waiting=(asleep,))
+            self.tally.errors += 1
+        else:
+            event, text = _EVENTS[type(settlement.action).__name__], settlement.action.reason
+            reason = Reason("waiting", f"{result.word}: {text}", settlement.rule)
+            change = life.settled(judged, settlement)
+        ledger = self._ledger
+        ledger.move(record, sleeping, change, reason, at, event)
+        ledger.settle(call, record, result)
+        feed.forget_chain(record)
+        self._facts.suppressed(change.suppressions)
+        attempt = PastAttempt(call.placed, int(result), call.disposition, record.client, record.phone)
+        self._facts.settled(attempt)
+        self.tally.results[result.word] += 1
+        self.tally.per_list[feed.name][result.word] += 1
+        if self._observers.wants("attempt_settled"):
+            self._observers.keep(
+                AttemptSettled(
+                    self.run_id, at, crew.group.name, judged.record, result, call.disposition, call.agent_id, event,
+                    text,
+                )
+            )  # fmt: skip
+
+    # --- transactions ---
+
+    def _lock(self) -> None:
+        """Hold the write lock; if anybody else has written, what is buffered is read and judged anew."""
+        if self._ledger.lock():
+            self._facts.forget()
+            for crew in self._crews:
+                for feed in crew.feeds.values():
+                    feed.drop()
+
+    def _commit(self) -> None:
+        calls = [call for crew in self._crews for call in crew.engine.calls.values()]
+        self._ledger.commit(self._clock.now(), calls)
+        self._observers.tell_kept()
+        self._watch(self.tally)
+
+    # --- before the first record ---
+
+    def _freeze_rules(self) -> None:
+        """A list whose rules are not those it was last dialed under is looked at anew."""
+        for crew in self._crews:
+            for feed in crew.feeds.values():
+                stored = self._lists[feed.name]
+                if stored.rules_digest not in ("", crew.group.digest):
+                    look_again(self._store, stored.list_id, _RULES_CHANGED, IN_CHAIN)
+                    entry = Entry(round(self._start, 3), "rules_changed", 0, 0, 0, _RULES_CHANGED, 0)
+                    self._ledger.batch.journal.append(entry)
+                frozen_rules(self._store, stored, crew.group.digest)
+
+    def _resume(self) -> None:
+        """Ask the dialers what became of the calls that were in progress when the last run ended."""
+        for crew in self._crews:
+            for feed in crew.feeds.values():
+                records = feed.resume()
+                placed = placed_at(self._store, records)
+                dials = [
+                    Dial(record.attempt_id, record, at, crew.caller_id, crew.ring_time)
+                    for record, at in zip(records, placed, strict=True)
+                ]
+                known = crew.line.reconcile(dials)
+                for dial in dials:
+                    call = LiveCall(dial.attempt_id, dial.record, dial.at)
+                    call.stored = True
+                    crew.engine.place(call)
+                    if dial.attempt_id not in known:
+                        self._lose(crew, call)
+
+    def _lose(self, crew: _Crew, call: LiveCall) -> None:
+        self._ledger.note(self._start, "lost", call.record, _LOST)
+        self.tally.lost += 1
+        self._obey(crew, crew.engine.ended(call.attempt_id, self._start, CallResult.UNKNOWN), self._start)
+
+
+_EVENTS: Final = {
+    "DialAgain": "dial_again",
+    "DialNext": "dial_next",
+    "Finish": "finish",
+    "Suppress": "suppress",
+}

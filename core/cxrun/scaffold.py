@@ -1,0 +1,181 @@
+"""What `cxrun init` writes: a commented project that works at once."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from cxrun.campaign import CAMPAIGN_FILE, composed_campaign_schema
+from cxrun.errors import UserError
+from cxrun.registry import Registry
+from cxrun.ruleset import composed_schema
+
+SCHEMAS: Final = ".cxrun"
+
+_CAMPAIGN: Final = """\
+# yaml-language-server: $schema=.cxrun/campaign.schema.json
+# What to dial, with whom and how. `cxrun show GROUP` tells where each setting of a group comes from.
+
+dialing_profiles:
+  standard:
+    default: true
+    mode: {{progressive: {{lines_per_agent: 1}}}}  # `cxrun plugins` lists the modes, `cxrun docs MODE` explains one
+    rulesets: [courtesy, retry]                # courtesy comes with cxrun and is required: nothing below can drop it
+    connect_window: 2s                         # an answered person waits no longer for an agent
+
+session_profiles:
+  simulation:
+    default: true
+    ports: 50
+    calls_per_second: 10
+    virtual_start: 2026-03-02T13:00Z           # a Monday, 08:00 in New York
+    dialer:
+      simulated:                               # every chance and duration is a parameter: `cxrun docs simulated`
+        outcomes: {{answer: 30, answering_machine: 36, no_answer: 24, busy: 8, sit_invalid_number: 2}}
+        dispositions: {{SALE: 15, NOT_INTERESTED: 70, WRONG_PARTY: 12, DO_NOT_CALL: 3}}
+
+agent_groups:
+  sales: {{agents: 6}}
+
+templates:
+  welcome:
+    agent_group: sales
+
+groups:
+  {group}:
+    template: welcome
+    lists: {{{name}: 10}}                      # list: weight
+
+suppression_lists:
+  dnc: people who asked not to be called again
+
+lists:
+  {name}:
+{settings}"""
+
+_RETRY: Final = """\
+# yaml-language-server: $schema=../.cxrun/ruleset.schema.json
+# What follows a call. Rules are tried in order; the treatments of the first that fits are applied in turn.
+ruleset: retry
+description: Try again soon, then later, then the next number of the customer.
+
+results:
+  - delivery: {answering_machine: drop, fax_detected: drop, silence: drop}
+  - disposition: {codes: {WRONG_PARTY: wrong_party, DO_NOT_CALL: do_not_call}}
+
+treatments:
+  - on: busy
+    do:
+      - redial: {interval: 30m, increment: 5m, attempts: 3}
+      - next_in_chain:
+  - on: [no_answer, answering_machine, wrong_party]
+    do:
+      - next_in_chain:
+      - retry_in: {interval: 4h, attempts: 2}
+  - on: [abandoned, dropped]
+    do:
+      - retry_in: {interval: 1d}
+  - on: do_not_call
+    do:
+      - do_not_call: {list: dnc, client: true}
+  - on: answer
+    do:
+      - finish:
+  - on: other                                  # every result that no rule above names
+    do:
+      - next_in_chain:
+"""
+
+_PLACES: Final = (
+    ("212", "NY"), ("312", "IL"), ("303", "CO"), ("213", "CA"), ("305", "FL"), ("602", "AZ"), ("808", "HI"),
+    ("907", "AK"), ("713", "TX"), ("617", "MA"),
+)  # fmt: skip
+_FIRST: Final = ("Ada", "Ben", "Cora", "Dev", "Edith", "Femi", "Grace", "Hugo", "Ines", "Jon")
+_LAST: Final = ("Abara", "Brandt", "Castillo", "Dubois", "Eriksen", "Fuchs", "Garcia")
+
+_SAMPLE_SETTINGS: Final[Mapping[str, Any]] = {
+    "file": "contacts.csv",
+    "region": "US",
+    "map": {
+        "client_id": "Customer",
+        "first_name": "First name",
+        "last_name": "Last name",
+        "devices": [{"column": "Home", "type": "home"}, {"column": "Mobile", "type": "mobile"}],
+        "fields": {"state": "State", "balance": {"column": "Balance", "type": "integer"}},
+    },
+}
+
+
+def write_project(folder: Path, registry: Registry, list_file: Path | None = None) -> list[Path]:
+    """Write a project into `folder`, for `list_file` if given, else with a sample list of fictitious numbers.
+
+    Returns the files written. Raises UserError if there is a campaign already.
+    """
+    if (folder / CAMPAIGN_FILE).exists():
+        raise UserError(f"{folder / CAMPAIGN_FILE} exists already; nothing was written")
+    if list_file is None:
+        name, settings = "contacts", _SAMPLE_SETTINGS
+    else:
+        from cxrun.guess import guess_settings
+
+        settings = guess_settings(list_file)
+        name = (
+            "".join(char if char.isalnum() else "_" for char in list_file.stem.lower()).strip("_")
+            or "contacts"
+        )
+        name = name if name[0].isalpha() else f"list_{name}"
+        settings["file"] = list_file.name
+    for part in (folder / "rulesets", folder / "plugins", folder / SCHEMAS):
+        part.mkdir(parents=True, exist_ok=True)
+    written = []
+
+    def write(path: Path, text: str) -> None:
+        path.write_text(text, encoding="utf-8")
+        written.append(path)
+
+    group = f"welcome_{name}"
+    write(folder / CAMPAIGN_FILE, _CAMPAIGN.format(group=group, name=name, settings=_indented(settings, 4)))
+    write(folder / "rulesets" / "retry.yaml", _RETRY)
+    for kind, schema in (
+        ("campaign", composed_campaign_schema(registry)),
+        ("ruleset", composed_schema(registry)),
+    ):
+        write(folder / SCHEMAS / f"{kind}.schema.json", json.dumps(schema, indent=1) + "\n")
+    if list_file is None:
+        _write_contacts(folder / "contacts.csv")
+        written.append(folder / "contacts.csv")
+    elif list_file.resolve().parent != folder.resolve():
+        shutil.copyfile(list_file, folder / list_file.name)
+        written.append(folder / list_file.name)
+    return written
+
+
+def _indented(data: Mapping[str, Any], indent: int) -> str:
+    """The settings of a list as YAML, one field a line."""
+    import yaml
+
+    text = yaml.safe_dump(
+        dict(data), sort_keys=False, allow_unicode=True, default_flow_style=False, width=100
+    )
+    return "".join(f"{' ' * indent}{line}\n" for line in text.splitlines())
+
+
+def _write_contacts(path: Path, count: int = 400) -> None:
+    """A list of fictitious people on numbers reserved for fiction (555-0100 to 555-0199)."""
+    with path.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(("Customer", "First name", "Last name", "Home", "Mobile", "State", "Balance"))
+        for number in range(count):
+            area, state = _PLACES[number % len(_PLACES)]
+            line = number // len(_PLACES)
+            mobile = f"({area}) 555-{150 + line % 50:04}" if number % 3 else ""
+            writer.writerow(
+                (
+                    f"C{number + 1:04}", _FIRST[number % 7 + number % 4], _LAST[number % len(_LAST)],
+                    f"({area}) 555-{100 + line % 50:04}", mobile, state, number * 37 % 500,
+                )
+            )  # fmt: skip

@@ -1,0 +1,7 @@
+"""The store: the only part that knows SQLite."""
+
+from __future__ import annotations
+
+from cxrun.store.database import Store, StoreBusy
+
+__all__ = ["Store", "StoreBusy"]

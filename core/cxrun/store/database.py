@@ -1,0 +1,134 @@
+"""Opening the store, transactions, and the lease that keeps it with one run at a time."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sqlite3
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final, Self
+
+from sqlite_utils import Database
+
+from cxrun.errors import UserError
+from cxrun.migrations import migrations
+from cxrun.store.journal import Journal
+
+LEASE_SECONDS: Final = 30.0
+"""After this long without renewal a lease is considered dead; its holder notices before it dials again."""
+
+
+class StoreBusy(UserError):
+    """Another run holds the store, or has taken it over."""
+
+
+class Store:
+    """One SQLite file. Reading is free; a run takes the lease first.
+
+    `connection` is in autocommit mode: transactions are explicit.
+    """
+
+    def __init__(self, file: Path | str, plugin_migrations: Iterable[Any] = ()) -> None:
+        self.file = file
+        self.connection = sqlite3.connect(file, isolation_level=None, timeout=30)
+        for pragma in (
+            "journal_mode=wal",
+            "synchronous=normal",
+            "wal_autocheckpoint=20000",
+            "cache_size=-65536",
+        ):
+            self.connection.execute(f"PRAGMA {pragma}")
+        self.database = Database(self.connection, execute_plugins=False)
+        for migration_set in (migrations, *plugin_migrations):
+            if migration_set.pending(self.database):
+                migration_set.apply(self.database)
+        self.journal = Journal(self.connection)
+        self.epoch = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; an open transaction is rolled back."""
+        self.connection.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """One write transaction, taken at once; rolled back if the body raises."""
+        self.connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self.connection.rollback()
+            self.journal.forget()
+            raise
+        self.connection.execute("COMMIT")
+
+    def begin(self) -> None:
+        """Start a write transaction that outlives the call; `commit` ends it."""
+        self.connection.execute("BEGIN IMMEDIATE")
+
+    def commit(self) -> None:
+        self.connection.execute("COMMIT")
+
+    def rollback(self) -> None:
+        """Give up an open transaction, if there is one."""
+        if self.connection.in_transaction:
+            self.connection.rollback()
+            self.journal.forget()
+
+    def changed_elsewhere(self) -> int:
+        """A number that changes whenever another connection commits."""
+        return int(self.connection.execute("PRAGMA data_version").fetchone()[0])
+
+    def take_lease(self) -> None:
+        """Become the one run of this store.
+
+        Raises StoreBusy if a live run holds it. A run that was killed on this machine is succeeded at once,
+        one that hangs or ran on another machine after `LEASE_SECONDS`.
+        """
+        with self.transaction():
+            row = self.connection.execute("SELECT epoch, host, pid, renewed FROM lease").fetchone()
+            if row and row[2] and _alive(*row[1:]):
+                raise StoreBusy(
+                    f"{self.file}: another run (process {row[2]} on {row[1]}) is dialing from this store"
+                )
+            self.epoch = (row[0] if row else 0) + 1
+            self.connection.execute(
+                "INSERT OR REPLACE INTO lease VALUES (1, ?, ?, ?, ?)",
+                (self.epoch, socket.gethostname(), os.getpid(), time.time()),
+            )
+
+    def check_lease(self) -> None:
+        """Raise StoreBusy if another run has taken the store over; otherwise renew the lease."""
+        renewed = self.connection.execute(
+            "UPDATE lease SET renewed = ? WHERE epoch = ?", (time.time(), self.epoch)
+        ).rowcount
+        if not renewed:
+            raise StoreBusy(f"{self.file}: another run has taken over this store; this one stops")
+
+    def give_lease(self) -> None:
+        """Let the next run begin at once."""
+        self.connection.execute("UPDATE lease SET pid = 0 WHERE epoch = ?", (self.epoch,))
+
+
+def _alive(host: str, pid: int, renewed: float) -> bool:
+    if time.time() - renewed >= LEASE_SECONDS:
+        return False
+    if host != socket.gethostname():
+        return True
+    if pid == os.getpid():
+        return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

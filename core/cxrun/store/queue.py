@@ -1,0 +1,292 @@
+"""The clustered work queue: reading what is due in batches, and writing what became of it in one transaction.
+
+A waiting record is one row keyed by list, priority, due time and record, so that a batch is a range from the
+front. The wide record is never touched; a record that moves is deleted and inserted again.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+from cxrun.model import (
+    ASLEEP,
+    CHAINED,
+    NEVER,
+    PRIORITY,
+    PastAttempt,
+    Reason,
+    Record,
+    RecordStatus,
+    Suppression,
+)
+from cxrun.store.database import Store
+from cxrun.store.journal import Entry
+
+_RECORD: Final = """
+    r.record_id, r.list_id, r.chain_id, r.chain_n, c.chain_size, r.contact_info, r.phone, r.contact_info_type,
+    r.tz, r.tz_source, r.country, r.area_code, r.daily_from, r.daily_till,
+    {state}.record_type, {state}.record_status, {state}.call_result, {state}.attempt, {state}.dial_sched_time,
+    {state}.call_time, {state}.treatments, {state}.agent_id, {state}.due, {state}.priority,
+    c.client_id, c.first_name, c.last_name, c.company"""
+_FIXED: Final = len(Record._fields) - 1
+
+Key = tuple[int, int, int, int]
+
+
+class AttemptRow(NamedTuple):
+    """An attempt as the store keeps it; times are Unix UTC seconds, None if they never came."""
+
+    record_id: int
+    attempt: int
+    list_id: int
+    run_id: int
+    client: str
+    phone: str
+    placed: float
+    answered: float | None
+    connected: float | None
+    ended: float | None
+    call_result: int
+    disposition: str | None
+    agent_id: str | None
+
+
+@dataclass
+class Batch:
+    """Changes to write together: records that leave the queue, enter it, are closed or are in work."""
+
+    left: list[Key] = field(default_factory=list)
+    waiting: list[tuple[Record, Reason]] = field(default_factory=list)
+    closed: list[tuple[Record, Reason]] = field(default_factory=list)
+    in_work: list[tuple[Record, Reason]] = field(default_factory=list)
+    out_of_work: list[tuple[int]] = field(default_factory=list)
+    attempts: list[AttemptRow] = field(default_factory=list)
+    suppressions: list[Suppression] = field(default_factory=list)
+    journal: list[Entry] = field(default_factory=list)
+    first_due: int | None = None
+
+    def __len__(self) -> int:
+        return len(self.left) + len(self.out_of_work)
+
+    def enter(self, record: Record, reason: Reason) -> None:
+        """The record enters the queue."""
+        self.waiting.append((record, reason))
+        if record.priority != ASLEEP and (self.first_due is None or record.due < self.first_due):
+            self.first_due = record.due
+
+
+def key_of(record: Record) -> Key:
+    """Where a waiting record stands in the queue."""
+    return (record.list_id, record.priority, record.due, record.record_id)
+
+
+class Queue:
+    """The work queue of one contact list, and the facts rules ask for."""
+
+    def __init__(self, store: Store, list_id: int, own_fields: Sequence[str]) -> None:
+        self.list_id = list_id
+        self._store = store
+        self._db = store.connection
+        self._own = tuple(own_fields)
+        own = "".join(f', c."{name}"' for name in self._own)
+        contacts = f"contacts_{list_id}"
+        columns = _RECORD.format(state="q") + own
+        self._due = (
+            f"SELECT {columns} FROM queue q JOIN records r ON r.record_id = q.record_id "
+            f"JOIN {contacts} c ON c.chain_id = r.chain_id "
+            "WHERE q.list_id = ? AND q.priority = ? AND (q.due, q.record_id) > (?, ?) AND q.due <= ? "
+            "ORDER BY q.due, q.record_id LIMIT ?"
+        )
+        self._members = (
+            f"SELECT {columns} FROM json_each(?) chains JOIN records r ON r.chain_id = chains.value "
+            f"JOIN queue q ON q.list_id = r.list_id AND q.priority = {ASLEEP} AND q.due IN ({CHAINED}, {NEVER}) "
+            f"AND q.record_id = r.record_id JOIN {contacts} c ON c.chain_id = r.chain_id "
+            "ORDER BY r.chain_id, r.chain_n"
+        )
+        self._in_work = (
+            f"SELECT {_RECORD.format(state='w')}{own} FROM in_work w JOIN records r ON r.record_id = w.record_id "
+            f"JOIN {contacts} c ON c.chain_id = r.chain_id WHERE w.list_id = ? ORDER BY w.record_id"
+        )
+
+    def due(self, priority: int, now: float, after: tuple[int, int], limit: int) -> list[Record]:
+        """The next waiting records of a priority whose time has come, after the (due, record) `after`."""
+        rows = self._db.execute(self._due, (self.list_id, priority, *after, int(now), limit))
+        return [self._record(row) for row in rows]
+
+    def next_due(self, now: float) -> int | None:
+        """When the next record that still sleeps today becomes due."""
+        moments = [
+            row[0]
+            for priority in sorted(set(PRIORITY.values()))
+            for row in self._db.execute(
+                "SELECT min(due) FROM queue WHERE list_id = ? AND priority = ? AND due > ?",
+                (self.list_id, priority, int(now)),
+            )
+            if row[0] is not None
+        ]
+        return min(moments, default=None)
+
+    def members(self, chain_ids: Collection[int]) -> dict[int, list[Record]]:
+        """The sleeping records of these chains, by chain."""
+        found: dict[int, list[Record]] = {}
+        if chain_ids:
+            for row in self._db.execute(self._members, (json.dumps(list(chain_ids)),)):
+                found.setdefault(row[2], []).append(self._record(row))
+        return found
+
+    def in_work(self) -> list[Record]:
+        """The records whose call was placed and whose result is not known here."""
+        return [self._record(row) for row in self._db.execute(self._in_work, (self.list_id,))]
+
+    def find(self, record_id: int) -> Record | None:
+        """A record as it stands, wherever it is."""
+        for place in ("queue", "in_work", "closed"):
+            columns = _RECORD.format(state="s")
+            if place == "closed":
+                columns = columns.replace("s.due, s.priority", "0, 0")
+            own = "".join(f', c."{name}"' for name in self._own)
+            row = self._db.execute(
+                f"SELECT {columns}{own} FROM {place} s JOIN records r ON r.record_id = s.record_id "
+                f"JOIN contacts_{self.list_id} c ON c.chain_id = r.chain_id WHERE s.list_id = ? AND s.record_id = ?",
+                (self.list_id, record_id),
+            ).fetchone()
+            if row:
+                return self._record(row)
+        return None
+
+    def _record(self, row: tuple[object, ...]) -> Record:
+        return Record._make((*row[:_FIXED], dict(zip(self._own, row[_FIXED:], strict=True))))
+
+
+def past_attempts(
+    store: Store, clients: Iterable[str], phones: Iterable[str], since: float
+) -> Iterator[PastAttempt]:
+    """The attempts of these clients and of these numbers since a time, oldest first, each once."""
+    rows = store.connection.execute(
+        "SELECT placed, call_result, disposition, client, phone, record_id, attempt FROM attempts "
+        "WHERE client IN (SELECT value FROM json_each(?)) AND placed > ? "
+        "UNION SELECT placed, call_result, disposition, client, phone, record_id, attempt FROM attempts "
+        "WHERE phone IN (SELECT value FROM json_each(?)) AND placed > ? ORDER BY 1, 6, 7",
+        (json.dumps(list(clients)), since, json.dumps(list(phones)), since),
+    )
+    return (PastAttempt(*row[:5]) for row in rows)
+
+
+def suppressions(store: Store, clients: Iterable[str], phones: Iterable[str]) -> Iterator[Suppression]:
+    """The suppression entries that name these numbers or clients."""
+    rows = store.connection.execute(
+        "SELECT list_name, kind, key, valid_from, valid_till FROM suppressions "
+        "WHERE kind = 'device' AND key IN (SELECT value FROM json_each(?)) "
+        "UNION ALL SELECT list_name, kind, key, valid_from, valid_till FROM suppressions "
+        "WHERE kind = 'client' AND key IN (SELECT value FROM json_each(?))",
+        (json.dumps(list(phones)), json.dumps(list(clients))),
+    )
+    return (Suppression(*row) for row in rows)
+
+
+def add_suppressions(connection: sqlite3.Connection, entries: Iterable[Suppression]) -> None:
+    """Add entries; one that is there already is kept for the longer of the two times."""
+    connection.executemany(
+        "INSERT INTO suppressions (list_name, kind, key, valid_from, valid_till) VALUES (?, ?, ?, ?, ?) "
+        "ON CONFLICT DO UPDATE SET valid_from = min(valid_from, excluded.valid_from), "
+        "valid_till = CASE WHEN valid_till IS NULL OR excluded.valid_till IS NULL THEN NULL "
+        "ELSE max(valid_till, excluded.valid_till) END",
+        entries,
+    )
+
+
+def write(store: Store, run_id: int, batch: Batch) -> None:
+    """Write a batch inside the caller's transaction."""
+    run = store.connection.executemany
+    reason_id = store.journal.reason_id
+    run("DELETE FROM queue WHERE list_id = ? AND priority = ? AND due = ? AND record_id = ?", batch.left)
+    run("DELETE FROM in_work WHERE record_id = ?", batch.out_of_work)
+    run(
+        "INSERT INTO queue VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        sorted(_queue_row(record, reason_id(reason)) for record, reason in batch.waiting),
+    )
+    run(
+        "INSERT INTO in_work (list_id, priority, due, record_id, record_type, record_status, call_result, attempt, "
+        "dial_sched_time, call_time, treatments, agent_id, reason_id, epoch) "
+        f"VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, {store.epoch:d})",
+        [_queue_row(record, reason_id(reason)) for record, reason in batch.in_work],
+    )
+    run(
+        "INSERT INTO closed VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [
+            (
+                record.record_id, record.list_id, record.record_type, record.record_status, record.call_result,
+                record.attempt, record.dial_sched_time, record.call_time, record.treatments, record.agent_id,
+                reason_id(reason),
+            )
+            for record, reason in batch.closed
+        ],
+    )  # fmt: skip
+    run("INSERT OR REPLACE INTO attempts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", batch.attempts)
+    if batch.suppressions:
+        add_suppressions(store.connection, batch.suppressions)
+    store.journal.append(run_id, batch.journal)
+
+
+def _queue_row(record: Record, reason_id: int) -> tuple[object, ...]:
+    return (
+        record.list_id, record.priority, record.due, record.record_id, record.record_type, record.record_status,
+        record.call_result, record.attempt, record.dial_sched_time, record.call_time, record.treatments,
+        record.agent_id, reason_id,
+    )  # fmt: skip
+
+
+_PRIORITY_OF_TYPE: Final = (
+    "CASE record_type "
+    + "".join(f"WHEN {int(kind)} THEN {rank} " for kind, rank in PRIORITY.items())
+    + "ELSE 4 END"
+)
+
+
+def look_again(store: Store, list_id: int, reason: Reason, chained: Reason) -> int:
+    """Undo every deferral and exclusion of a list: its rules have changed. Returns how many records that were.
+
+    Of a chain whose next record still waits, excluded members go back to sleep as chained; of one that was
+    excluded whole, the first record is next again.
+    """
+    db = store.connection
+    waiting, asleep = store.journal.reason_id(reason), store.journal.reason_id(chained)
+    count = db.execute(
+        "UPDATE queue SET due = dial_sched_time, reason_id = ? "
+        f"WHERE list_id = ? AND priority > {ASLEEP} AND due <> dial_sched_time",
+        (waiting, list_id),
+    ).rowcount
+    excluded = f"list_id = {list_id:d} AND priority = {ASLEEP} AND due = {NEVER}"
+    if not db.execute(f"SELECT EXISTS (SELECT 1 FROM queue WHERE {excluded})").fetchone()[0]:
+        return int(count)
+    db.execute("CREATE TEMP TABLE led (chain_id INTEGER PRIMARY KEY)")
+    db.execute(
+        "INSERT INTO led SELECT chain_id FROM queue JOIN records USING (record_id) "
+        f"WHERE queue.list_id = ? AND priority > {ASLEEP} "
+        "UNION SELECT chain_id FROM in_work JOIN records USING (record_id) WHERE in_work.list_id = ?",
+        (list_id, list_id),
+    )
+    db.execute("CREATE TEMP TABLE leaders (record_id INTEGER PRIMARY KEY)")
+    db.execute(
+        "INSERT INTO leaders SELECT record_id FROM (SELECT q.record_id, row_number() OVER "
+        "(PARTITION BY r.chain_id ORDER BY r.chain_n) AS place FROM queue q JOIN records r USING (record_id) "
+        f"WHERE q.{excluded.replace('AND ', 'AND q.')} AND r.chain_id NOT IN (SELECT chain_id FROM led)) "
+        "WHERE place = 1"
+    )
+    count += db.execute(
+        f"UPDATE queue SET priority = {_PRIORITY_OF_TYPE}, due = dial_sched_time, reason_id = ? "
+        f"WHERE {excluded} AND record_id IN (SELECT record_id FROM leaders)",
+        (waiting,),
+    ).rowcount
+    count += db.execute(
+        f"UPDATE queue SET due = {CHAINED}, record_status = {int(RecordStatus.CHAIN_READY)}, reason_id = ? "
+        f"WHERE {excluded}",
+        (asleep,),
+    ).rowcount
+    db.execute("DROP TABLE led")
+    db.execute("DROP TABLE leaders")
+    return int(count)

@@ -1,0 +1,62 @@
+"""Runs: what each was asked, under which frozen settings, and how far it came."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from cxrun.model import Record
+from cxrun.store.database import Store
+
+
+def start_run(
+    store: Store,
+    seed: int,
+    groups: Sequence[str],
+    frozen: Mapping[str, Any],
+    versions: Mapping[str, str],
+    at: float,
+) -> int:
+    """Note a run with everything that decides its outcome; returns its id."""
+    cursor = store.connection.execute(
+        "INSERT INTO runs (seed, groups, frozen, versions, started_at, reached) VALUES (?, ?, ?, ?, ?, ?)",
+        (
+            seed,
+            json.dumps(list(groups)),
+            json.dumps(frozen, sort_keys=True),
+            json.dumps(versions, sort_keys=True),
+            time.time(),
+            at,
+        ),
+    )
+    assert cursor.lastrowid is not None
+    return cursor.lastrowid
+
+
+def reach(store: Store, run_id: int, at: float) -> None:
+    """Note how far the run's clock has come, inside the caller's transaction."""
+    store.connection.execute("UPDATE runs SET reached = ? WHERE run_id = ?", (at, run_id))
+
+
+def finish_run(store: Store, run_id: int, reason: str) -> None:
+    """Note that a run has ended."""
+    store.connection.execute("UPDATE runs SET ended = ? WHERE run_id = ?", (reason, run_id))
+
+
+def last_reached(store: Store) -> float | None:
+    """How far the clock of any run has come (Unix UTC seconds), None before the first run."""
+    row = store.connection.execute("SELECT max(reached) FROM runs").fetchone()
+    return float(row[0]) if row[0] is not None else None
+
+
+def placed_at(store: Store, records: Iterable[Record]) -> list[float]:
+    """When the latest attempt of each record was placed (Unix UTC seconds)."""
+    return [
+        store.connection.execute(
+            "SELECT placed FROM attempts WHERE record_id = ? AND attempt = ?",
+            (record.record_id, record.attempt),
+        ).fetchone()[0]
+        for record in records
+    ]

@@ -1,0 +1,523 @@
+"""`simulated`: a made-up world that answers, hangs up and talks, the same every time.
+
+The luck of a call depends on the seed, the record and the number of the attempt, never on what was dialed
+before or how fast. Two strategies run over one list therefore meet the same people in the same mood.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+import struct
+from bisect import bisect_right
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from hashlib import blake2b
+from itertools import islice, product
+from statistics import NormalDist
+from typing import ClassVar, Final, TypeVar
+from zoneinfo import ZoneInfo
+
+from cxrun import (
+    AgentReady,
+    Answered,
+    CallResult,
+    Completed,
+    DeviceType,
+    Dial,
+    Dialer,
+    Ended,
+    Line,
+    Opening,
+    Progress,
+    Record,
+    Schema,
+    hookimpl,
+)
+
+Numbers = Mapping[str, float]
+"""Numbers by word: weights, factors on weights, or the parts of a time such as its mean."""
+
+_ANSWERED: Final = frozenset(
+    {CallResult.ANSWER, CallResult.ANSWERING_MACHINE, CallResult.FAX_DETECTED, CallResult.SILENCE}
+)
+_FAILED: Final = frozenset(
+    {
+        CallResult.BUSY,
+        CallResult.SIT_DETECTED,
+        CallResult.SIT_INVALID_NUMBER,
+        CallResult.SIT_VACANT_CODE,
+        CallResult.SIT_INTERCEPT,
+        CallResult.SIT_UNKNOWN,
+        CallResult.SIT_NO_CIRCUIT,
+        CallResult.SIT_REORDER,
+        CallResult.ALL_TRUNKS_BUSY,
+        CallResult.NU_TONE,
+        CallResult.NO_DIAL_TONE,
+        CallResult.NO_PROGRESS,
+        CallResult.NO_RINGBACK,
+        CallResult.NO_PORT_AVAILABLE,
+        CallResult.GENERAL_ERROR,
+        CallResult.SYSTEM_ERROR,
+        CallResult.DIAL_ERROR,
+        CallResult.SWITCH_ERROR,
+    }
+)
+_POSSIBLE: Final = sorted(result.word for result in _ANSWERED | _FAILED | {CallResult.NO_ANSWER})
+
+_OUTCOMES: Final[Numbers] = {
+    "answer": 0.30,
+    "answering_machine": 0.41,
+    "no_answer": 0.21,
+    "busy": 0.04,
+    "sit_invalid_number": 0.01,
+    "sit_vacant_code": 0.01,
+    "sit_intercept": 0.01,
+    "fax_detected": 0.005,
+    "silence": 0.005,
+}
+_POST_DIAL_DELAY: Final[Numbers] = {"min": 1.5, "max": 3.5}
+_PICK_UP: Final[Numbers] = {"mean": 8, "cv": 0.55}
+_MACHINE_ANSWERS_AFTER: Final[Numbers] = {"min": 12, "max": 22}
+_TALK: Final[Numbers] = {"mean": 120, "cv": 0.9}
+_WRAP: Final[Numbers] = {"mean": 20, "cv": 0.5}
+_PATIENCE: Final[Numbers] = {"mean": 8}
+
+_WEIGHT: Final[Schema] = {"type": "number", "minimum": 0, "maximum": 1e9}
+_SECONDS: Final[Schema] = {"type": "number", "minimum": 0, "maximum": 86400}
+_PARTS: Final[Mapping[str, Schema]] = {
+    "min": {**_SECONDS, "description": "The least, in seconds."},
+    "max": {**_SECONDS, "description": "The most, in seconds."},
+    "mean": {**_SECONDS, "description": "The mean, in seconds."},
+    "cv": {
+        "type": "number",
+        "minimum": 0,
+        "maximum": 10,
+        "description": "Coefficient of variation: standard deviation divided by mean, no unit; 0 for a constant.",
+    },
+}
+
+
+def _time_schema(description: str, default: Numbers) -> Schema:
+    shown = ", ".join(f"{part}: {value:g}" for part, value in default.items())
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "minProperties": 1,
+        "properties": {
+            part: {
+                **_PARTS[part],
+                "description": f"{_PARTS[part]['description']} Default {value:g}.",
+                "default": value,
+            }
+            for part, value in default.items()
+        },
+        "description": f"{description} In seconds; default {{{shown}}}.",
+        "default": default,
+    }
+
+
+def _duration_schema(description: str, default: float) -> Schema:
+    return {**_SECONDS, "description": f"{description} In seconds; default {default:g}.", "default": default}
+
+
+def _weights_schema(description: str) -> Schema:
+    return {
+        "type": "object",
+        "propertyNames": {"enum": _POSSIBLE},
+        "additionalProperties": _WEIGHT,
+        "description": description,
+    }
+
+
+def _factors_schema(description: str, keys: Schema) -> Schema:
+    return {
+        "type": "object",
+        "propertyNames": keys,
+        "additionalProperties": _weights_schema("Factor, no unit, by call result; 1 where none is given."),
+        "description": f"{description} The factors multiply the weights of `outcomes`. Default {{}}: none.",
+        "default": {},
+    }
+
+
+@dataclass(frozen=True)
+class Simulated(Dialer):
+    """Simulates calls, called parties and agents' talk from a seed; nothing leaves this machine.
+
+    `outcomes` says what a call comes to if it may ring long enough; a pick-up that would come after the ring
+    time of the campaign is a no_answer. The weights can be bent by the local hour of the record, its device
+    type and the number of the attempt. A person who waits for an agent longer than his patience hangs up,
+    and the call is abandoned; a machine waits until it is connected or released.
+
+    Example::
+
+        dialer:
+          simulated:
+            outcomes: {answer: 0.3, answering_machine: 0.4, no_answer: 0.2, busy: 0.1}
+    """
+
+    name: ClassVar[str] = "simulated"
+    external: ClassVar[bool] = False
+    schema: ClassVar[Schema] = {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {
+            "outcomes": {
+                **_weights_schema(
+                    "Weight of each call result, no unit, of any sum; replaces the default as a whole. Default: "
+                    + ", ".join(f"{word} {weight:g}" for word, weight in _OUTCOMES.items())
+                    + "."
+                ),
+                "minProperties": 1,
+                "default": _OUTCOMES,
+            },
+            "by_hour": _factors_schema(
+                "Factors by hour of the day, 0 to 23, in the first zone of the record, UTC if it has none.",
+                {"pattern": "^([0-9]|1[0-9]|2[0-3])$"},
+            ),
+            "by_device": _factors_schema(
+                "Factors by device type of the record.", {"enum": [device.word for device in DeviceType]}
+            ),
+            "by_attempt": _factors_schema(
+                "Factors by number of the attempt, 1 for the first; an attempt not named has none.",
+                {"pattern": "^[1-9][0-9]*$"},
+            ),
+            "post_dial_delay": _time_schema(
+                "From placing a call until it rings, uniform between two values.", _POST_DIAL_DELAY
+            ),
+            "pick_up": _time_schema(
+                "From the first ring until a person, a fax or silence answers, lognormal.", _PICK_UP
+            ),
+            "machine_answers_after": _time_schema(
+                "From the first ring until an answering machine answers, uniform between two values.",
+                _MACHINE_ANSWERS_AFTER,
+            ),
+            "fail_after": _duration_schema(
+                "From placing a call until the network or a busy tone refuses it.", 1
+            ),
+            "talk": _time_schema("How long an agent talks with a person, lognormal.", _TALK),
+            "wrap": _time_schema("How long an agent wraps up after any call, lognormal.", _WRAP),
+            "machine_talk": _duration_schema(
+                "What an agent loses on a machine, fax or silence delivered to him, before wrap-up.", 6
+            ),
+            "announcement": _duration_schema("How long the announcement of an IVR campaign takes.", 30),
+            "patience": _time_schema(
+                "How long an answered person waits for an agent before he hangs up, exponential.", _PATIENCE
+            ),
+            "dispositions": {
+                "type": "object",
+                "additionalProperties": _WEIGHT,
+                "description": "Weight, no unit, of each disposition code an agent gives after talking with a "
+                "person. Default {}: he gives no code.",
+                "default": {},
+            },
+        },
+    }
+
+    outcomes: Numbers = field(default_factory=lambda: _OUTCOMES)
+    by_hour: Mapping[str, Numbers] = field(default_factory=dict)
+    by_device: Mapping[str, Numbers] = field(default_factory=dict)
+    by_attempt: Mapping[str, Numbers] = field(default_factory=dict)
+    post_dial_delay: Numbers = field(default_factory=lambda: _POST_DIAL_DELAY)
+    pick_up: Numbers = field(default_factory=lambda: _PICK_UP)
+    machine_answers_after: Numbers = field(default_factory=lambda: _MACHINE_ANSWERS_AFTER)
+    fail_after: float = 1
+    talk: Numbers = field(default_factory=lambda: _TALK)
+    wrap: Numbers = field(default_factory=lambda: _WRAP)
+    machine_talk: float = 6
+    announcement: float = 30
+    patience: Numbers = field(default_factory=lambda: _PATIENCE)
+    dispositions: Numbers = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        problems = "; ".join(self._problems())
+        if problems:
+            raise ValueError(problems)
+
+    def open(self, opening: Opening) -> Line:
+        return SimulatedLine(self, opening.seed)
+
+    def _problems(self) -> Iterator[str]:
+        for name in ("post_dial_delay", "machine_answers_after"):
+            parts = self.time(name)
+            if parts["min"] > parts["max"]:
+                yield f"{name}: min {parts['min']:g} is above max {parts['max']:g}"
+        if self.dispositions and not any(self.dispositions.values()):
+            yield "dispositions: every weight is 0"
+        if not any(self.outcomes.values()):
+            yield "outcomes: every weight is 0"
+            return
+        for name, factors in self._all_factors():
+            for word in sorted(set(factors) - set(self.outcomes)):
+                yield f"{name}: '{word}' has no weight in outcomes that a factor could change"
+        yield from self._extinctions()
+
+    def _extinctions(self) -> Iterator[str]:
+        """The first combination of factors that leaves no outcome possible."""
+        possible = {word for word, weight in self.outcomes.items() if weight}
+        erased: dict[str, dict[frozenset[str], str]] = {
+            kind: {frozenset(): ""} for kind in ("by_hour", "by_device", "by_attempt")
+        }
+        for name, factors in self._all_factors():
+            words = frozenset(word for word, factor in factors.items() if not factor)
+            erased[name.partition(".")[0]].setdefault(words, name)
+        for combination in product(*(kind.items() for kind in erased.values())):
+            if possible <= frozenset().union(*(words for words, _ in combination)):
+                names = " with ".join(name for _, name in combination if name)
+                yield f"{names}: makes every weight 0"
+                return
+
+    def _all_factors(self) -> Iterator[tuple[str, Numbers]]:
+        for kind in ("by_hour", "by_device", "by_attempt"):
+            for key, factors in getattr(self, kind).items():
+                yield f"{kind}.{key}", factors
+
+    def time(self, name: str) -> Numbers:
+        """The parts of a time parameter, those not given from its default."""
+        return {**self.schema["properties"][name]["default"], **getattr(self, name)}
+
+
+_Luck = tuple[int, ...]
+"""The eight 64-bit numbers drawn for a call, used by these indices; the last one is spare."""
+_OUTCOME: Final = 0
+_POST_DIAL: Final = 1
+_PICKED_UP: Final = 2
+_WAITED: Final = 3
+_TALKED: Final = 4
+_WRAPPED: Final = 5
+_DISPOSED: Final = 6
+
+
+@dataclass(slots=True)
+class _Call:
+    """A call in flight; `due` numbers its next event, 0 if none is under way."""
+
+    attempt_id: str
+    luck: _Luck
+    result: CallResult
+    due: int = 0
+    waits_until: float = -math.inf
+    agent_id: str | None = None
+
+
+class SimulatedLine:
+    """The simulated world at work: a heap of events, ties broken by a counter.
+
+    `events` is a generator: each event is acted upon before the next one is drawn, so a call connected on its
+    `Answered` is not abandoned in the same breath.
+    """
+
+    def __init__(self, world: Simulated, seed: int) -> None:
+        self._world = world
+        self._hash = blake2b(key=blake2b(str(seed).encode()).digest(), digest_size=_LUCK.size)
+        self._post_dial_delay = _uniform(**world.time("post_dial_delay"))
+        self._machine_answers_after = _uniform(**world.time("machine_answers_after"))
+        self._pick_up = _lognormal(**world.time("pick_up"))
+        self._talk = _lognormal(**world.time("talk"))
+        self._wrap = _lognormal(**world.time("wrap"))
+        self._patience = _exponential(**world.time("patience"))
+        self._dispositions = _odds(world.dispositions) if world.dispositions else None
+        self._outcomes = _Outcomes(world)
+        self._calls: dict[str, _Call] = {}
+        self._heap: list[tuple[float, int, Progress, _Call | None]] = []
+        self._count = 0
+
+    def place(self, dial: Dial) -> None:
+        attempt_id, record, at, _, ring_time = dial
+        if attempt_id in self._calls:
+            return
+        drawn = self._hash.copy()
+        drawn.update(_IDENTITY.pack(record.record_id, record.attempt))
+        luck = _LUCK.unpack(drawn.digest())
+        result = self._outcomes.draw(record, at, luck[_OUTCOME])
+        event: Answered | Ended
+        if result in _FAILED:
+            at += self._world.fail_after
+            event = Ended(attempt_id, at, result)
+        else:
+            rings = math.inf
+            if result in _ANSWERED:
+                machine = result is CallResult.ANSWERING_MACHINE
+                rings = (self._machine_answers_after if machine else self._pick_up)(luck[_PICKED_UP])
+            at += self._post_dial_delay(luck[_POST_DIAL]) + min(rings, ring_time)
+            if rings <= ring_time:
+                event = Answered(attempt_id, at, result)
+            else:
+                event = Ended(attempt_id, at, CallResult.NO_ANSWER)
+        call = self._calls[attempt_id] = _Call(attempt_id, luck, result)
+        self._schedule(at, event, call)
+
+    def connect(self, attempt_id: str, agent_id: str | None, at: float) -> None:
+        call = self._calls.get(attempt_id)
+        if call is None or at > call.waits_until:
+            # The caller is gone: an agent sent to a dead line must not stay there for ever.
+            if agent_id is not None and (call is None or call.agent_id != agent_id):
+                self._schedule(at, AgentReady(agent_id, at), None)
+            return
+        disposition = None
+        if agent_id is None:
+            at += self._world.announcement
+        elif call.result is CallResult.ANSWER:
+            at += self._talk(call.luck[_TALKED])
+            if self._dispositions:
+                disposition = _pick(self._dispositions, call.luck[_DISPOSED])
+        else:
+            at += self._world.machine_talk
+        call.agent_id = agent_id
+        call.waits_until = -math.inf
+        self._schedule(at, Completed(attempt_id, at, disposition), call)
+
+    def hang_up(self, attempt_id: str, at: float) -> None:
+        call = self._calls.pop(attempt_id, None)
+        if call is not None:
+            call.due = 0
+            self._release_agent(call, at)
+
+    def next_at(self) -> float | None:
+        heap = self._heap
+        while heap:
+            at, number, _, call = heap[0]
+            if call is None or call.due == number:
+                return at
+            heapq.heappop(heap)
+        return None
+
+    def events(self, until: float) -> Iterator[Progress]:
+        heap = self._heap
+        while heap and heap[0][0] <= until:
+            at, number, event, call = heapq.heappop(heap)
+            if call is not None:
+                if call.due != number:
+                    continue
+                if isinstance(event, Answered):
+                    self._wait_for_agent(call, at)
+                else:
+                    del self._calls[call.attempt_id]
+                    self._release_agent(call, at)
+            yield event
+
+    def reconcile(self, dials: Collection[Dial]) -> set[str]:
+        for dial in dials:
+            self.place(dial)
+        return {dial.attempt_id for dial in dials}
+
+    def _wait_for_agent(self, call: _Call, at: float) -> None:
+        if call.result is CallResult.ANSWER:
+            call.waits_until = at + self._patience(call.luck[_WAITED])
+            abandoned = Ended(call.attempt_id, call.waits_until, CallResult.ABANDONED)
+            self._schedule(call.waits_until, abandoned, call)
+        else:
+            call.waits_until = math.inf
+            call.due = 0
+
+    def _release_agent(self, call: _Call, at: float) -> None:
+        if call.agent_id is not None:
+            ready = at + self._wrap(call.luck[_WRAPPED])
+            self._schedule(ready, AgentReady(call.agent_id, ready), None)
+
+    def _schedule(self, at: float, event: Progress, call: _Call | None) -> None:
+        self._count += 1
+        if call is not None:
+            call.due = self._count
+        heapq.heappush(self._heap, (at, self._count, event, call))
+
+
+class _Outcomes:
+    """Draws a call's result from the weights that hold for its record, hour and attempt."""
+
+    def __init__(self, world: Simulated) -> None:
+        self._weights = {CallResult[word.upper()]: weight for word, weight in world.outcomes.items()}
+        self._by_hour = {int(hour): factors for hour, factors in world.by_hour.items()}
+        self._by_device = {
+            int(DeviceType[word.upper()]): factors for word, factors in world.by_device.items()
+        }
+        self._by_attempt = {int(number): factors for number, factors in world.by_attempt.items()}
+        self._bent = bool(self._by_hour or self._by_device or self._by_attempt)
+        self._plain = _odds(self._weights)
+        self._odds: dict[tuple[int | None, int, int], _Odds[CallResult]] = {}
+        self._quarter = 0
+        self._hours: dict[str, int] = {}
+
+    def draw(self, record: Record, at: float, luck: int) -> CallResult:
+        """The result of a call placed at `at`."""
+        return _pick(self._odds_of(record, at) if self._bent else self._plain, luck)
+
+    def _odds_of(self, record: Record, at: float) -> _Odds[CallResult]:
+        hour = self._local_hour(record, at) if self._by_hour else None
+        attempt = record.attempt if record.attempt in self._by_attempt else 0
+        key = (hour, record.contact_info_type, attempt)
+        odds = self._odds.get(key)
+        if odds is None:
+            factors = (
+                self._by_hour.get(hour, {}) if hour is not None else {},
+                self._by_device.get(record.contact_info_type, {}),
+                self._by_attempt.get(attempt, {}),
+            )
+            odds = self._odds[key] = _odds(
+                {
+                    result: weight * math.prod(by.get(result.word, 1) for by in factors)
+                    for result, weight in self._weights.items()
+                }
+            )
+        return odds
+
+    def _local_hour(self, record: Record, at: float) -> int:
+        """The hour in the record's first zone, worked out once per zone and quarter of an hour."""
+        quarter = int(at // 900)
+        if quarter != self._quarter:
+            self._quarter = quarter
+            self._hours.clear()
+        hour = self._hours.get(record.tz)
+        if hour is None:
+            zone = ZoneInfo(record.zones[0]) if record.tz else UTC
+            hour = self._hours[record.tz] = datetime.fromtimestamp(quarter * 900, zone).hour
+        return hour
+
+
+# --- inverse distribution functions of a 64-bit number -------------------------------------------
+
+_IDENTITY: Final = struct.Struct("<qq")
+_LUCK: Final = struct.Struct("<8Q")
+
+_Draw = Callable[[int], float]
+_T = TypeVar("_T", bound=Hashable)
+_Odds = tuple[list[float], list[_T]]
+
+
+def _open_unit(luck: int) -> float:
+    """A number above 0 and below 1: 52 bits and a half are exact in a float, 64 would round up to 1."""
+    return ((luck >> 12) + 0.5) * 2**-52
+
+
+def _uniform(*, min: float, max: float) -> _Draw:
+    return lambda luck: min + (max - min) * _open_unit(luck)
+
+
+def _exponential(*, mean: float) -> _Draw:
+    return lambda luck: -mean * math.log(_open_unit(luck))
+
+
+def _lognormal(*, mean: float, cv: float) -> _Draw:
+    if not mean or not cv:
+        return lambda luck: mean
+    variance = math.log1p(cv * cv)
+    inverse = NormalDist(math.log(mean) - variance / 2, math.sqrt(variance)).inv_cdf
+    return lambda luck: math.exp(inverse(_open_unit(luck)))
+
+
+def _odds(weights: Mapping[_T, float]) -> _Odds[_T]:
+    """The values, and where the share of each but the last ends between 0 and 1."""
+    total = math.fsum(weights.values())
+    bounds = [math.fsum(islice(weights.values(), n)) / total for n in range(1, len(weights))]
+    return bounds, list(weights)
+
+
+def _pick(odds: _Odds[_T], luck: int) -> _T:
+    bounds, values = odds
+    return values[bisect_right(bounds, _open_unit(luck))]
+
+
+@hookimpl
+def register_dialers() -> Iterable[type[Dialer]]:
+    return (Simulated,)

@@ -1,0 +1,1 @@
+"""Dialing modes: how many calls to place now."""

@@ -1,0 +1,60 @@
+"""Progressive: a number of lines for each agent who is ready."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import ClassVar
+
+from cxrun import DialingMode, Pacing, Schema, hookimpl
+
+
+@dataclass(frozen=True, slots=True)
+class Progressive(DialingMode):
+    """Dials `lines_per_agent` lines for each agent who is ready, less what is already under way.
+
+    With m lines per agent, new calls = floor(m x (ready - queued - ceil(dialed / m))), never negative:
+    calls in the queue claim an agent each, and calls being dialed claim their share. With m of 0.7, 4
+    agents ready, none queued and 1 call being dialed, 1 call is placed.
+
+    The default of 1 loses no answered call for want of an agent, as long as agents do not leave. Below 1
+    some ready agents stay without a call; above 1 some answered calls may find no agent. Below 1 a single
+    ready agent gets no call at all, because the result is rounded down.
+
+    Example::
+
+        mode: {progressive: {lines_per_agent: 1.2}}
+    """
+
+    name: ClassVar[str] = "progressive"
+    schema: ClassVar[Schema] = {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {
+            "lines_per_agent": {
+                "description": "Lines dialed per ready agent, above 0 to 100; may be below 1.",
+                "type": "number",
+                "exclusiveMinimum": 0,
+                "maximum": 100,
+                "default": 1,
+            },
+        },
+    }
+
+    lines_per_agent: float = 1
+    _ratio: tuple[int, int] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        # the decimal as written: in binary 1.4 x 45 falls below 63, and 21 / 0.7 above 30
+        ratio = Fraction(str(self.lines_per_agent)).as_integer_ratio()
+        object.__setattr__(self, "_ratio", ratio)
+
+    def new_calls(self, pacing: Pacing) -> int:
+        lines, agents = self._ratio
+        taken = -(-pacing.dialed * agents // lines)
+        return max(0, lines * (pacing.ready - pacing.queued - taken) // agents)
+
+
+@hookimpl
+def register_dialing_modes() -> list[type[DialingMode]]:
+    return [Progressive]

@@ -1,0 +1,1 @@
+"""Filters: whether a record may be dialed now."""

@@ -1,0 +1,357 @@
+"""Calling hours: only while it is a decent hour where the phone rings."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import lru_cache
+from typing import ClassVar, Final, NamedTuple
+from zoneinfo import ZoneInfo
+
+from cxrun import (
+    DURATION,
+    PASS,
+    Defer,
+    Exclude,
+    Filter,
+    Moment,
+    Record,
+    Schema,
+    Verdict,
+    clock_text,
+    hookimpl,
+    seconds,
+    time_of_day,
+)
+
+_DAY: Final = 86400
+_HORIZON: Final = 8 * _DAY
+# a day to align on, two horizons (an exclusion is known for as long as it looks ahead), a day of margin
+_SCAN: Final = 2 * _HORIZON + 3 * _DAY
+_BLOCK: Final = 32 * _DAY
+_CACHED: Final = 4096
+_DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_DAY_WORD: Final = "(mon|tue|wed|thu|fri|sat|sun)"
+_TIME: Final = "([01]?[0-9]|2[0-4]):[0-5][0-9]"
+_DESCRIBED: Final = (
+    "HH:MM-HH:MM for every day, or a mapping of days (mon, mon-fri) to that, a list of them, or closed. "
+    "Without it, the record's own daily_from to daily_till."
+)
+_HOURS: Final = {"description": _DESCRIBED, "type": "string", "pattern": f"^{_TIME}-{_TIME}$"}
+
+Hours = str | Mapping[str, str | Sequence[str]]
+Spans = list[tuple[int, int]]
+"""Times from and till, ascending and apart from each other."""
+Week = tuple[tuple[tuple[int, int], ...], ...]
+"""For each day from Monday the hours that open on it, in seconds since its midnight; past 86400 if they
+close on the next day."""
+
+
+class _Stretch(NamedTuple):
+    """A time over which the verdict does not change."""
+
+    since: float
+    till: float
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class CallingHours(Filter):
+    """Defers a record until it is within calling hours where the phone is.
+
+    `hours` is HH:MM-HH:MM for every day, or a mapping of days to that, to a list of them, or to `closed`;
+    days are mon to sun or ranges such as mon-fri, and days that are not named are closed. Without `hours`
+    the record's own daily_from and daily_till hold, every day. At 09:00 it is time for 09:00-20:00, at 20:00
+    it is too late. Hours may go over midnight, such as 22:00-02:00, and belong to the day on which they
+    open; 00:00-24:00 is the whole day.
+
+    The clock is that of the record's zone; if the number may be in several, all of them must be open at
+    once. When clocks are set, the time they show decides: an hour that is skipped is lost, an hour that is
+    repeated counts twice. A record that must wait is deferred to the next moment at which every zone is
+    open; if none comes within 8 days, it is excluded.
+
+    `margin`, 30 seconds by default, is how long before the end the last call may start, so that a phone
+    does not ring after hours; set it to the ring time where that is longer. It is shorter than a day.
+
+    A record of unknown zone is excluded, unless `unknown_zone` names the zone to assume instead. One whose
+    zone is not in the time zone database is excluded always.
+
+    The hours and the days they hold on are for the user to set: no default is any jurisdiction's rule.
+
+    Example::
+
+        filters:
+          - calling_hours: {hours: "09:00-20:00"}
+          - calling_hours:
+              hours:
+                mon-fri: ["09:00-12:30", "14:00-20:00"]
+                sat: "10:00-18:00"
+                sun: closed
+              margin: 1m
+              unknown_zone: America/New_York
+    """
+
+    name: ClassVar[str] = "calling_hours"
+    schema: ClassVar[Schema] = {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {
+            "hours": {
+                "description": _DESCRIBED,
+                "anyOf": [
+                    _HOURS,
+                    {
+                        "type": "object",
+                        "minProperties": 1,
+                        "propertyNames": {
+                            "description": _DESCRIBED,
+                            "pattern": f"^{_DAY_WORD}(-{_DAY_WORD})?$",
+                        },
+                        "additionalProperties": {
+                            "description": _DESCRIBED,
+                            "anyOf": [
+                                {**_HOURS, "pattern": f"^({_TIME}-{_TIME}|closed)$"},
+                                {"type": "array", "minItems": 1, "items": _HOURS},
+                            ],
+                        },
+                    },
+                ],
+            },
+            "margin": {
+                **DURATION,
+                "description": "How long before the end of the hours the last call may start, e.g. 30s; "
+                "shorter than a day.",
+                "default": "30s",
+            },
+            "unknown_zone": {
+                "description": "exclude, or the IANA time zone to assume where none is known, e.g. "
+                "America/New_York.",
+                "type": "string",
+                "default": "exclude",
+            },
+        },
+    }
+
+    hours: Hours | None = None
+    margin: str | float = "30s"
+    unknown_zone: str = "exclude"
+    _week: Week | None = field(init=False, repr=False, compare=False)
+    _stretches: dict[object, _Stretch] = field(init=False, repr=False, compare=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_week", None if self.hours is None else _week(self.hours))
+        if seconds(self.margin) >= _DAY:
+            raise ValueError(f"a margin of {self.margin} is too long; it must be shorter than a day")
+        if self.unknown_zone != "exclude" and not _exists(self.unknown_zone):
+            raise ValueError(
+                f"no time zone named '{self.unknown_zone}'; write exclude or an IANA name such as "
+                "America/New_York"
+            )
+
+    def check(self, moment: Moment) -> Verdict:
+        record, now = moment.record, moment.now
+        key = record.tz if self._week is not None else (record.tz, record.daily_from, record.daily_till)
+        stretch = self._stretches.get(key)
+        if stretch is not None:
+            since, till, verdict = stretch
+            if since <= now < till:
+                return verdict
+        if len(self._stretches) >= _CACHED:
+            self._stretches.clear()
+        stretch = self._stretches[key] = self._stretch(record, now)
+        return stretch.verdict
+
+    def _stretch(self, record: Record, now: float) -> _Stretch:
+        """The verdict now, and from when till when it is the same."""
+        zones = record.zones
+        if not zones and self.unknown_zone != "exclude":
+            zones = (self.unknown_zone,)
+        for zone in zones:
+            if not _exists(zone):
+                return _always(Exclude(f"no time zone named '{zone}'"))
+        if not zones:
+            return _always(Exclude("time zone unknown"))
+        week = _own_week(record.daily_from, record.daily_till) if self._week is None else self._week
+        hours = f"{self._hours_text(record)} in {_zones_text(zones)}"
+        too_far = Exclude(f"no calling hours {hours} within 8 days")
+
+        start = int(now // _DAY) * _DAY
+        end = start + _SCAN
+        margin = seconds(self.margin)
+        since: float = start
+        for opens, closes in _open_in_all(zones, week, start, end):
+            last = closes - margin
+            if last <= opens:
+                continue
+            if last <= now:
+                since = last
+                continue
+            if opens <= now:
+                return _Stretch(opens, last, PASS)
+            near = max(since, opens - _HORIZON)
+            if near <= now:
+                return _Stretch(near, opens, Defer(opens, f"outside calling hours {hours}"))
+            return _Stretch(since, near, too_far)
+        return _Stretch(since, end - margin - _HORIZON, too_far)
+
+    def _hours_text(self, record: Record) -> str:
+        if self.hours is None:
+            return f"{clock_text(record.daily_from)}-{clock_text(record.daily_till)}"
+        if isinstance(self.hours, str):
+            return self.hours
+        return ", ".join(
+            f"{days} {hours if isinstance(hours, str) else ' and '.join(hours)}"
+            for days, hours in self.hours.items()
+        )
+
+
+def _always(verdict: Verdict) -> _Stretch:
+    return _Stretch(float("-inf"), float("inf"), verdict)
+
+
+def _zones_text(zones: Sequence[str]) -> str:
+    if len(zones) <= 3:
+        return " and ".join(zones)
+    return f"{zones[0]} and {len(zones) - 1} more zones"
+
+
+def _exists(zone: str) -> bool:
+    try:
+        ZoneInfo(zone)
+    except (KeyError, ValueError, OSError):
+        return False
+    return True
+
+
+def _week(hours: Hours) -> Week:
+    """Read `hours`. Raises ValueError for what is no time, no day, or a day named twice."""
+    week: dict[int, tuple[tuple[int, int], ...]] = {}
+    named: dict[int, str] = {}
+    for days, texts in ({"mon-sun": hours} if isinstance(hours, str) else hours).items():
+        spans = tuple(_spans([texts] if isinstance(texts, str) else texts))
+        for day in _days(days):
+            if day in named:
+                raise ValueError(f"{_DAYS[day]} is named twice, in '{named[day]}' and in '{days}'")
+            named[day], week[day] = days, spans
+    if not any(week.values()):
+        raise ValueError("every day is closed, so nothing could ever be dialed")
+    return tuple(week.get(day, ()) for day in range(7))
+
+
+@lru_cache(maxsize=_CACHED)
+def _own_week(daily_from: int, daily_till: int) -> Week:
+    """The record's own hours on every day; none where they are not times of day."""
+    if not (0 <= daily_from < _DAY and 0 <= daily_till <= _DAY) or daily_from == daily_till:
+        return ((),) * 7
+    till = daily_till if daily_till > daily_from else daily_till + _DAY
+    return (((daily_from, till),),) * 7
+
+
+def _days(text: str) -> Iterable[int]:
+    words = text.split("-")
+    if len(words) > 2 or not set(words) <= set(_DAYS):
+        raise ValueError(f"'{text}' is no day; write mon, tue, wed, thu, fri, sat, sun or e.g. mon-fri")
+    first, last = _DAYS.index(words[0]), _DAYS.index(words[-1])
+    return [(first + n) % 7 for n in range((last - first) % 7 + 1)]
+
+
+def _spans(texts: Sequence[str]) -> Spans:
+    found = []
+    for text in texts:
+        if text == "closed" and len(texts) == 1:
+            continue
+        if not re.fullmatch(r"\d\d?:[0-5]\d-\d\d?:[0-5]\d", text):
+            raise ValueError(f"'{text}' are no hours; write HH:MM-HH:MM, e.g. 09:00-20:00")
+        opens, closes = (time_of_day(part) for part in text.split("-"))
+        if opens == _DAY:
+            raise ValueError(f"'{text}' opens at the end of the day; write 00:00 of the next day")
+        if opens == closes:
+            raise ValueError(f"'{text}' is no time at all; the whole day is 00:00-24:00")
+        found.append((opens, closes if closes > opens else closes + _DAY))
+    return _merged(sorted(found))
+
+
+def _merged(spans: Iterable[tuple[int, int]]) -> Spans:
+    """Join spans, which come in the order in which they open, that touch or overlap."""
+    merged: Spans = []
+    for opens, closes in spans:
+        if merged and opens <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(closes, merged[-1][1]))
+        else:
+            merged.append((opens, closes))
+    return merged
+
+
+def _open_in_all(zones: Sequence[str], week: Week, start: int, end: int) -> Spans:
+    """When all zones are open at once, in Unix seconds between `start` and `end`."""
+    common = _open(zones[0], week, start, end)
+    for zone in zones[1:]:
+        other = _open(zone, week, start, end)
+        both: Spans = []
+        i = j = 0
+        while i < len(common) and j < len(other):
+            opens, closes = max(common[i][0], other[j][0]), min(common[i][1], other[j][1])
+            if opens < closes:
+                both.append((opens, closes))
+            if common[i][1] <= other[j][1]:
+                i += 1
+            else:
+                j += 1
+        common = both
+    return common
+
+
+def _open(zone: str, week: Week, start: int, end: int) -> Spans:
+    """When a zone is open: the hours of its days, as its clock shows them, on the line of Unix seconds."""
+    found = []
+    for block in range(start // _BLOCK, end // _BLOCK + 1):
+        for since, till, offset in _offsets(zone, block):
+            first, last = max(since, start), min(till, end)
+            if first >= last:
+                continue
+            for day in range((first + offset) // _DAY - 1, (last + offset) // _DAY + 1):
+                midnight = day * _DAY - offset
+                # 1970-01-01, day 0, was a Thursday
+                for opens, closes in week[(day + 3) % 7]:
+                    span = max(midnight + opens, first), min(midnight + closes, last)
+                    if span[0] < span[1]:
+                        found.append(span)
+    return _merged(found)
+
+
+@lru_cache(maxsize=_CACHED)
+def _offsets(zone: str, block: int) -> tuple[tuple[int, int, int], ...]:
+    """The zone's offsets from UTC over one block of days: since, till, seconds.
+
+    A clock is found set by looking once a day; no zone sets its clock and back within one.
+    """
+    clock = ZoneInfo(zone)
+
+    def offset(at: int) -> int:
+        ahead = datetime.fromtimestamp(at, clock).utcoffset()
+        assert ahead is not None
+        return int(ahead.total_seconds())
+
+    since = block * _BLOCK
+    found = []
+    for day in range(since, since + _BLOCK, _DAY):
+        before, after = day, day + _DAY
+        if offset(before) == offset(after):
+            continue
+        while after - before > 1:
+            middle = (before + after) // 2
+            if offset(middle) == offset(day):
+                before = middle
+            else:
+                after = middle
+        found.append((since, after, offset(before)))
+        since = after
+    found.append((since, (block + 1) * _BLOCK, offset(since)))
+    return tuple(found)
+
+
+@hookimpl
+def register_filters() -> list[type[Filter]]:
+    return [CallingHours]

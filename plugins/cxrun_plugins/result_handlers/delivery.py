@@ -1,0 +1,103 @@
+"""Delivery: who or what an answered call is connected to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Final
+
+from cxrun import (
+    Call,
+    CallResult,
+    Deliver,
+    DeviceType,
+    Drop,
+    Handling,
+    ResultHandler,
+    Schema,
+    hookimpl,
+    word_of,
+)
+
+
+def _destination(description: str) -> dict[str, Any]:
+    return {"description": description, "type": "string", "minLength": 1}
+
+
+_MACHINES: Final = (
+    "Where answering machines go: drop, agent, another destination, or a mapping of device types to these."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery(ResultHandler):
+    """Delivers a live person to an agent, and machines to wherever they are wanted.
+
+    A live person (answer) is always delivered to an agent. An answering machine, a fax and silence are
+    dropped, agent or another destination can be named for each instead. For answering machines that may
+    depend on the kind of device, e.g. `{mobile: agent, home: drop}`; device types that are not named are
+    dropped. Any other result, and a call an agent has already given a disposition, is left to the next
+    handler.
+
+    Example::
+
+        results:
+          - delivery: {answering_machine: {mobile: agent, home: announcement}, fax_detected: drop}
+    """
+
+    name: ClassVar[str] = "delivery"
+    schema: ClassVar[Schema] = {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {
+            "answering_machine": {
+                "description": _MACHINES,
+                "anyOf": [
+                    _destination(_MACHINES),
+                    {
+                        "type": "object",
+                        "minProperties": 1,
+                        "propertyNames": {"enum": [device.word for device in DeviceType]},
+                        "additionalProperties": _destination(_MACHINES),
+                    },
+                ],
+                "default": "drop",
+            },
+            "fax_detected": {
+                **_destination("Where fax machines go: drop, agent, or another destination."),
+                "default": "drop",
+            },
+            "silence": {
+                **_destination("Where silent calls go: drop, agent, or another destination."),
+                "default": "drop",
+            },
+        },
+    }
+
+    answering_machine: str | Mapping[str, str] = "drop"
+    fax_detected: str = "drop"
+    silence: str = "drop"
+
+    def handle(self, call: Call) -> Handling | None:
+        if call.disposition is not None:
+            return None
+        match call.result:
+            case CallResult.ANSWER:
+                return Deliver("live person: agent")
+            case CallResult.ANSWERING_MACHINE:
+                where = self.answering_machine
+                if not isinstance(where, str):
+                    where = where.get(word_of(DeviceType, call.record.contact_info_type), "drop")
+            case CallResult.FAX_DETECTED:
+                where = self.fax_detected
+            case CallResult.SILENCE:
+                where = self.silence
+            case _:
+                return None
+        reason = f"{call.result.word.replace('_', ' ')}: {where}"
+        return Drop(reason) if where == "drop" else Deliver(reason, where)
+
+
+@hookimpl
+def register_result_handlers() -> list[type[ResultHandler]]:
+    return [Delivery]

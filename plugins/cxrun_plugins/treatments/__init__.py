@@ -1,0 +1,1 @@
+"""Treatments: what to do next with a record whose call missed the intended party."""

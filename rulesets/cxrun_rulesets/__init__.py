@@ -1,0 +1,1 @@
+"""Rulesets worth using; attach one by its name."""
