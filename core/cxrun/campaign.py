@@ -12,7 +12,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path as FilePath
 from typing import Any, Final, NamedTuple
 
@@ -20,7 +20,7 @@ from cxrun.dialer import Dialer
 from cxrun.elements import DURATION, DialingMode, seconds
 from cxrun.errors import Mark, Problem, Problems, UserError, near
 from cxrun.mapping import LIST_SCHEMA, ListSettings
-from cxrun.registry import Registry
+from cxrun.registry import Entry, Registry
 from cxrun.ruleset import DRAFT, Ruleset, Step, element_step, read, schema_problems
 from cxrun.yamlfile import Document, Path, load
 
@@ -37,6 +37,7 @@ DIALING_SETTINGS: Final[Mapping[str, Any]] = {
     "rulesets": {
         "type": "array",
         "items": {"type": "string"},
+        "uniqueItems": True,
         "description": "Names of the rulesets attached, in the order they are asked; replaces what is inherited, "
         "but for required rulesets.",
     },
@@ -105,7 +106,7 @@ _PROFILES: Final = {
 _GROUP_LISTS: Final = {
     "description": "The contact lists: names, or names with weights (share of dialing = weight / sum; 0 pauses).",
     "anyOf": [
-        {"type": "array", "items": {"type": "string"}},
+        {"type": "array", "uniqueItems": True, "items": {"type": "string"}},
         {"type": "object", "additionalProperties": {"type": "integer", "minimum": 0}},
     ],
 }
@@ -219,9 +220,13 @@ class Group:
     @cached_property
     def frozen(self) -> dict[str, Any]:
         """Everything that can change a decision of the group, as plain data."""
+        told = ("description", "source", "reviewed")
         return {
             "settings": {key: setting.value for key, setting in sorted(self.settings.items())},
-            "rulesets": {ruleset.name: ruleset.document.data for ruleset in self.rulesets},
+            "rulesets": {
+                ruleset.name: {key: part for key, part in ruleset.document.data.items() if key not in told}
+                for ruleset in self.rulesets
+            },
             "plugins": [list(plugin) for plugin in self.plugins],
         }
 
@@ -265,14 +270,19 @@ def load_project(folder: FilePath, registry: Registry) -> Project:
     rulesets, unusable = _rulesets(folder, registry, problems)
     document = load(file, _shown(folder, file))
     problems += document.problems
-    broken = schema_problems(document, (), document.data or {}, CAMPAIGN_SCHEMA)
+    if document.data is None:
+        raise Problems(
+            [*problems, document.problem((), "is empty; `cxrun init` writes a campaign to begin with")]
+        )
+    broken = schema_problems(document, (), document.data, CAMPAIGN_SCHEMA)
     problems += broken
-    if broken or not isinstance(document.data, dict):
-        raise Problems(problems or [document.problem((), "is empty")])
+    if broken:
+        raise Problems(problems)
     loader = _CampaignLoader(document, rulesets, unusable, registry, problems)
+    loader.check_levels()
     lists = loader.lists(folder)
     groups = {name: group for name in loader.section("groups") if (group := loader.group(name, lists))}
-    loader.check_shared_lists(groups)
+    loader.check_shared_lists()
     loader.check_defaults()
     if problems:
         raise Problems(problems)
@@ -343,6 +353,7 @@ class _CampaignLoader:
         self.unusable = unusable
         self.registry = registry
         self.problems = problems
+        self.unsound: set[Path] = set()
 
     def section(self, name: str) -> dict[str, Any]:
         return self.data.get(name) or {}
@@ -383,8 +394,6 @@ class _CampaignLoader:
         before = len(self.problems)
         template = data["template"]
         if template not in self.section("templates"):
-            close = near(template, self.section("templates"))
-            self.complain((*path, "template"), f"no template named '{template}'{close}")
             return None
         settings, origins = self._settings(name, template)
         mode = self._element("mode", settings)
@@ -416,14 +425,8 @@ class _CampaignLoader:
         above = self.section("templates")[template]
         for kind in ("session_profile", "dialing_profile"):
             profiles = self.section(f"{kind}s")
-            owner: Path = ("groups", group) if kind in own else ("templates", template)
             name = own.get(kind, above.get(kind)) or self._default_profile(kind)
-            if name is None:
-                continue
-            if name not in profiles:
-                self.complain(
-                    (*owner, kind), f"no {kind.replace('_', ' ')} named '{name}'{near(name, profiles)}"
-                )
+            if name is None or name not in profiles:
                 continue
             yield f"{kind.replace('_', ' ')} {name}", (f"{kind}s", name), profiles[name]
         yield f"template {template}", ("templates", template), above
@@ -433,6 +436,41 @@ class _CampaignLoader:
         profiles = self.section(f"{kind}s")
         named = [name for name, data in profiles.items() if data.get("default")]
         return named[0] if named else next(iter(profiles)) if len(profiles) == 1 else None
+
+    def check_levels(self) -> None:
+        """Every level as it is written, whether or not a group inherits from it."""
+        for section in ("session_profiles", "dialing_profiles", "templates", "groups"):
+            for name, data in self.section(section).items():
+                path: Path = (section, name)
+                for key, kind in ELEMENT_SETTINGS.items():
+                    if key in data:
+                        self._check_element((*path, key), data[key], kind)
+                for index, ruleset in enumerate(data.get("rulesets", ())):
+                    if ruleset not in self.unusable:
+                        self._check_known((*path, "rulesets", index), "ruleset", ruleset, self.rulesets)
+                for key in ("agent_group", "dialing_profile", "session_profile", "template"):
+                    if key in data:
+                        known = self.section(f"{key}s")
+                        self._check_known((*path, key), key.replace("_", " "), data[key], known)
+
+    def _check_known(self, path: Path, kind: str, name: str, known: Mapping[str, Any]) -> None:
+        if name not in known:
+            close = near(name, known) or f"; there is no `{kind.replace(' ', '_')}s:` yet"
+            self.complain(path, f"no {kind} named '{name}'{close}")
+
+    def _check_element(self, path: Path, data: Mapping[str, Any], kind: str) -> None:
+        """One level's part of an element; what it does not say may be inherited."""
+        name, parameters = next(iter(data.items()))
+        entry = self.registry.entries(kind).get(name)
+        if entry is None:
+            self._check_known((*path, name), kind, name, self.registry.entries(kind))
+            found = True
+        else:
+            wrong = schema_problems(self.document, (*path, name), parameters or {}, _partial(entry))
+            self.problems += wrong
+            found = bool(wrong)
+        if found:
+            self.unsound.add(path)
 
     def check_defaults(self) -> None:
         for kind in ("dialing_profiles", "session_profiles"):
@@ -465,13 +503,15 @@ class _CampaignLoader:
     def _element(self, key: str, settings: Mapping[str, Setting]) -> Step | None:
         setting = settings[key]
         path = () if setting.origin == DEFAULT else _level_path(setting.origin.level, key)
+        if any(at[-1] == key for at in self.unsound):
+            return None
         return element_step(
             self.document, path, setting.value, ELEMENT_SETTINGS[key], self.registry, self.problems
         )
 
     def _agents(self, path: Path, settings: Mapping[str, Setting], mode: Step | None) -> int:
         setting = settings.get("agent_group")
-        needs_agents = mode is None or (isinstance(mode.element, DialingMode) and mode.element.needs_agents)
+        needs_agents = mode is not None and getattr(mode.element, "needs_agents", True)
         if setting is None:
             if needs_agents:
                 self.complain(
@@ -480,11 +520,7 @@ class _CampaignLoader:
                 )
             return 0
         groups = self.section("agent_groups")
-        if setting.value not in groups:
-            at = _level_path(setting.origin.level, "agent_group")
-            self.complain(at, f"no agent group named '{setting.value}'{near(setting.value, groups)}")
-            return 0
-        return int(groups[setting.value]["agents"]) if needs_agents else 0
+        return int(groups[setting.value]["agents"]) if needs_agents and setting.value in groups else 0
 
     def _attached(
         self, group: str, template: str, settings: dict[str, Setting], origins: dict[Path, Origin]
@@ -493,14 +529,10 @@ class _CampaignLoader:
         required: list[str] = []
         for level, path, data in self._levels(group, template):
             for index, name in enumerate(data.get("rulesets", ())):
-                at = (*path, "rulesets", index)
-                if name in self.unusable:
-                    continue
-                if name not in self.rulesets:
-                    self.complain(at, f"no ruleset named '{name}'{near(name, self.rulesets)}")
-                elif self.rulesets[name].required and name not in required:
+                if name in self.rulesets and self.rulesets[name].required and name not in required:
                     required.append(name)
-                    origins["rulesets", name] = Origin(f"{level}, required", self.document.mark(at))
+                    mark = self.document.mark((*path, "rulesets", index))
+                    origins["rulesets", name] = Origin(f"{level}, required", mark)
         chosen = [
             name for name in settings["rulesets"].value if name in self.rulesets and name not in required
         ]
@@ -509,20 +541,19 @@ class _CampaignLoader:
         return tuple(self.rulesets[name] for name in effective)
 
     def _lists(self, path: Path, data: Any, lists: Mapping[str, ContactList]) -> dict[str, int]:
-        weights = data if isinstance(data, dict) else dict.fromkeys(data or (), DEFAULT_WEIGHT)
+        weights = dict(data) if isinstance(data, dict) else dict.fromkeys(data or (), DEFAULT_WEIGHT)
         if not weights:
             self.complain(path, "has no contact list; add `lists: [NAME]`")
-        for index, name in enumerate(list(weights)):
+        for index, name in enumerate(weights):
             if name not in lists:
                 at = (*path, "lists", name if isinstance(data, dict) else index)
                 self.complain(at, f"no contact list named '{name}'{near(name, lists)}")
-                del weights[name]
-        return weights
+        return {name: weight for name, weight in weights.items() if name in lists}
 
-    def check_shared_lists(self, groups: Mapping[str, Group]) -> None:
+    def check_shared_lists(self) -> None:
         owner: dict[str, str] = {}
-        for name, group in groups.items():
-            for list_name in group.lists:
+        for name, group in self.section("groups").items():
+            for list_name in group.get("lists", ()):
                 if list_name in owner:
                     self.complain(
                         ("groups", name, "lists"),
@@ -543,6 +574,14 @@ class _CampaignLoader:
 def _level_path(level: str, key: str) -> Path:
     kind, _, name = level.rpartition(" ")
     return (f"{kind.replace(' ', '_')}s", name, key)
+
+
+@cache
+def _partial(entry: Entry) -> Mapping[str, Any]:
+    """The schema of an element's parameters at one level, where any of them may be left to another level."""
+    return {
+        key: part for key, part in entry.element.schema.items() if key not in ("required", "minProperties")
+    }
 
 
 def _overlaid(inherited: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
@@ -587,7 +626,7 @@ def composed_campaign_schema(registry: Registry) -> dict[str, Any]:
             "maxProperties": 1,
             "additionalProperties": False,
             "properties": {
-                name: {"anyOf": [dict(entry.element.schema), {"type": "null"}], "description": entry.summary}
+                name: {"anyOf": [_partial(entry), {"type": "null"}], "description": entry.summary}
                 for name, entry in entries.items()
             },
         }

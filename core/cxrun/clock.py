@@ -7,15 +7,21 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Unix UTC seconds, and waiting for them."""
+    """Unix UTC seconds, and waiting for them. `jumps` is True if waiting takes no time."""
+
+    jumps: bool
 
     def now(self) -> float: ...
 
-    def sleep_until(self, moment: float) -> None: ...
+    def reach(self, moment: float) -> float:
+        """Wait for a moment; returns the time reached, which may be earlier."""
+        ...
 
 
 class VirtualClock:
     """Jumps to the next event; a month takes as long as its decisions."""
+
+    jumps = True
 
     def __init__(self, start: float) -> None:
         self._now = start
@@ -23,12 +29,16 @@ class VirtualClock:
     def now(self) -> float:
         return self._now
 
-    def sleep_until(self, moment: float) -> None:
-        self._now = max(self._now, moment)
+    def reach(self, moment: float) -> float:
+        if moment > self._now:
+            self._now = moment
+        return self._now
 
 
 class WallClock:
-    """The real time; sleeps at most `patience` seconds at a time so that events are seen."""
+    """The real time; waits at most `patience` seconds at once, so that a run can be stopped."""
+
+    jumps = False
 
     def __init__(self, patience: float = 0.1) -> None:
         self._patience = patience
@@ -36,5 +46,6 @@ class WallClock:
     def now(self) -> float:
         return time.time()
 
-    def sleep_until(self, moment: float) -> None:
+    def reach(self, moment: float) -> float:
         time.sleep(max(0.0, min(moment - time.time(), self._patience)))
+        return time.time()

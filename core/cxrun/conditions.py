@@ -68,12 +68,19 @@ _SQL_COMPARE: Final = {"eq": "=", "ne": "<>", "lt": "<", "le": "<=", "gt": ">", 
 _TEXT_ONLY: Final = ("like", "not_like", "contains", "not_contains")
 OPERATORS: Final = (*_COMPARE, "in", "not_in", *_TEXT_ONLY, "empty")
 
-_CONSTANT: Final = {"anyOf": [{"type": "string"}, {"type": "number"}, {"type": "boolean"}]}
-_CONSTANTS: Final = {"type": "array", "minItems": 1, "items": _CONSTANT}
+_CONSTANT: Final = {
+    "description": "One value: text, a number, true or false. For several there is `in`.",
+    "anyOf": [{"type": "string"}, {"type": "number"}, {"type": "boolean"}],
+}
+_CONSTANTS: Final = {
+    "description": "Several values, e.g. [CA, NV].",
+    "type": "array",
+    "minItems": 1,
+    "items": _CONSTANT,
+}
 CONDITION_SCHEMA: Final[Mapping[str, Any]] = {
     "description": "A condition: all, any, not, or one field with one or more operators.",
     "type": "object",
-    "minProperties": 1,
     "additionalProperties": False,
     "properties": {
         "all": {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/condition"}},
@@ -93,7 +100,7 @@ CONDITION_SCHEMA: Final[Mapping[str, Any]] = {
         {"required": ["all"], "maxProperties": 1},
         {"required": ["any"], "maxProperties": 1},
         {"required": ["not"], "maxProperties": 1},
-        {"required": ["field"], "minProperties": 2},
+        {"required": ["field"], "minProperties": 2, "propertyNames": {"enum": ["field", *OPERATORS]}},
     ],
 }
 """Schema of a condition; refers to itself as `#/$defs/condition`."""
@@ -197,7 +204,7 @@ def text(spec: Mapping[str, Any]) -> str:
 
 
 def _bracketed(spec: Mapping[str, Any]) -> str:
-    return f"({text(spec)})" if "all" in spec or "any" in spec else text(spec)
+    return f"({text(spec)})" if "all" in spec or "any" in spec or len(spec) > 2 else text(spec)
 
 
 def truth(spec: Mapping[str, Any], record: Record) -> bool | None:
@@ -242,8 +249,13 @@ def _leaf_truth(operator: str, value: Value, operand: Any, field: str) -> bool |
 
 
 def _like(pattern: str) -> re.Pattern[str]:
-    parts = (".*" if char == "%" else "." if char == "_" else re.escape(char) for char in pattern)
-    return re.compile("".join(parts) + r"\Z", re.IGNORECASE | re.ASCII | re.DOTALL)
+    first, *rest = (
+        "".join("." if char == "_" else re.escape(char) for char in part) for part in pattern.split("%")
+    )
+    # A part between two % is taken where it is first found and never sought again: no blow-up on many of them.
+    middle = "".join(f"(?>.*?{part})" for part in rest[:-1])
+    last = f".*{rest[-1]}" if rest else ""
+    return re.compile(rf"{first}{middle}{last}\Z", re.IGNORECASE | re.ASCII | re.DOTALL)
 
 
 class _Code:
@@ -298,12 +310,11 @@ class _Code:
             return f"{v} in {members}" if (operator == "in") is want else f"({present}{v} not in {members})"
         if operator in _TEXT_ONLY:
             positive = operator.startswith("not_") is not want
-            inner = (
-                f"{self.bind(operand)} in {v}"
-                if "contains" in operator
-                else f"{self.bind(_like(operand).match)}({v})"
-            )
-            return f"({v}.__class__ is str and {'' if positive else 'not '}{inner})"
+            if "contains" in operator:
+                found = f"{self.bind(operand)} {'in' if positive else 'not in'} {v}"
+            else:
+                found = f"{self.bind(_like(operand).match)}({v}) is {'not None' if positive else 'None'}"
+            return f"({v}.__class__ is str and {found})"
         sign = _COMPARE[operator][0 if want else 1]
         guard = "" if sign == "==" else present
         return f"({guard}{v} {sign} {self.bind(constant(operand, field))})"
@@ -387,13 +398,15 @@ def _complaints(
 
 
 def _constant_complaint(value: Any, kind: str, field: str) -> str | None:
+    shown = str(value).lower() if isinstance(value, bool) else str(value)
     if kind in ENUMERATIONS:
         words = codes_by_word(ENUMERATIONS[kind])
         if isinstance(value, str):
             return None if value in words else f"no {kind} named '{value}'{near(value, words)}"
-        return None if value in words.values() else f"{value} is no code of a {kind}"
+        known = value in words.values() and not isinstance(value, bool)
+        return None if known else f"{shown} is no code of a {kind}"
     if kind == "text":
-        return None if isinstance(value, str) else f'{field} is of type text; write "{value}" in quotes'
+        return None if isinstance(value, str) else f'{field} is of type text; write "{shown}" in quotes'
     if isinstance(value, str):
         return f"{field} is of type {kind}, '{value}' is text"
     if isinstance(value, int) and not -(2**63) <= value < 2**63:

@@ -277,12 +277,13 @@ class DialingMode(ElementBase):
         """Seconds an agent looks at the record before the call is placed."""
         return 0.0
 
+    @property
+    def calls_per_second(self) -> float | None:
+        """The pace of a mode that dials by the clock; None for as fast as the session profile allows."""
+        return None
+
     def new_calls(self, pacing: Pacing) -> int:
         raise NotImplementedError
-
-    def next_change(self, pacing: Pacing) -> float | None:
-        """When to ask again though nothing happened (Unix UTC seconds); None if only events matter."""
-        return None
 
 
 class Filter(ElementBase):

@@ -13,6 +13,8 @@ from typing import Final, NamedTuple
 from cxrun.elements import Deliver, DialingMode, Drop, Pacing
 from cxrun.model import CallResult, Record
 
+_BEAT: Final = 0.1
+"""Seconds between looks at the call rate: calls that are due together are placed together."""
 _BURST: Final = 1.0
 """Seconds of call rate that may be caught up at once after a stall."""
 
@@ -102,7 +104,7 @@ class Engine:
         self.placed = 0
         self._start = start
         self._ports = ports
-        self._rate = calls_per_second
+        self._rate = min(calls_per_second, mode.calls_per_second or calls_per_second)
         self._connect_window = connect_window
         self._slot = start
         self._previews: list[tuple[float, int, Record, str]] = []
@@ -122,13 +124,23 @@ class Engine:
         """How many records to take now: what the mode wants, within ports and calls per second."""
         pacing = self._observe(now)
         wanted = self._mode.new_calls(pacing)
-        if self._mode.agent_first and self.pool is not None:
-            return min(wanted, len(self.pool.ready), self._ports - len(self.calls) - len(self._previews))
         if wanted <= 0:
             return 0
+        room = min(wanted, self._ports - len(self.calls) - len(self._previews))
+        if self._mode.agent_first and self.pool is not None:
+            room = min(room, len(self.pool.ready))
+            if self._mode.preview_time > 0:
+                return max(0, room)
+        return max(0, min(room, self._allowed(now)))
+
+    def _allowed(self, now: float) -> int:
+        """How many calls the call rate allows at this moment."""
         self._slot = max(self._slot, now - _BURST)
-        allowed = int((now - self._slot) * self._rate + 1e-9) + 1 if now >= self._slot else 0
-        return max(0, min(wanted, self._ports - len(self.calls), allowed))
+        return int((now - self._slot) * self._rate + 1e-9) + 1 if now >= self._slot else 0
+
+    def eager(self, now: float) -> bool:
+        """Whether calls should be placed at once: an agent waits. Without agents the beat is soon enough."""
+        return self.pool is not None and self.new_calls(now) > 0
 
     def _observe(self, now: float) -> Pacing:
         pacing = self._pacing
@@ -181,11 +193,12 @@ class Engine:
         if isinstance(handling, Drop):
             self._free(call)
             return [HangUp(attempt_id), self._over(call, at)]
-        if call.agent_id is not None:
-            return [self._connect(call, at, call.agent_id)]
         if self.pool is None or handling.destination != "agent":
+            self._free(call)
             call.connected = at
             return [Connect(attempt_id, None)]
+        if call.agent_id is not None:
+            return [self._connect(call, at, call.agent_id)]
         if self.pool.ready:
             return [self._connect(call, at, self.pool.take())]
         self.waiting.append(attempt_id)
@@ -196,12 +209,8 @@ class Engine:
         call = self.calls.get(attempt_id)
         if call is None:
             return []
-        if call.answered is None:
-            self.dialed -= 1
-        elif attempt_id in self.waiting:
-            self.waiting.remove(attempt_id)
         call.result = result
-        self._free(call)
+        self._leave(call)
         return [self._over(call, at)]
 
     def completed(self, attempt_id: str, at: float, disposition: str | None) -> list[Command]:
@@ -209,10 +218,11 @@ class Engine:
         call = self.calls.get(attempt_id)
         if call is None:
             return []
-        if call.agent_id is not None:
-            self.talking -= 1
-            self._wrapping.add(call.agent_id)
         call.disposition = disposition
+        if call.result is CallResult.UNKNOWN:
+            # a conversation that began before a restart: nobody told this engine of the answer
+            call.result = CallResult.ANSWER
+        self._leave(call)
         return [self._over(call, at)]
 
     def agent_ready(self, agent_id: str, at: float) -> list[Command]:
@@ -222,7 +232,8 @@ class Engine:
             return []
         if self.waiting:
             return [self._connect(self.calls[self.waiting.popleft()], at, agent_id)]
-        self.pool.ready.append(agent_id)
+        if agent_id not in self.pool.ready:
+            self.pool.ready.append(agent_id)
         return []
 
     def agent_gone(self, agent_id: str, at: float) -> list[Command]:
@@ -235,14 +246,17 @@ class Engine:
     def tick(self, now: float) -> list[Command]:
         """What is due: previews that end, answered calls whose wait is over."""
         commands: list[Command] = []
-        while self._previews and self._previews[0][0] <= now:
+        allowed = self._allowed(now) if self._previews else 0
+        while allowed > 0 and self._previews and self._previews[0][0] <= now:
             _, _, record, agent_id = heapq.heappop(self._previews)
             commands.append(Place(record, agent_id))
+            allowed -= 1
+        # agents are shared with other groups, so one may have become ready unnoticed
+        while self.waiting and self.pool is not None and self.pool.ready:
+            call = self.calls[self.waiting.popleft()]
+            commands.append(self._connect(call, now, self.pool.take()))
         while self.waiting and self._deadline() <= now:
             call = self.calls[self.waiting.popleft()]
-            if self.pool is not None and self.pool.ready:
-                commands.append(self._connect(call, now, self.pool.take()))
-                continue
             call.result = CallResult.DROPPED
             commands += [HangUp(call.attempt_id), self._over(call, now)]
         return commands
@@ -251,14 +265,11 @@ class Engine:
         """When to be asked again though nothing happens."""
         moments = []
         if self._previews:
-            moments.append(self._previews[0][0])
+            moments.append(max(self._previews[0][0], self._slot))
         if self.waiting:
             moments.append(self._deadline())
-        change = self._mode.next_change(self._observe(now))
-        if change is not None:
-            moments.append(change)
-        if self._slot > now:
-            moments.append(self._slot)
+        if self._slot > now or self.pool is None:
+            moments.append(max(self._slot, now + _BEAT))
         return min(moments, default=None)
 
     def _deadline(self) -> float:
@@ -272,10 +283,21 @@ class Engine:
         self.talking += 1
         return Connect(call.attempt_id, agent_id)
 
-    def _free(self, call: LiveCall) -> None:
+    def _leave(self, call: LiveCall) -> None:
+        """The call is no longer dialed, waiting or talked on; its agent is free, or wraps up."""
+        if call.answered is None:
+            self.dialed -= 1
         if call.connected is None:
-            self.release(call.agent_id)
-            call.agent_id = None
+            if call.attempt_id in self.waiting:
+                self.waiting.remove(call.attempt_id)
+            self._free(call)
+        elif call.agent_id is not None:
+            self.talking -= 1
+            self._wrapping.add(call.agent_id)
+
+    def _free(self, call: LiveCall) -> None:
+        self.release(call.agent_id)
+        call.agent_id = None
 
     def _over(self, call: LiveCall, at: float) -> Over:
         call.ended = at

@@ -5,16 +5,17 @@ Both are bounded; buffered records are untouched on disk, so dropping a buffer l
 
 from __future__ import annotations
 
-import heapq
+import operator
 from collections.abc import Collection, Iterable, Sequence
 from typing import Final
 
-from cxrun.model import PRIORITY, PastAttempt, Record, Suppression
+from cxrun.model import PRIORITY, CallResult, PastAttempt, Record, Suppression
 from cxrun.store.database import Store
 from cxrun.store.queue import Queue, past_attempts, suppressions
 
-READ: Final = 2000
+READ: Final = 5000
 """Records read at once from a list."""
+_ORDER: Final = operator.attrgetter("priority", "due", "record_id")
 _START: Final = (-1, -1)
 _PRIORITIES: Final = tuple(sorted(set(PRIORITY.values())))
 
@@ -30,18 +31,18 @@ class Feed:
         self.more = True
         self.next_due: int | None = None
         self._chains: dict[int, list[Record]] = {}
-        self._heap: list[tuple[int, int, int, Record]] = []
+        self._buffer: list[Record] = []
         self._cursors = dict.fromkeys(_PRIORITIES, _START)
 
     def __len__(self) -> int:
-        return len(self._heap)
+        return len(self._buffer)
 
     def refill(self, now: float, held: Collection[int]) -> list[Record]:
         """Read what has become due since, up to `READ` records; returns what is new with its chains."""
         found: list[Record] = []
         self.more = False
         for priority in _PRIORITIES:
-            room = READ - len(self._heap) - len(found)
+            room = READ - len(self._buffer) - len(found)
             if room <= 0:
                 self.more = True
                 break
@@ -51,23 +52,22 @@ class Feed:
                 self._cursors[priority] = (records[-1].due, records[-1].record_id)
                 found += [record for record in records if record.record_id not in held]
         self._learn_chains(found)
-        for record in found:
-            heapq.heappush(self._heap, (record.priority, record.due, record.record_id, record))
+        self._buffer += found
+        self._buffer.sort(key=_ORDER, reverse=True)
         self.next_due = self.queue.next_due(now)
         return [*found, *(other for record in found for other in self.sleeping(record))]
 
     def rank(self) -> tuple[int, float]:
         """Smaller is dialed first: the priority of the next record, then the list's use of its share."""
-        return (self._heap[0][0], (self.taken + 1) / self.weight)
+        return (self._buffer[-1].priority, (self.taken + 1) / self.weight)
 
     def pop(self) -> Record:
         """Take the next record out of the buffer."""
-        return heapq.heappop(self._heap)[3]
+        return self._buffer.pop()
 
     def records(self) -> Iterable[Record]:
         """What is buffered, with its chains."""
-        buffered = [entry[3] for entry in self._heap]
-        return [*buffered, *(other for record in buffered for other in self.sleeping(record))]
+        return [*self._buffer, *(other for record in self._buffer for other in self.sleeping(record))]
 
     def sleeping(self, record: Record) -> list[Record]:
         """The other records of the record's chain that are not closed."""
@@ -89,7 +89,7 @@ class Feed:
 
     def drop(self) -> None:
         """Forget the buffer and read from the front again."""
-        self._heap.clear()
+        self._buffer.clear()
         self._cursors = dict.fromkeys(_PRIORITIES, _START)
         self.more = True
 
@@ -100,32 +100,35 @@ class Facts:
     def __init__(self, store: Store, window: float) -> None:
         self._store = store
         self._window = window
-        self._attempts: dict[str, list[PastAttempt]] = {}
-        self._suppressions: dict[str, list[Suppression]] = {}
-        self._known: set[str] = set()
+        # apart, since a list may use somebody's number as the id of a client
+        self._phones = _Known()
+        self._clients = _Known()
 
-    def learn(self, records: Iterable[Record], now: float) -> None:
-        """Fetch what is not known yet, in two queries for the whole batch."""
+    def learn(self, records: Iterable[Record], now: float, flying: Iterable[PastAttempt] = ()) -> None:
+        """Fetch what is not known yet, in two queries for the whole batch.
+
+        `flying` are attempts that are not in the store yet.
+        """
         records = list(records)
-        phones = {record.phone for record in records} - self._known
-        clients = {record.client for record in records} - self._known
+        phones = {record.phone for record in records} - self._phones.keys
+        clients = {record.client for record in records} - self._clients.keys
         if not phones and not clients:
             return
-        self._known |= phones
-        self._known |= clients
-        for entry in suppressions(self._store, clients, phones):
-            self._suppressions.setdefault(entry.key, []).append(entry)
+        self._phones.keys |= phones
+        self._clients.keys |= clients
+        self.suppressed(suppressions(self._store, clients, phones))
         if self._window:
-            for attempt in past_attempts(self._store, clients, phones, now - self._window):
+            stored = past_attempts(self._store, clients, phones, now - self._window)
+            for attempt in (*stored, *flying):
                 if attempt.phone in phones:
-                    self._attempts.setdefault(attempt.phone, []).append(attempt)
+                    self._phones.attempts.setdefault(attempt.phone, []).append(attempt)
                 if attempt.client in clients:
-                    self._attempts.setdefault(attempt.client, []).append(attempt)
+                    self._clients.attempts.setdefault(attempt.client, []).append(attempt)
 
     def attempts(self, record: Record) -> Sequence[PastAttempt]:
         """The attempts of the record's client or number, oldest first."""
-        of_phone = self._attempts.get(record.phone)
-        of_client = self._attempts.get(record.client)
+        of_phone = self._phones.attempts.get(record.phone)
+        of_client = self._clients.attempts.get(record.client)
         if of_phone is None or of_client is None:
             return of_phone or of_client or ()
         both = {id(attempt): attempt for attempt in (*of_client, *of_phone)}
@@ -133,42 +136,62 @@ class Facts:
 
     def suppressions(self, record: Record) -> Sequence[Suppression]:
         """The entries that name the record's number or client."""
-        if not self._suppressions:
+        if not self._phones.suppressions and not self._clients.suppressions:
             return ()
-        return [*self._suppressions.get(record.phone, ()), *self._suppressions.get(record.client, ())]
+        return [
+            *self._phones.suppressions.get(record.phone, ()),
+            *self._clients.suppressions.get(record.client, ()),
+        ]
 
     def dialed(self, attempt: PastAttempt) -> None:
         """An attempt was made; its result is not known yet."""
         if self._window:
-            for key in {attempt.phone, attempt.client} & self._known:
-                self._attempts.setdefault(key, []).append(attempt)
+            if attempt.phone in self._phones.keys:
+                self._phones.attempts.setdefault(attempt.phone, []).append(attempt)
+            if attempt.client in self._clients.keys:
+                self._clients.attempts.setdefault(attempt.client, []).append(attempt)
 
     def settled(self, attempt: PastAttempt) -> None:
         """The result of an attempt made before is known."""
-        if self._window:
-            for key in (attempt.phone, attempt.client):
-                attempts = self._attempts.get(key, [])
-                for index, known in enumerate(attempts):
-                    if known.placed == attempt.placed and known.phone == attempt.phone:
-                        attempts[index] = attempt
+        before = attempt._replace(call_result=int(CallResult.UNKNOWN), disposition=None)
+        for attempts in (
+            self._phones.attempts.get(attempt.phone, []),
+            self._clients.attempts.get(attempt.client, []),
+        ):
+            # two calls of one moment to one number are as good as each other, but both are to count
+            for index in range(len(attempts) - 1, -1, -1):
+                if attempts[index] == before:
+                    attempts[index] = attempt
+                    break
 
     def suppressed(self, entries: Iterable[Suppression]) -> None:
-        """Entries were added by a treatment."""
+        """There are these entries."""
         for entry in entries:
-            self._suppressions.setdefault(entry.key, []).append(entry)
+            known = self._phones if entry.kind == "device" else self._clients
+            known.suppressions.setdefault(entry.key, []).append(entry)
 
-    def keep(self, records: Iterable[Record]) -> None:
+    def keep(self, records: Collection[Record]) -> None:
         """Forget everything but what concerns these records."""
-        keys = {key for record in records for key in (record.phone, record.client)}
-        self._known &= keys
-        self._attempts = {key: value for key, value in self._attempts.items() if key in keys}
-        self._suppressions = {key: value for key, value in self._suppressions.items() if key in keys}
+        self._phones.keep({record.phone for record in records})
+        self._clients.keep({record.client for record in records})
 
     def forget(self) -> None:
         """Somebody else has written to the store: ask it again."""
-        self._attempts.clear()
-        self._suppressions.clear()
-        self._known.clear()
+        self.keep(())
 
     def __len__(self) -> int:
-        return len(self._known)
+        return len(self._phones.keys) + len(self._clients.keys)
+
+
+class _Known:
+    """What is known of numbers, or of clients."""
+
+    def __init__(self) -> None:
+        self.keys: set[str] = set()
+        self.attempts: dict[str, list[PastAttempt]] = {}
+        self.suppressions: dict[str, list[Suppression]] = {}
+
+    def keep(self, keys: set[str]) -> None:
+        self.keys &= keys
+        self.attempts = {key: value for key, value in self.attempts.items() if key in keys}
+        self.suppressions = {key: value for key, value in self.suppressions.items() if key in keys}

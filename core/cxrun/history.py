@@ -2,14 +2,17 @@
 
     <treatment>@<cycle attempt from 1>@<chain_n to dial next>@<sequence number>
 
-Entries are joined by a space. The treatment is `ruleset/rule.step`, with `:d` if a disposition chose it and
-`>` if it moved on in the chain, e.g. `retry/1.1@2@1@1 retry/1.2>@1@2@1`. Such a move closes the sequence,
-and so does a change between results and dispositions: counts start again at 1.
+Entries are joined by a space. The treatment is `ruleset/rule.step`, with `:d` if a disposition chose it, `>` if
+it moved on in the chain and `>>` if the chain began anew, e.g. `retry/1.1@2@1@1 retry/1.2>@1@2@1`. Such a move
+closes the sequence, and so does a change between results and dispositions: counts start again at 1.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple, Self
+from typing import Final, NamedTuple, Self
+
+MOVED_ON: Final = ">"
+ANEW: Final = ">>"
 
 
 class _Entry(NamedTuple):
@@ -20,15 +23,15 @@ class _Entry(NamedTuple):
 
     @property
     def key(self) -> str:
-        return self.treatment.removesuffix(">").removesuffix(":d")
+        return self.treatment.rstrip(">").removesuffix(":d")
 
     @property
     def moved_on(self) -> bool:
-        return self.treatment.endswith(">")
+        return self.treatment.endswith(MOVED_ON)
 
     @property
     def by_disposition(self) -> bool:
-        return self.treatment.removesuffix(">").endswith(":d")
+        return self.treatment.rstrip(">").endswith(":d")
 
 
 class History:
@@ -41,7 +44,7 @@ class History:
     @classmethod
     def read(cls, text: str) -> Self:
         """Parse the column; an empty text is a record that was never treated."""
-        entries = []
+        entries: list[_Entry] = []
         for part in text.split():
             treatment, cycle, chain_n, sequence = part.rsplit("@", 3)
             entries.append(_Entry(treatment, int(cycle), int(chain_n), int(sequence)))
@@ -57,22 +60,29 @@ class History:
 
     def applied(self, treatment: str, sequence: int) -> int:
         """How often a treatment has been applied in a sequence."""
-        return sum(entry.key == treatment and entry.sequence == sequence for entry in self._entries)
+        count = 0
+        for entry in self._entries:
+            count += entry.sequence == sequence and entry.key == treatment
+        return count
 
     @property
     def passes(self) -> int:
         """How often the chain has begun anew."""
-        count, at = 0, 0
-        for entry in self._entries:
-            if entry.moved_on:
-                count += entry.chain_n <= at
-                at = entry.chain_n
-        return count
+        return sum(entry.treatment.endswith(ANEW) for entry in self._entries)
 
     def after(
-        self, treatment: str, cycle: int, chain_n: int, sequence: int, *, by_disposition: bool, moved_on: bool
+        self, treatment: str, cycle: int, chain_n: int, sequence: int, *, by_disposition: bool, move: str = ""
     ) -> str:
-        """The column's text once one more treatment is applied."""
-        marks = (":d" if by_disposition else "") + (">" if moved_on else "")
+        """The column's text once one more treatment is applied; `move` is `MOVED_ON`, `ANEW` or nothing."""
+        marks = (":d" if by_disposition else "") + move
         entry = f"{treatment}{marks}@{cycle}@{chain_n}@{sequence}"
         return f"{self._text} {entry}" if self._text else entry
+
+    def begun_anew(self, chain_n: int) -> str:
+        """The column's text once the chain begins anew though nothing was dialed: its last record is excluded."""
+        if not self._entries:
+            return self._text
+        last = self._entries[-1]
+        return self.after(
+            last.key, last.cycle, chain_n, last.sequence + 1, by_disposition=last.by_disposition, move=ANEW
+        )

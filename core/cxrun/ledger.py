@@ -7,7 +7,7 @@ committed; so a cap or a suppression is always judged in the transaction that cl
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from cxrun.engine import LiveCall
@@ -20,7 +20,7 @@ from cxrun.store.runs import reach
 
 CHAIN_FINISHED: Final = Reason("closed", "its chain is finished")
 IN_WORK: Final = Reason("in work", "is being dialed")
-_BREATH: Final = 0.1
+_BREATH: Final = 0.5
 """Wall seconds for which the write lock is kept before other writers get a chance."""
 _HEARTBEAT: Final = 5.0
 """Wall seconds after which an idle run renews its lease."""
@@ -34,20 +34,31 @@ class Ledger:
         self.run_id = 0
         self.batch = Batch()
         self._locked = False
+        self._uncommitted = 0
+        self._changed = False
         self._data_version = store.changed_elsewhere()
         self._locked_since = self._committed = time.monotonic()
 
     def lock(self) -> bool:
-        """Take the write lock if it is not held. True if somebody else has written since it was last held."""
+        """Take the write lock if it is not held. True if somebody else has written since this was last asked.
+
+        Raises StoreBusy if another run has taken over.
+        """
+        self._take()
+        changed, self._changed = self._changed, False
+        return changed
+
+    def _take(self) -> None:
         if self._locked:
-            return False
+            return
         self.store.begin()
         self._locked = True
+        self.store.check_lease()
         self._locked_since = time.monotonic()
         seen = self.store.changed_elsewhere()
-        changed = seen != self._data_version
+        # kept until `lock` is asked: a commit in between must not hide what others wrote
+        self._changed = self._changed or seen != self._data_version
         self._data_version = seen
-        return changed
 
     @property
     def breathless(self) -> bool:
@@ -57,27 +68,39 @@ class Ledger:
             return now - self._locked_since > _BREATH
         return now - self._committed > _HEARTBEAT
 
-    def commit(self, reached: float, calls: Sequence[LiveCall]) -> None:
-        """Write everything, the intents of `calls` in progress too, and let go of the lock.
+    def commit(self, reached: float, intents: Iterable[LiveCall] = ()) -> None:
+        """Write everything, `intents` as calls in work, and let go of the lock.
 
         Raises StoreBusy if another run has taken over; then nothing is written.
         """
-        self.lock()
-        for call in calls:
+        self._take()
+        for call in intents:
             if not call.stored:
+                self._leave(call.record)
                 call.stored = True
                 self.batch.in_work.append((call.record, IN_WORK))
-                self.attempt(call, call.record, CallResult.UNKNOWN)
-        self.store.check_lease()
-        write(self.store, self.run_id, self.batch)
+                self._attempt(call, CallResult.UNKNOWN)
+        self.flush()
         reach(self.store, self.run_id, reached)
         self.store.commit()
-        self.batch = Batch()
+        self._uncommitted = 0
         breathless = self.breathless
         self._locked = False
         self._committed = time.monotonic()
         if breathless:
             time.sleep(0.001)
+
+    def flush(self) -> None:
+        """Write the batch without ending the transaction, so that the queue can be read on."""
+        self._take()
+        self._uncommitted += len(self.batch)
+        write(self.store, self.run_id, self.batch)
+        self.batch = Batch(first_due=self.batch.first_due)
+
+    @property
+    def uncommitted(self) -> int:
+        """How many records have changed since the last commit."""
+        return self._uncommitted + len(self.batch)
 
     def abandon(self) -> None:
         """Roll back what is not committed; the records concerned stay as they were."""
@@ -85,17 +108,41 @@ class Ledger:
         self.batch = Batch()
         self._locked = False
 
-    def claim(self, record: Record) -> None:
-        """The record leaves the queue."""
-        self.batch.left.append(key_of(record))
-
     def defer(self, record: Record, later: Record, reason: Reason, at: float) -> None:
         """The record goes back into the queue at another time."""
-        self.claim(record)
+        self._leave(record)
         self.batch.enter(later, reason)
         self.note(at, "deferred", later, reason)
 
-    def move(
+    def exclude(
+        self, record: Record, sleeping: Sequence[Record], change: Change, reason: Reason, at: float
+    ) -> None:
+        """The record sleeps; the next of its chain takes its place."""
+        self._leave(record)
+        self._move(record, sleeping, change, reason, at, reason.state)
+
+    def settle(
+        self,
+        call: LiveCall,
+        sleeping: Sequence[Record],
+        change: Change,
+        reason: Reason,
+        at: float,
+        event: str,
+        result: CallResult,
+    ) -> None:
+        """The attempt has its result, and the chain moves on."""
+        if call.stored:
+            self.batch.out_of_work.append((call.record.record_id,))
+        else:
+            self._leave(call.record)
+        self._move(call.record, sleeping, change, reason, at, event)
+        self._attempt(call, result)
+
+    def _leave(self, record: Record) -> None:
+        self.batch.left.append(key_of(record))
+
+    def _move(
         self,
         record: Record,
         sleeping: Sequence[Record],
@@ -104,7 +151,7 @@ class Ledger:
         at: float,
         event: str,
     ) -> None:
-        """Write what became of a claimed record and of the sleeping records of its chain."""
+        """Write what became of a record that has left its place, and of the sleeping records of its chain."""
         batch = self.batch
         for changed in change.waiting:
             why = reason
@@ -123,19 +170,13 @@ class Ledger:
                 batch.closed.append((changed, CHAIN_FINISHED))
                 self.note(at, "chain_updated", changed, CHAIN_FINISHED)
             else:
-                why = reason._replace(state="closed")
+                why = reason if reason.state == "closed" else reason._replace(state="closed")
                 batch.closed.append((changed, why))
                 self.note(at, event, changed, why)
         batch.suppressions += change.suppressions
 
-    def settle(self, call: LiveCall, record: Record, result: CallResult) -> None:
-        """The attempt has its result."""
-        if call.stored:
-            self.batch.out_of_work.append((record.record_id,))
-        self.attempt(call, record, result)
-
-    def attempt(self, call: LiveCall, record: Record, result: CallResult) -> None:
-        """Write the attempt as far as it is known."""
+    def _attempt(self, call: LiveCall, result: CallResult) -> None:
+        record = call.record
         self.batch.attempts.append(
             AttemptRow(
                 record.record_id, record.attempt, record.list_id, self.run_id, record.client, record.phone,
@@ -148,7 +189,9 @@ class Ledger:
         waits = record.priority != ASLEEP and reason.state in ("waiting", "deferred")
         due = record.due if waits else 0
         self.batch.journal.append(
-            Entry(round(at, 3), event, record.record_id, record.attempt, record.call_result, reason, due)
+            Entry(
+                round(float(at), 3), event, record.record_id, record.attempt, record.call_result, reason, due
+            )
         )
 
 

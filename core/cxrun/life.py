@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from cxrun.elements import Action, Call, Defer, DialAgain, DialNext, Exclude, Suppress
+from cxrun.history import History
 from cxrun.model import (
     ASLEEP,
     CHAINED,
@@ -26,6 +27,13 @@ from cxrun.model import (
 )
 from cxrun.pipeline import Settlement, next_record
 
+_READY: Final = int(RecordStatus.READY)
+_RETRIEVED: Final = int(RecordStatus.RETRIEVED)
+_UPDATED: Final = int(RecordStatus.UPDATED)
+_CHAIN_READY: Final = int(RecordStatus.CHAIN_READY)
+_CHAIN_UPDATED: Final = int(RecordStatus.CHAIN_UPDATED)
+_RESCHEDULED: Final = PRIORITY[RecordType.CAMPAIGN_RESCHEDULED]
+
 
 class Change(NamedTuple):
     """What becomes of the records of one chain: those that wait on, those that are closed, and suppressions."""
@@ -37,9 +45,7 @@ class Change(NamedTuple):
 
 def attempted(record: Record, at: float) -> Record:
     """The record once it is dialed: one attempt more, whatever comes of it."""
-    return record._replace(
-        attempt=record.attempt + 1, call_time=int(at), record_status=RecordStatus.RETRIEVED.value
-    )
+    return record._replace(attempt=record.attempt + 1, call_time=int(at), record_status=_RETRIEVED)
 
 
 def deferred(record: Record, verdict: Defer, now: float) -> Record:
@@ -49,7 +55,7 @@ def deferred(record: Record, verdict: Defer, now: float) -> Record:
 
 def excluded(record: Record, chain: Sequence[Record], verdict: Exclude, now: float) -> Change:
     """The record sleeps under rules that exclude it; the next of its chain takes its place at once."""
-    asleep = record._replace(due=NEVER, priority=ASLEEP, record_status=RecordStatus.READY.value)
+    asleep = record._replace(due=NEVER, priority=ASLEEP, record_status=_READY)
     waiting = [other for other in chain if other.record_status == RecordStatus.CHAIN_READY]
     if not waiting:
         return Change(waiting=(asleep,))
@@ -58,68 +64,71 @@ def excluded(record: Record, chain: Sequence[Record], verdict: Exclude, now: flo
     heir = heir._replace(
         due=int(now) + 1,
         priority=record.priority,
-        record_status=RecordStatus.READY.value,
+        record_status=_READY,
         dial_sched_time=record.dial_sched_time,
-        treatments=record.treatments,
+        treatments=record.treatments if later else History.read(record.treatments).begun_anew(heir.chain_n),
     )
     return Change(waiting=(asleep, heir))
 
 
+def broken(record: Record) -> Change:
+    """The record is set aside: a plugin failed on it. It waits for other rules, or for the plugin mended."""
+    return Change(waiting=(record._replace(due=NEVER, priority=ASLEEP, record_status=_READY),))
+
+
 def settled(call: Call, settlement: Settlement) -> Change:
-    """The chain after a call that is over."""
-    record = call.record._replace(
-        call_result=int(settlement.result), treatments=settlement.treatments, agent_id=call.agent_id
-    )
-    others = [other for other in call.chain if other.record_id != record.record_id]
+    """The chain after a call that is over; `call.record` carries the result already."""
+    record = call.record
     action: Action = settlement.action
     if isinstance(action, DialAgain):
         at = max(math.ceil(action.at), int(call.now) + 1)
         again = record._replace(
-            record_type=RecordType.CAMPAIGN_RESCHEDULED.value,
-            record_status=RecordStatus.READY.value,
+            record_type=int(RecordType.CAMPAIGN_RESCHEDULED),
+            record_status=_READY,
             dial_sched_time=at,
             due=at,
-            priority=PRIORITY[RecordType.CAMPAIGN_RESCHEDULED],
+            priority=_RESCHEDULED,
+            treatments=settlement.treatments,
         )
         return Change(waiting=(again,))
     if isinstance(action, DialNext):
-        return _moved_on(call, record, action)
+        return _moved_on(call, action, settlement.treatments)
+    others: tuple[Record, ...] = ()
+    if len(call.chain) > 1:
+        others = tuple(
+            other._replace(record_status=_CHAIN_UPDATED)
+            for other in call.chain
+            if other.record_id != record.record_id
+        )
     if isinstance(action, Suppress):
-        return _suppressed(call, record, others, action)
-    closed = [record._replace(record_status=RecordStatus.UPDATED.value)]
-    return Change(closed=(*closed, *_chain_updated(others)))
+        done = record._replace(
+            record_type=int(RecordType.NO_CALL),
+            record_status=_UPDATED,
+            call_result=int(CallResult.DO_NOT_CALL),
+        )
+        return Change(closed=(done, *others), suppressions=_suppressions(call, action))
+    return Change(closed=(record._replace(record_status=_UPDATED), *others))
 
 
-def _moved_on(call: Call, record: Record, action: DialNext) -> Change:
+def _moved_on(call: Call, action: DialNext, treatments: str) -> Change:
+    record = call.record
     target = next_record(call, action)
     at = max(math.ceil(action.at), int(call.now) + 1)
-    heir = (record if target.record_id == record.record_id else target)._replace(
-        record_status=RecordStatus.READY.value,
-        dial_sched_time=at,
-        due=at,
-        priority=PRIORITY[RecordType.CAMPAIGN_RESCHEDULED],
-        treatments=record.treatments,
+    heir = target._replace(
+        record_status=_READY, dial_sched_time=at, due=at, priority=_RESCHEDULED, treatments=treatments
     )
     if target.record_id == record.record_id:
         return Change(waiting=(heir,))
     if action.more_passes or action.new_pass:
-        rests = record._replace(record_status=RecordStatus.CHAIN_READY.value, due=CHAINED, priority=ASLEEP)
+        rests = record._replace(
+            record_status=_CHAIN_READY, due=CHAINED, priority=ASLEEP, treatments=treatments
+        )
         return Change(waiting=(heir, rests))
-    return Change(waiting=(heir,), closed=(record._replace(record_status=RecordStatus.UPDATED.value),))
+    return Change(waiting=(heir,), closed=(record._replace(record_status=_UPDATED, treatments=treatments),))
 
 
-def _suppressed(call: Call, record: Record, others: Sequence[Record], action: Suppress) -> Change:
+def _suppressions(call: Call, action: Suppress) -> tuple[Suppression, ...]:
     till = None if action.valid_for is None else call.now + action.valid_for
-    entries = [Suppression(action.list_name, "device", record.phone, call.now, till)]
-    if action.client:
-        entries.append(Suppression(action.list_name, "client", record.client, call.now, till))
-    done = record._replace(
-        record_type=RecordType.NO_CALL.value,
-        record_status=RecordStatus.UPDATED.value,
-        call_result=CallResult.DO_NOT_CALL.value,
-    )
-    return Change(closed=(done, *_chain_updated(others)), suppressions=tuple(entries))
-
-
-def _chain_updated(others: Sequence[Record]) -> list[Record]:
-    return [other._replace(record_status=RecordStatus.CHAIN_UPDATED.value) for other in others]
+    device = Suppression(action.list_name, "device", call.record.phone, call.now, till)
+    client = Suppression(action.list_name, "client", call.record.client, call.now, till)
+    return (device, client) if action.client else (device,)

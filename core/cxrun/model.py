@@ -74,10 +74,8 @@ class CallResult(IntEnum):
     CANCEL_RECORD = 52
     WRONG_NUMBER = 53
 
-    @property
-    def word(self) -> str:
-        """The name as a ruleset writes it, e.g. `no_answer`."""
-        return self.name.lower()
+    word: str
+    """The name as a ruleset writes it, e.g. `no_answer`."""
 
 
 COUNTED_RESULTS: Final = frozenset(
@@ -111,9 +109,7 @@ class RecordType(IntEnum):
     CAMPAIGN_CALLBACK = 6
     NO_CALL = 7
 
-    @property
-    def word(self) -> str:
-        return self.name.lower()
+    word: str
 
 
 class RecordStatus(IntEnum):
@@ -130,9 +126,7 @@ class RecordStatus(IntEnum):
     MISSED_CALLBACK = 8
     CHAIN_READY = 9
 
-    @property
-    def word(self) -> str:
-        return self.name.lower()
+    word: str
 
 
 class DeviceType(IntEnum):
@@ -151,10 +145,11 @@ class DeviceType(IntEnum):
     EMAIL = 10
     INSTANT_MESSAGING = 11
 
-    @property
-    def word(self) -> str:
-        return self.name.lower()
+    word: str
 
+
+for _member in (*CallResult, *RecordType, *RecordStatus, *DeviceType):
+    _member.word = _member.name.lower()
 
 PRIORITY: Final[Mapping[int, int]] = MappingProxyType(
     {

@@ -6,7 +6,9 @@ arguments give the same decision in a run, a dry run and an explanation.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
+from pathlib import PurePath
 from typing import Final, NamedTuple
 
 from cxrun.conditions import compile_first
@@ -15,7 +17,9 @@ from cxrun.elements import (
     Action,
     Call,
     Conclude,
+    Defer,
     Deliver,
+    DialAgain,
     DialNext,
     Drop,
     Exclude,
@@ -30,7 +34,7 @@ from cxrun.elements import (
     Verdict,
 )
 from cxrun.errors import Mark
-from cxrun.history import History
+from cxrun.history import ANEW, MOVED_ON, History
 from cxrun.model import CallResult, Record, RecordStatus, Rule
 from cxrun.ruleset import Ruleset, Step, TreatmentRule
 
@@ -96,10 +100,10 @@ class Pipeline:
         for check, rule in self._filters:
             try:
                 verdict = check(moment)
+                if verdict is not PASS and not _passes(verdict):
+                    return Decision(verdict, rule)
             except Exception as error:
                 return Decision(Exclude(f"plugin error: {_described(error)}"), rule._replace(kind="error"))
-            if verdict is not PASS and not isinstance(verdict, Pass):
-                return Decision(verdict, rule)
         return _DIALABLE
 
     def verdicts(self, moment: Moment) -> list[Decision]:
@@ -107,7 +111,8 @@ class Pipeline:
         answers = []
         for check, rule in self._filters:
             try:
-                answers.append(Decision(check(moment), rule))
+                verdict = check(moment)
+                answers.append(Decision(PASS if _passes(verdict) else verdict, rule))
             except Exception as error:
                 answers.append(Decision(Exclude(f"plugin error: {_described(error)}"), rule))
         return answers
@@ -203,12 +208,15 @@ class _Sequence:
                 continue
             if isinstance(action, Finish | Suppress):
                 return Settlement(call.result, action, rule, call.record.treatments)
-            moved_on = isinstance(action, DialNext)
-            chain_n = (
-                next_record(call, action).chain_n if isinstance(action, DialNext) else call.record.chain_n
-            )
+            if not (isinstance(action, DialAgain | DialNext) and math.isfinite(action.at)):
+                return Broken(rule, f"{action!r} is no action")
+            chain_n, move = call.record.chain_n, ""
+            if isinstance(action, DialNext):
+                target = next_record(call, action)
+                move = MOVED_ON if target.chain_n > chain_n else ANEW
+                chain_n = target.chain_n
             written = history.after(
-                key, call.applied + 1, chain_n, sequence, by_disposition=by_disposition, moved_on=moved_on
+                key, call.applied + 1, chain_n, sequence, by_disposition=by_disposition, move=move
             )
             return Settlement(call.result, action, rule, written)
         last = self.steps[-1][3]
@@ -227,6 +235,15 @@ def next_record(call: Call, action: DialNext) -> Record:
     return min([*waiting, call.record], key=lambda record: record.chain_n)
 
 
+def _passes(verdict: object) -> bool:
+    """Whether a filter has no objection; None is "not mine, ask the next". Raises if it is no verdict."""
+    if isinstance(verdict, Exclude) or (isinstance(verdict, Defer) and math.isfinite(verdict.until)):
+        return False
+    if verdict is None or isinstance(verdict, Pass):
+        return True
+    raise TypeError(f"{verdict!r} is no verdict")
+
+
 def _guarded(step: Step) -> Check:
     """The filter's check, behind its `when` if it has one."""
     element = step.element
@@ -240,7 +257,9 @@ def _guarded(step: Step) -> Check:
 
 def _rule(step: Step, kind: str, ruleset: Ruleset) -> Rule:
     mark: Mark = step.mark
-    return Rule(kind, step.name, ruleset.name, mark.file, mark.line)
+    # folder and file name: a journal must not depend on where the project lies
+    file = "/".join(PurePath(mark.file).parts[-2:])
+    return Rule(kind, step.name, ruleset.name, file, mark.line)
 
 
 def _described(error: Exception) -> str:

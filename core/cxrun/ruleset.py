@@ -10,6 +10,7 @@ An element is checked by the schema of the plugin its name points to, so a messa
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -17,7 +18,7 @@ from pathlib import Path as FilePath
 from typing import Any, Final
 
 from cxrun.conditions import CONDITION_SCHEMA, Condition
-from cxrun.elements import ElementBase
+from cxrun.elements import DURATION, TIME_OF_DAY, ElementBase
 from cxrun.errors import Mark, Problem, Problems, near
 from cxrun.model import CallResult, codes_by_word
 from cxrun.registry import Registry
@@ -26,7 +27,11 @@ from cxrun.yamlfile import Document, Path, load
 DRAFT: Final = "https://json-schema.org/draft/2020-12/schema"
 _RESULTS: Final = codes_by_word(CallResult)
 OTHER: Final = "other"
-"""In `on:`, every call result that no other treatment of the ruleset names."""
+"""In `on:`, every call result that no other treatment answers."""
+_ITEM: Final = {
+    "type": "object",
+    "description": "An element and its parameters, e.g. `redial: {interval: 30m}`; without any, `finish:`.",
+}
 
 _WHEN: Final = {
     "$ref": "#/$defs/condition",
@@ -51,7 +56,7 @@ _TREATMENT: Final[Mapping[str, Any]] = {
             "description": "The sequence: treatments in the order they are tried.",
             "type": "array",
             "minItems": 1,
-            "items": {"type": "object"},
+            "items": _ITEM,
         },
     },
 }
@@ -63,7 +68,7 @@ ENVELOPE: Final[Mapping[str, Any]] = {
         "ruleset": {
             "type": "string",
             "pattern": "^[a-z][a-z0-9_]*$",
-            "description": "The name profiles, templates and groups attach it by.",
+            "description": "The name profiles, templates and groups attach it by: small letters, digits and _.",
         },
         "description": {"type": "string", "description": "What it is for, in a sentence."},
         "source": {"type": "string", "description": "Where its figures come from."},
@@ -75,19 +80,41 @@ ENVELOPE: Final[Mapping[str, Any]] = {
         },
         "filters": {
             "type": "array",
-            "items": {"type": "object"},
+            "items": _ITEM,
             "description": "Asked in order before a dial.",
         },
         "results": {
             "type": "array",
-            "items": {"type": "object"},
+            "items": _ITEM,
             "description": "Call-result handlers, in order.",
         },
-        "treatments": {"type": "array", "items": {"type": "object"}, "description": "What follows a call."},
+        "treatments": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "description": "A treatment rule, e.g. `{on: busy, do: [redial: {interval: 30m}]}`.",
+            },
+            "description": "What follows a call.",
+        },
     },
 }
 SECTIONS: Final[Mapping[str, str]] = {"filters": "filter", "results": "result handler"}
 """The sections that are plain lists of elements, and their kind."""
+_WRITTEN: Final[Mapping[str, str]] = {
+    DURATION["anyOf"][1]["pattern"]: "no duration; write seconds, or a number with s, m, h or d, e.g. 30m",
+    TIME_OF_DAY["pattern"]: "no time of day; write HH:MM, at most 24:00",
+}
+"""What to say of a text that does not match one of our own patterns."""
+_TYPES: Final[Mapping[str, str]] = {
+    "object": "a mapping",
+    "array": "a list",
+    "string": "text",
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "true or false",
+    "null": "nothing",
+}
+_LONGEST: Final = 60
 
 
 @dataclass(frozen=True)
@@ -156,8 +183,9 @@ def read(
 def check(document: Document, registry: Registry) -> tuple[Ruleset | None, list[Problem]]:
     """Check a document against the envelope and the schemas of its elements, collecting all problems."""
     problems = list(document.problems)
-    found = schema_problems(document, (), document.data, ENVELOPE)
-    problems += found
+    if document.data is None:
+        return None, problems or [document.problem((), "is empty; a ruleset begins with `ruleset: NAME`")]
+    problems += schema_problems(document, (), document.data, ENVELOPE)
     if not isinstance(document.data, dict):
         return None, problems
     data = document.data
@@ -233,7 +261,8 @@ def element_step(
     """Check `{name: parameters, when: condition}` and build the element; problems are appended."""
     names = [name for name in item if name != "when"]
     if len(names) != 1:
-        problems.append(document.problem(path, f"exactly one {kind} is expected here, found {len(names)}"))
+        found = ", ".join(names) or "none"
+        problems.append(document.problem(path, f"exactly one {kind} is expected here, found {found}"))
         return None
     name = names[0]
     try:
@@ -251,8 +280,9 @@ def element_step(
         return None
     try:
         element = element_class.build(checked)
-    except (ValueError, TypeError) as error:
-        problems.append(document.problem((*path, name), str(error)))
+    except Exception as error:
+        said = str(error) if isinstance(error, ValueError) else f"raised {type(error).__name__}: {error}"
+        problems.append(document.problem((*path, name), said))
         return None
     when = Condition(item["when"]) if "when" in item else None
     return Step(name, element, when, document.mark((*path, name)), path, checked)
@@ -265,6 +295,11 @@ def schema_problems(document: Document, path: Path, data: Any, schema: Mapping[s
         for error in _validator(_Frozen(schema)).iter_errors(data)
         for at, message in _messages(error, path)
     ]
+
+
+def accepts(schema: Mapping[str, Any], data: Any) -> bool:
+    """Whether `data` keeps to `schema`."""
+    return bool(_validator(_Frozen(schema)).is_valid(data))
 
 
 class _Frozen:
@@ -289,68 +324,105 @@ def _validator(schema: _Frozen) -> Any:
 
 
 def _messages(error: Any, base: Path) -> Iterator[tuple[Path, str]]:
+    """What to tell of an error of the schema, and where."""
     at: Path = (*base, *error.absolute_path)
-    if error.validator == "additionalProperties":
+    rule, wanted, data = error.validator, error.validator_value, error.instance
+    hint = error.schema.get("description", "")
+    if list(error.absolute_schema_path)[-2:-1] == ["propertyNames"]:
+        at = (*at, data)
+    if rule == "additionalProperties":
         known = error.schema.get("properties", {})
-        for key in error.instance:
+        for key in data:
             if key not in known:
                 yield (*at, key), f"unknown key '{key}'{near(key, known)}"
-    elif error.validator == "required":
-        missing = [key for key in error.validator_value if key not in error.instance]
-        yield at, f"'{missing[0]}' is missing"
-    elif error.validator in ("anyOf", "oneOf"):
+        return
+    if rule in ("anyOf", "oneOf"):
         yield from _alternatives(error, at, base)
-    elif error.validator == "type":
-        wanted = error.validator_value
-        wanted = wanted if isinstance(wanted, str) else " or ".join(wanted)
-        hint = error.schema.get("description", "")
-        yield at, f"{_shown(error.instance)} is not of type {wanted}" + (f"; {hint}" if hint else "")
-    elif error.validator == "enum":
-        words = [str(word) for word in error.validator_value]
-        yield at, f"{_shown(error.instance)} is not known here{near(str(error.instance), words)}"
-    elif error.validator == "pattern":
-        hint = error.schema.get("description") or f"it must match {error.validator_value}"
-        yield at, f"{_shown(error.instance)} is not understood; {hint}"
+        return
+    if rule == "required":
+        # one error for each missing key, but only its text says which
+        key = next(key for key in wanted if error.message.startswith(repr(key)))
+        message = f"'{key}' is missing"
+        hint = error.schema.get("properties", {}).get(key, {}).get("description", "")
+    elif rule == "type":
+        kinds = [wanted] if isinstance(wanted, str) else wanted
+        message = f"{_shown(data)} is not {' or '.join(_TYPES[kind] for kind in kinds)}"
+    elif rule == "enum":
+        message = f"{_shown(data)} is not known here{near(str(data), [str(word) for word in wanted])}"
+        hint = ""
+    elif rule == "pattern" and wanted in _WRITTEN:
+        message, hint = f"{_shown(data)} is {_WRITTEN[wanted]}", ""
+    elif rule == "pattern":
+        message = f"{_shown(data)} is not understood"
+        hint = hint or f"it must match {wanted}"
+    elif rule in ("minItems", "minProperties", "minLength") and not data:
+        message = "must not be empty"
+    elif rule in ("minimum", "exclusiveMinimum", "maximum", "exclusiveMaximum"):
+        message = f"must be {_BOUNDS[rule]} {_shown(wanted)}, not {_shown(data)}"
+    elif rule == "uniqueItems":
+        message = f"{_shown(data)} names something twice"
     else:
-        hint = error.schema.get("description", "") if at else ""
-        yield at, error.message + (f"; {hint}" if hint else "")
+        message = error.message
+    yield at, _hinted(message, hint if at else "")
+
+
+def _hinted(message: str, hint: str) -> str:
+    """A message and what a description adds to it, as one phrase; a message that has its hint stays as it is."""
+    if not hint or "; " in message:
+        return message
+    return f"{message}; {hint if hint[1:2].isupper() else hint[0].lower() + hint[1:]}".removesuffix(".")
+
+
+_BOUNDS: Final[Mapping[str, str]] = {
+    "minimum": "at least",
+    "exclusiveMinimum": "above",
+    "maximum": "at most",
+    "exclusiveMaximum": "below",
+}
 
 
 def _alternatives(error: Any, at: Path, base: Path) -> Iterator[tuple[Path, str]]:
     """Where alternatives exist, speak of the only one the value's type leaves, else of what is expected."""
-    if error.schema.get("description", "").startswith("A condition"):
-        yield (
-            at,
-            "a condition is one of all, any, not, or a field with an operator, e.g. {field: attempt, lt: 3}",
-        )
+    if error.schema is CONDITION_SCHEMA:
+        # a wrong type and unknown keys are told already
+        if (
+            isinstance(error.instance, dict)
+            and error.instance.keys() <= CONDITION_SCHEMA["properties"].keys()
+        ):
+            yield at, _CONDITION
         return
     branches: dict[int, list[Any]] = {}
     for inner in error.context:
         branches.setdefault(inner.schema_path[0], []).append(inner)
+    if all(inner.validator == "required" for found in branches.values() for inner in found):
+        keys = [key for found in branches.values() for inner in found for key in inner.validator_value]
+        yield at, " or ".join(f"'{key}'" for key in dict.fromkeys(keys)) + " is missing"
+        return
     fitting = [
         found
         for found in branches.values()
         if not any(inner.validator == "type" and not inner.relative_path for inner in found)
     ]
-    if len(fitting) == 1 and not all(inner.validator == "required" for inner in fitting[0]):
-        described = error.schema.get("description")
-        for inner in fitting[0]:
-            for place, message in _messages(inner, base):
-                hint = f"; {described}" if described and described not in message else ""
-                yield place, message + hint
+    described = error.schema.get("description", "")
+    if len(fitting) != 1:
+        yield at, _hinted(f"{_shown(error.instance)} is not understood", described or "see the schema")
         return
-    if all(inner.validator == "required" for found in branches.values() for inner in found):
-        keys = sorted(
-            {key for found in branches.values() for inner in found for key in inner.validator_value}
-        )
-        yield at, f"one of {', '.join(keys)} is missing"
-        return
-    hint = error.schema.get("description") or "see the schema"
-    yield at, f"{_shown(error.instance)} is not understood; {hint}"
+    for inner in fitting[0]:
+        for place, message in _messages(inner, base):
+            yield place, _hinted(message, described)
+
+
+_CONDITION: Final = (
+    "a condition is one of all, any, not, or a field with an operator, e.g. {field: attempt, lt: 3}"
+)
 
 
 def _shown(value: Any) -> str:
-    return f"'{value}'" if isinstance(value, str) else str(value)
+    """A value as a person would write it in YAML, on one line."""
+    if isinstance(value, str):
+        return f"'{value}'"
+    text = "nothing" if value is None else json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
 
 
 def composed_schema(registry: Registry) -> dict[str, Any]:
@@ -359,17 +431,15 @@ def composed_schema(registry: Registry) -> dict[str, Any]:
     def elements(kind: str) -> dict[str, Any]:
         choices = []
         for name, entry in registry.entries(kind).items():
-            accepts = {**entry.element.schema}
-            if "description" not in accepts:
-                accepts["description"] = entry.summary
-            optional = not entry.element.schema.get("required") and "$ref" not in accepts
+            parameters = {"description": entry.summary, **entry.element.schema}
+            optional = accepts(entry.element.schema, {})
             choices.append(
                 {
                     "type": "object",
                     "required": [name],
                     "additionalProperties": False,
                     "properties": {
-                        name: {"anyOf": [accepts, {"type": "null"}]} if optional else accepts,
+                        name: {"anyOf": [parameters, {"type": "null"}]} if optional else parameters,
                         "when": _WHEN,
                     },
                 }

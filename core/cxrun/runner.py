@@ -2,12 +2,15 @@
 
 1. the intent is committed (attempt counted, record in work), 2. the call is placed, 3. the result is
 committed. With a dialer that is `external` the commit comes before the call; a simulated dialer is the
-store's own world, so its three steps share one transaction. After a restart the dialer is asked which calls
-it still knows; what nobody can tell is lost: it counts as an attempt and is not dialed again.
+store's own world, so its three steps share one transaction, and a call that was cut off never was. After a
+restart the dialer is asked which calls it still knows; what nobody can tell is lost: it counts as an attempt
+and is not dialed again.
 """
 
 from __future__ import annotations
 
+import gc
+import math
 import platform
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
@@ -18,13 +21,13 @@ from cxrun import life
 from cxrun.campaign import Group, Project
 from cxrun.clock import Clock
 from cxrun.dialer import AgentReady, Answered, Completed, Dial, Ended, Line, Opening, Progress
-from cxrun.elements import PASS, Call, Defer, Exclude, Moment
+from cxrun.elements import PASS, Call, Defer, DialAgain, DialNext, Exclude, Finish, Moment, Suppress
 from cxrun.engine import AgentPool, Command, Connect, Engine, HangUp, LiveCall, Over, Place
 from cxrun.errors import UserError
 from cxrun.events import AttemptSettled, RunFinished, RunStarted
 from cxrun.feed import Facts, Feed
 from cxrun.ledger import Ledger
-from cxrun.model import ASLEEP, IN_CHAIN, NEVER, CallResult, PastAttempt, Reason, Record, RecordStatus
+from cxrun.model import IN_CHAIN, CallResult, PastAttempt, Reason, Record
 from cxrun.observers import Observers
 from cxrun.pipeline import Broken, Pipeline
 from cxrun.store.database import Store
@@ -35,8 +38,10 @@ from cxrun.store.runs import finish_run, last_reached, placed_at, start_run
 
 POLL: Final = 5.0
 """Seconds of the run's clock between looks for records that have become due."""
-FLUSH: Final = 5000
+FLUSH: Final = 10_000
 """Changes that are written together at most."""
+_PATIENCE: Final = 0.05
+"""Seconds after which an external line is asked for events though it cannot say when the next one comes."""
 _FACTS: Final = 50_000
 """Numbers and clients whose facts are remembered at most."""
 
@@ -113,7 +118,11 @@ class _Crew:
 
     def next_feed(self) -> Feed | None:
         """The list whose turn it is: the most urgent record, then the list furthest behind its share."""
-        return min((feed for feed in self.feeds.values() if len(feed)), key=Feed.rank, default=None)
+        best = None
+        for feed in self.feeds.values():
+            if len(feed) and (best is None or feed.rank() < best.rank()):
+                best = feed
+        return best
 
     @property
     def starving(self) -> bool:
@@ -184,6 +193,9 @@ class Run:
         When this returns, everything is committed; if it raises, everything up to the last commit is.
         """
         self._watch = watch
+        # records in the buffers live long and form no cycles: looking for some would cost a fifth of the run
+        thresholds = gc.get_threshold()
+        gc.set_threshold(100_000, 50, 100)
         try:
             self._ledger.lock()
             self._freeze_rules()
@@ -192,9 +204,10 @@ class Run:
             started = RunStarted(self.run_id, self._start, self._groups, self.options.seed)
             self._observers.tell("run_started", [started])
             self._loop()
-            self._commit()
+            self._commit(everything=True)
             finish_run(self._store, self.run_id, self.tally.ended)
         finally:
+            gc.set_threshold(*thresholds)
             self._ledger.abandon()
             self._store.give_lease()
         finished = RunFinished(self.run_id, self.tally.now, self.tally.attempts, self.tally.ended)
@@ -204,13 +217,9 @@ class Run:
     # --- the loop ---
 
     def _loop(self) -> None:
-        clock = self._clock
         while True:
-            now = clock.now()
-            self._account(now)
+            now = self._clock.now()
             for crew in self._crews:
-                for event in crew.line.events(now):
-                    self._progress(crew, event)
                 self._obey(crew, crew.engine.tick(now), now)
             self.tally.ended = self._reason_to_stop(now)
             if self.tally.ended:
@@ -219,14 +228,57 @@ class Run:
                 self._supply(now)
                 for crew in self._crews:
                     self._dial(crew, now)
-            wake = self._wake(now)
-            if wake is None:
-                self.tally.ended = "nothing left to dial"
-                return
-            if self._external or len(self._ledger.batch) >= FLUSH or self._ledger.breathless:
+            if self._external or self._ledger.uncommitted >= FLUSH or self._ledger.breathless:
                 self._commit()
-            until = self.options.until
-            clock.sleep_until(wake if until is None else min(wake, until))
+            if not self._advance(self._horizon(now)):
+                self.tally.ended = self._reason_to_stop(now) or "nothing left to dial"
+                return
+
+    def _advance(self, horizon: float | None) -> bool:
+        """Let the lines run up to the horizon, or until an engine has something to decide.
+
+        False if nothing will ever happen again.
+        """
+        clock = self._clock
+        batch = self._ledger.batch
+        while True:
+            crew, at, until = self._next_event()
+            if batch.first_due is not None and self._may_dial:
+                until = min(until, max(batch.first_due, self._synced + POLL))
+            until = until if horizon is None else min(until, horizon)
+            if at is None or at > until:
+                if until == math.inf:
+                    return False
+                self._account(clock.reach(until))
+                return True
+            reached = clock.reach(at)
+            for event in crew.line.events(until if clock.jumps else reached):
+                self._account(clock.reach(event.at))
+                self._progress(crew, event)
+                if self.stop or crew.engine.waiting or len(batch.left) >= FLUSH:
+                    return True
+                if self._may_dial and crew.engine.eager(event.at):
+                    return True
+                if batch.first_due is not None and batch.first_due + POLL < until:
+                    break
+            if reached < at:
+                return True
+
+    def _next_event(self) -> tuple[_Crew, float | None, float]:
+        """The line with the next event, when that is, and until when no other line has one."""
+        first = self._crews[0]
+        earliest = first.line.next_at()
+        until = math.inf
+        for crew in self._crews[1:]:
+            at = crew.line.next_at()
+            if at is None:
+                continue
+            if earliest is None or at < earliest:
+                until = until if earliest is None else earliest
+                first, earliest = crew, at
+            else:
+                until = min(until, at)
+        return first, earliest, until
 
     def _reason_to_stop(self, now: float) -> str:
         if self.stop:
@@ -255,35 +307,36 @@ class Run:
     @property
     def _at_work(self) -> bool:
         """Whether there is anything for agents to do: calls in progress, or records that may be dialed."""
-        return any(crew.engine.in_progress or crew.next_feed() is not None for crew in self._crews)
+        return any(crew.engine.calls or crew.next_feed() is not None for crew in self._crews)
 
-    def _wake(self, now: float) -> float | None:
-        """When something happens next: on a line, in an engine, or in the queue."""
+    def _horizon(self, now: float) -> float | None:
+        """When something is due that no line will tell of: in an engine, in the queue, or at the end."""
         moments: list[float] = []
         for crew in self._crews:
             engine = crew.engine
-            event = crew.line.next_at()
-            if event is not None:
-                moments.append(event)
-            buffered = self._may_dial and any(len(feed) for feed in crew.feeds.values())
-            if buffered or engine.in_progress or engine.previewing:
+            buffered = self._may_dial and crew.next_feed() is not None
+            if buffered or engine.calls or engine.previewing:
                 change = engine.next_at(now)
                 if change is not None:
                     moments.append(max(change, now + 0.001))
                 if crew.external:
-                    moments.append(now + 1.0)
+                    moments.append(now + _PATIENCE)
             if self._may_dial and crew.starving:
                 moments.append(now)
         due = self._next_due() if self._may_dial else None
         if due is not None:
             moments.append(max(due, self._synced + POLL))
+        if moments and self.options.until is not None:
+            moments.append(self.options.until)
         return min(moments, default=None)
 
     def _next_due(self) -> float | None:
-        in_store = (feed.next_due for crew in self._crews for feed in crew.feeds.values())
-        return min(
-            (due for due in (*in_store, self._ledger.batch.first_due) if due is not None), default=None
-        )
+        moments = [
+            feed.next_due for crew in self._crews for feed in crew.feeds.values() if feed.next_due is not None
+        ]
+        if self._ledger.batch.first_due is not None:
+            moments.append(self._ledger.batch.first_due)
+        return min(moments, default=None)
 
     def _supply(self, now: float) -> None:
         """Read what has become due into the buffers, at most every `POLL` seconds unless one is empty."""
@@ -291,16 +344,28 @@ class Run:
             due = self._next_due()
             if due is None or due > now or now - self._synced < POLL:
                 return
-        self._commit()
         self._lock()
+        self._ledger.flush()
         self._synced = now
         if len(self._facts) > _FACTS:
             self._facts.keep(
-                record for crew in self._crews for feed in crew.feeds.values() for record in feed.records()
+                [record for crew in self._crews for feed in crew.feeds.values() for record in feed.records()]
             )
         for crew in self._crews:
+            held = crew.previewed | {call.record.record_id for call in crew.engine.calls.values()}
             for feed in crew.feeds.values():
-                self._facts.learn(feed.refill(now, crew.previewed), now)
+                self._learn(feed.refill(now, held), now)
+        self._ledger.batch.first_due = None
+
+    def _learn(self, records: Iterable[Record], now: float) -> None:
+        """Fetch the facts of these records; calls in progress that the store does not know yet count too."""
+        flying = (
+            PastAttempt(call.placed, int(CallResult.UNKNOWN), None, call.record.client, call.record.phone)
+            for crew in self._crews
+            for call in crew.engine.calls.values()
+            if not call.stored
+        )
+        self._facts.learn(records, now, flying)
 
     # --- dialing ---
 
@@ -308,12 +373,13 @@ class Run:
         engine = crew.engine
         room = engine.new_calls(now)
         if self.options.limit is not None:
-            room = min(room, self.options.limit - self.tally.attempts - engine.previewing)
+            previewing = sum(other.engine.previewing for other in self._crews)
+            room = min(room, self.options.limit - self.tally.attempts - previewing)
         if room <= 0:
             return
         self._lock()
         placing: list[Dial] = []
-        while room > 0:
+        while room > 0 and self.tally.errors <= self.options.max_errors:
             feed = crew.next_feed()
             if feed is None:
                 break
@@ -344,11 +410,8 @@ class Run:
             self.tally.deferred += 1
         elif isinstance(verdict, Exclude):
             broken = decision.rule is not None and decision.rule.kind == "error"
-            event = "error" if broken else "excluded"
-            reason = Reason(event, verdict.reason, decision.rule)
-            self._ledger.claim(record)
-            change = life.excluded(record, sleeping, verdict, now)
-            self._ledger.move(record, sleeping, change, reason, now, event)
+            reason = Reason("error" if broken else "excluded", verdict.reason, decision.rule)
+            self._ledger.exclude(record, sleeping, life.excluded(record, sleeping, verdict, now), reason, now)
             feed.forget_chain(record)
             self.tally.excluded += 1
             self.tally.errors += broken
@@ -356,7 +419,6 @@ class Run:
 
     def _claim(self, crew: _Crew, record: Record, agent_id: str | None, now: float) -> Dial:
         """The intent: the attempt counts and the record is in work before anybody is called."""
-        self._ledger.claim(record)
         dialed = life.attempted(record, now)
         attempt_id = dialed.attempt_id
         crew.engine.place(LiveCall(attempt_id, dialed, now, agent_id))
@@ -368,14 +430,20 @@ class Run:
         if dials and crew.external:
             self._commit()
         for dial in dials:
+            if crew.external:
+                # placing may take its time, and the next run has been told of these calls
+                self._store.confirm_lease()
             crew.line.place(dial)
 
     def _after_preview(self, crew: _Crew, command: Place, now: float) -> None:
         """The agent has looked at the record; time has passed, so the rules are asked again."""
         record = command.record
+        feed = crew.feeds[record.list_id]
         crew.previewed.discard(record.record_id)
         self._lock()
-        if self._allowed(crew, crew.feeds[record.list_id], record, now):
+        self._ledger.flush()
+        self._learn((record, *feed.sleeping(record)), now)
+        if self._allowed(crew, feed, record, now):
             self._place(crew, [self._claim(crew, record, command.agent_id, now)])
         else:
             crew.engine.release(command.agent_id)
@@ -420,30 +488,39 @@ class Run:
 
     def _settle(self, crew: _Crew, call: LiveCall, at: float) -> None:
         """The call is over: what becomes of the record and of its chain."""
-        feed = crew.feeds[call.record.list_id]
-        record = call.record._replace(call_result=int(call.result))
+        record = call.record._replace(call_result=int(call.result), agent_id=call.agent_id)
+        feed = crew.feeds[record.list_id]
         sleeping = feed.sleeping(record)
-        chain = (record, *sleeping)
-        judged = Call(at, record, call.result, call.disposition, call.agent_id, chain, seed=self.options.seed)
+        judged = Call(
+            # what is told late must not be scheduled behind the point the queue has been read to
+            max(at, self._synced),
+            record,
+            call.result,
+            call.disposition,
+            call.agent_id,
+            (record, *sleeping),
+            seed=self.options.seed,
+        )
         settlement = crew.pipeline.settle(judged)
         result = judged.result
         if isinstance(settlement, Broken):
             event, text = "error", f"plugin error: {settlement.message}"
             reason = Reason("error", text, settlement.rule)
-            asleep = record._replace(due=NEVER, priority=ASLEEP, record_status=RecordStatus.READY.value)
-            change = life.Change(waiting=(asleep,))
+            change = life.broken(record)
             self.tally.errors += 1
         else:
-            event, text = _EVENTS[type(settlement.action).__name__], settlement.action.reason
-            reason = Reason("waiting", f"{result.word}: {text}", settlement.rule)
+            event, text = _EVENTS[type(settlement.action)], settlement.action.reason
             change = life.settled(judged, settlement)
-        ledger = self._ledger
-        ledger.move(record, sleeping, change, reason, at, event)
-        ledger.settle(call, record, result)
+            reason = Reason(
+                "waiting" if change.waiting else "closed", f"{result.word}: {text}", settlement.rule
+            )
+        self._ledger.settle(call, sleeping, change, reason, at, event, result)
         feed.forget_chain(record)
-        self._facts.suppressed(change.suppressions)
-        attempt = PastAttempt(call.placed, int(result), call.disposition, record.client, record.phone)
-        self._facts.settled(attempt)
+        if change.suppressions:
+            self._facts.suppressed(change.suppressions)
+        self._facts.settled(
+            PastAttempt(call.placed, int(result), call.disposition, record.client, record.phone)
+        )
         self.tally.results[result.word] += 1
         self.tally.per_list[feed.name][result.word] += 1
         if self._observers.wants("attempt_settled"):
@@ -464,9 +541,15 @@ class Run:
                 for feed in crew.feeds.values():
                     feed.drop()
 
-    def _commit(self) -> None:
-        calls = [call for crew in self._crews for call in crew.engine.calls.values()]
-        self._ledger.commit(self._clock.now(), calls)
+    def _commit(self, *, everything: bool = False) -> None:
+        """Commit what is settled, and the intents of calls that outlive this process.
+
+        A call in a simulated world leaves no trace before it is over, unless the run ends in between.
+        """
+        crews = (crew for crew in self._crews if crew.external or everything)
+        self._ledger.commit(
+            self._clock.now(), (call for crew in crews for call in crew.engine.calls.values())
+        )
         self._observers.tell_kept()
         self._watch(self.tally)
 
@@ -507,9 +590,9 @@ class Run:
         self._obey(crew, crew.engine.ended(call.attempt_id, self._start, CallResult.UNKNOWN), self._start)
 
 
-_EVENTS: Final = {
-    "DialAgain": "dial_again",
-    "DialNext": "dial_next",
-    "Finish": "finish",
-    "Suppress": "suppress",
+_EVENTS: Final[Mapping[type, str]] = {
+    DialAgain: "dial_again",
+    DialNext: "dial_next",
+    Finish: "finish",
+    Suppress: "suppress",
 }

@@ -113,6 +113,11 @@ class Store:
         if not renewed:
             raise StoreBusy(f"{self.file}: another run has taken over this store; this one stops")
 
+    def confirm_lease(self) -> None:
+        """Raise StoreBusy if another run has taken the store over; writes nothing."""
+        if self.connection.execute("SELECT epoch FROM lease").fetchone() != (self.epoch,):
+            raise StoreBusy(f"{self.file}: another run has taken over this store; this one stops")
+
     def give_lease(self) -> None:
         """Let the next run begin at once."""
         self.connection.execute("UPDATE lease SET pid = 0 WHERE epoch = ?", (self.epoch,))

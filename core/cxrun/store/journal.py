@@ -63,14 +63,14 @@ class Journal:
         """Append entries in order; each digest covers the digest before it."""
         seq, head = self._head or self._last()
         rows = []
-        encode = _encode
         sha256 = hashlib.sha256
+        texts = self._texts
         for entry in entries:
             seq += 1
             at, event, record_id, attempt, call_result, reason, due = entry
             reason_id = self.reason_id(reason)
-            text = self._texts.get(reason_id) or self._text(reason_id)
-            content = encode([seq, at, run_id, event, record_id, attempt, call_result, due, text])
+            text = texts.get(reason_id) or self._text(reason_id)
+            content = _line(seq, at, run_id, event, record_id, attempt, call_result, due, text)
             head = sha256(head + content.encode()).digest()
             rows.append((seq, at, run_id, event, record_id, attempt, call_result, reason_id, due, head))
         self._connection.executemany("INSERT INTO journal VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
@@ -85,7 +85,8 @@ class Journal:
         for row in self._connection.execute(
             "SELECT seq, at, run_id, event, record_id, attempt, call_result, due, reason_id FROM journal ORDER BY seq"
         ):
-            yield _encode([*row[:8], self._text(row[8])])
+            *values, reason_id = row
+            yield _line(*values, self._text(reason_id))
 
     def _last(self) -> tuple[int, bytes]:
         row = self._connection.execute("SELECT seq, digest FROM journal ORDER BY seq DESC LIMIT 1").fetchone()
@@ -97,8 +98,20 @@ class Journal:
                 "SELECT state, text, kind, name, ruleset, file, line FROM reasons WHERE reason_id = ?",
                 (reason_id,),
             ).fetchone()
-            self._texts[reason_id] = "\t".join(str(value) for value in row) if row else ""
+            self._texts[reason_id] = json.dumps("\t".join(str(value) for value in row))
         return self._texts[reason_id]
 
 
-_encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
+def _line(
+    seq: int,
+    at: float,
+    run_id: int,
+    event: str,
+    record_id: int,
+    attempt: int,
+    call_result: int,
+    due: int,
+    text: str,
+) -> str:
+    """A row as a JSON array; `text` is its reason, encoded already."""
+    return f'[{seq},{at!r},{run_id},"{event}",{record_id},{attempt},{call_result},{due},{text}]'

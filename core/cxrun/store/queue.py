@@ -16,6 +16,7 @@ from cxrun.model import (
     ASLEEP,
     CHAINED,
     NEVER,
+    NO_FIELDS,
     PRIORITY,
     PastAttempt,
     Reason,
@@ -33,6 +34,7 @@ _RECORD: Final = """
     {state}.call_time, {state}.treatments, {state}.agent_id, {state}.due, {state}.priority,
     c.client_id, c.first_name, c.last_name, c.company"""
 _FIXED: Final = len(Record._fields) - 1
+_STATE: Final = slice(Record._fields.index("record_type"), Record._fields.index("agent_id") + 1)
 
 Key = tuple[int, int, int, int]
 
@@ -159,7 +161,8 @@ class Queue:
         return None
 
     def _record(self, row: tuple[object, ...]) -> Record:
-        return Record._make((*row[:_FIXED], dict(zip(self._own, row[_FIXED:], strict=True))))
+        fields = dict(zip(self._own, row[_FIXED:], strict=True)) if self._own else NO_FIELDS
+        return Record._make((*row[:_FIXED], fields))
 
 
 def past_attempts(
@@ -218,26 +221,21 @@ def write(store: Store, run_id: int, batch: Batch) -> None:
     run(
         "INSERT INTO closed VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
-            (
-                record.record_id, record.list_id, record.record_type, record.record_status, record.call_result,
-                record.attempt, record.dial_sched_time, record.call_time, record.treatments, record.agent_id,
-                reason_id(reason),
-            )
+            (record.record_id, record.list_id, *record[_STATE], reason_id(reason))
             for record, reason in batch.closed
         ],
-    )  # fmt: skip
-    run("INSERT OR REPLACE INTO attempts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", batch.attempts)
+    )
+    run(
+        "INSERT OR REPLACE INTO attempts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        sorted(batch.attempts),
+    )
     if batch.suppressions:
         add_suppressions(store.connection, batch.suppressions)
     store.journal.append(run_id, batch.journal)
 
 
 def _queue_row(record: Record, reason_id: int) -> tuple[object, ...]:
-    return (
-        record.list_id, record.priority, record.due, record.record_id, record.record_type, record.record_status,
-        record.call_result, record.attempt, record.dial_sched_time, record.call_time, record.treatments,
-        record.agent_id, reason_id,
-    )  # fmt: skip
+    return (record.list_id, record.priority, record.due, record.record_id, *record[_STATE], reason_id)
 
 
 _PRIORITY_OF_TYPE: Final = (

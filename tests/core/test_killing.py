@@ -1,0 +1,473 @@
+"""The attempt protocol under fire: runs are killed, stopped, frozen and doubled, and nothing may come of it.
+
+`CXRUN_KILL_ROUNDS` sets how often each project is killed, `CXRUN_KILL_SEED` when.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.conftest import ProjectFolder
+
+ROUNDS = int(os.environ.get("CXRUN_KILL_ROUNDS", "25"))
+SEED = os.environ.get("CXRUN_KILL_SEED", "1")
+
+QUICK = "import cxrun.runner; cxrun.runner.POLL = 0.3; from cxrun.cli import main; main()"
+"""`cxrun`, but with a shorter wait between two looks for what has become due."""
+
+WIRE = '''
+"""A line that writes every call it places to a file before anything else; its calls outlive the run."""
+
+import heapq
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from typing import ClassVar
+
+from cxrun import AgentReady, Answered, CallResult, Completed, Dialer, Ended, hookimpl
+
+
+@dataclass(frozen=True)
+class Wire(Dialer):
+    name: ClassVar = "wire"
+    external: ClassVar = True
+    schema: ClassVar = {
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["file"],
+        "properties": {"file": {"type": "string"}, "remembers": {"type": "boolean"}},
+    }
+
+    file: str
+    remembers: bool = True
+
+    def open(self, opening):
+        return WireLine(Path(self.file), self.remembers, opening.seed)
+
+
+class WireLine:
+    def __init__(self, file, remembers, seed):
+        self.file = file
+        self.remembers = remembers
+        self.seed = seed
+        self.heap = []
+        self.gone = set()
+
+    def place(self, dial):
+        hold = self.file.with_suffix(".hold")
+        stream = os.open(self.file, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+        said = f"{dial.attempt_id} {time.time()!r} {os.getpid()} {dial.record.phone}"
+        os.write(stream, said.encode() + b"\\n")
+        os.fsync(stream)
+        os.close(stream)
+        while hold.exists():
+            time.sleep(0.01)
+        self.expect(dial)
+
+    def expect(self, dial):
+        luck = Random(f"{self.seed}:{dial.attempt_id}")
+        at = time.time() + luck.uniform(0.01, 0.15)
+        result = luck.choice(["answer", "answer", "busy", "no_answer", "no_answer"])
+        if result == "answer":
+            self.push(at, Answered(dial.attempt_id, at, CallResult.ANSWER))
+        else:
+            self.push(at, Ended(dial.attempt_id, at, CallResult[result.upper()]))
+
+    def push(self, at, event):
+        heapq.heappush(self.heap, (at, len(self.gone) + len(self.heap), repr(event), event))
+
+    def connect(self, attempt_id, agent_id, at):
+        self.push(at + 0.1, Completed(attempt_id, at + 0.1, None))
+        if agent_id is not None:
+            self.push(at + 0.15, AgentReady(agent_id, at + 0.15))
+
+    def hang_up(self, attempt_id, at):
+        self.gone.add(attempt_id)
+
+    def next_at(self):
+        return self.heap[0][0] if self.heap else None
+
+    def events(self, until):
+        while self.heap and self.heap[0][0] <= until:
+            event = heapq.heappop(self.heap)[3]
+            if getattr(event, "attempt_id", None) not in self.gone:
+                yield event
+
+    def reconcile(self, dials):
+        if not self.remembers or not self.file.exists():
+            return set()
+        placed = {line.split()[0] for line in self.file.read_text().splitlines()}
+        known = [dial for dial in dials if dial.attempt_id in placed]
+        for dial in known:
+            self.expect(dial)
+        return {dial.attempt_id for dial in known}
+
+
+@hookimpl
+def register_dialers():
+    return [Wire]
+'''
+
+SLOW = '''
+"""A filter that passes everything, slowly: a run lasts long enough to be killed in the middle."""
+
+import time
+from dataclasses import dataclass
+from typing import ClassVar
+
+from cxrun import PASS, Filter, hookimpl
+
+
+@dataclass(frozen=True)
+class Slow(Filter):
+    name: ClassVar = "slow"
+
+    def check(self, moment):
+        time.sleep(0.0015)
+        return PASS
+
+
+@hookimpl
+def register_filters():
+    return [Slow]
+'''
+
+RULES = """\
+ruleset: retry
+filters:
+  - attempts: {at_most: 8, within: 24h}
+  - suppression:
+treatments:
+  - on: busy
+    do: [{redial: {interval: 1s, attempts: 2}}, {next_in_chain: }]
+  - on: [no_answer, dropped]
+    do: [{next_in_chain: {attempts: 2}}, {retry_in: {interval: 1s, attempts: 1}}]
+  - on: answer
+    do: [{finish: }]
+"""
+SLOW_RULES = """\
+ruleset: retry
+filters:
+  - slow:
+  - attempts: {at_most: 8, within: 24h}
+treatments:
+  - on: busy
+    do: [{redial: {interval: 30m, attempts: 2}}, {next_in_chain: }]
+  - on: [no_answer, dropped, answering_machine]
+    do: [{next_in_chain: {attempts: 2}}, {retry_in: {interval: 1h, attempts: 1}}]
+  - on: answer
+    do: [{finish: }]
+"""
+
+
+class Wired:
+    """A project on the wire, and the runs of it."""
+
+    def __init__(self, project: ProjectFolder) -> None:
+        self.project = project
+        self.started: list[subprocess.Popen[str]] = []
+
+    @property
+    def wire_file(self) -> Path:
+        return self.project.folder / "wire.log"
+
+    def wire(self) -> list[tuple[str, float, int, str]]:
+        """What went over the wire: attempt id, time, process, number."""
+        if not self.wire_file.exists():
+            return []
+        lines = [line.split() for line in self.wire_file.read_text().splitlines()]
+        return [(attempt_id, float(at), int(pid), phone) for attempt_id, at, pid, phone in lines]
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """Begin `cxrun run` in a process of its own."""
+        command = [sys.executable, "-c", QUICK, "-C", str(self.project.folder), "run", *arguments]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.started.append(process)
+        return process
+
+    def wait_for_calls(self, count: int, seconds: float = 20) -> None:
+        """Wait until that many calls are on the wire."""
+        limit = time.monotonic() + seconds
+        while len(self.wire()) < count:
+            assert time.monotonic() < limit, f"only {len(self.wire())} of {count} calls after {seconds} s"
+            time.sleep(0.01)
+
+    def wait_for_calls_of(self, process: subprocess.Popen[str], count: int) -> None:
+        """Wait until a process has placed that many calls."""
+        limit = time.monotonic() + 20
+        while sum(pid == process.pid for _, _, pid, _ in self.wire()) < count:
+            assert process.poll() is None, process.communicate()
+            assert time.monotonic() < limit
+            time.sleep(0.005)
+
+    def finish(self) -> None:
+        """Run to the end."""
+        process = self.start()
+        out, err = process.communicate(timeout=60)
+        assert process.returncode == 0, out + err
+
+
+@pytest.fixture
+def wired(project: Callable[..., ProjectFolder], tmp_path: Path) -> Iterator[Callable[..., Wired]]:
+    """A factory of imported projects on the wire; processes that still run at the end of the test are ended."""
+    made: list[Wired] = []
+
+    def make(
+        size: int = 150, devices: int = 2, remembers: bool = True, rules: str = RULES, **settings: object
+    ) -> Wired:
+        folder = project(
+            size,
+            devices,
+            rules={"retry": rules},
+            plugins={"wire": WIRE},
+            dialer={"wire": {"file": str(tmp_path / "calls" / "wire.log"), "remembers": remembers}},
+            mode={"progressive": {"lines_per_agent": 2}},
+            **{"agents": 8, "calls_per_second": 40, **settings},
+        )
+        folder.import_lists()
+        made.append(Wired(folder))
+        return made[-1]
+
+    yield make
+    for item in made:
+        for process in item.started:
+            if process.poll() is None:
+                process.kill()
+            process.communicate()
+
+
+def places(project: ProjectFolder) -> Counter[str]:
+    """How many records are in which place."""
+    return Counter(row[0] for row in project.query("SELECT place FROM record_states"))
+
+
+def assert_whole(project: ProjectFolder) -> None:
+    """Every record is in exactly one place, attempts are without gaps, and the journal is one valid chain."""
+    size = project.query("SELECT count(*) FROM records")[0][0]
+    found = [row[0] for row in project.query("SELECT record_id FROM record_states ORDER BY 1")]
+    assert found == list(range(1, size + 1))
+    counted = project.query(
+        "SELECT s.record_id, s.attempt, count(a.attempt), coalesce(max(a.attempt), 0) FROM record_states s "
+        "LEFT JOIN attempts a USING (record_id) GROUP BY 1, 2"
+    )
+    assert [row for row in counted if len(set(row[1:])) > 1] == []
+    digests = [bytes(row[0]) for row in project.query("SELECT digest FROM journal ORDER BY seq")]
+    head = bytes(32)
+    for line, digest in zip(project.journal(), digests, strict=True):
+        head = hashlib.sha256(head + line.encode()).digest()
+        assert head == digest, line
+
+
+def lost(project: ProjectFolder) -> list[tuple[int, int]]:
+    return [(row[0], row[1]) for row in project.query("SELECT record_id, attempt FROM journal WHERE event = 'lost'")]
+
+
+def assert_protocol_kept(wired: Wired) -> None:
+    """At most once on the wire, exactly once in the store."""
+    project = wired.project
+    assert_whole(project)
+    on_wire = Counter(attempt_id for attempt_id, *_ in wired.wire())
+    assert [attempt_id for attempt_id, times in on_wire.items() if times > 1] == []
+    stored = {f"{row[0]}-{row[1]}" for row in project.query("SELECT record_id, attempt FROM attempts")}
+    assert set(on_wire) <= stored
+    assert stored - set(on_wire) <= {f"{record}-{attempt}" for record, attempt in lost(project)}
+
+
+def kill_until_done(wired: Wired, chance: random.Random, begun: Callable[[], int]) -> int:
+    """Kill the run `ROUNDS` times some time after it has begun to write, then let it end; returns the kills."""
+    kills = 0
+    for _ in range(ROUNDS):
+        before = begun()
+        process = wired.start()
+        limit = time.monotonic() + 20
+        while begun() == before and process.poll() is None and time.monotonic() < limit:
+            time.sleep(0.005)
+        time.sleep(chance.uniform(0, 0.25))
+        process.kill()
+        kills += process.wait() == -signal.SIGKILL
+        assert_whole(wired.project)
+    wired.finish()
+    return kills
+
+
+@pytest.mark.parametrize("remembers", [True, False], ids=["knows its calls", "knows nothing"])
+def test_a_killed_run_dials_nothing_twice_and_loses_nothing(
+    wired: Callable[..., Wired], remembers: bool
+) -> None:
+    run = wired(max(150, ROUNDS * 8), 2, remembers)
+    size = run.wire_file.stat
+    kills = kill_until_done(
+        run, random.Random(f"{SEED}:{remembers}"), lambda: size().st_size if run.wire_file.exists() else 0
+    )
+    assert kills >= ROUNDS * 0.9, "the run was over before it could be killed often enough"
+    assert_protocol_kept(run)
+    assert set(places(run.project)) == {"closed"}
+    if not remembers:
+        assert lost(run.project), "kills that cut off no call prove nothing"
+
+
+def test_a_lost_call_is_journalled_closed_and_not_dialed_again(wired: Callable[..., Wired]) -> None:
+    run = wired(40, 1, remembers=False)
+    process = run.start()
+    run.wait_for_calls(10)
+    process.kill()
+    process.wait()
+    cut_off = run.project.query("SELECT record_id, attempt FROM in_work")
+    assert cut_off
+    run.finish()
+    assert sorted(lost(run.project)) == sorted(cut_off)
+    on_wire = Counter(attempt_id.partition("-")[0] for attempt_id, *_ in run.wire())
+    for record, attempt in cut_off:
+        assert run.project.query("SELECT attempt, call_result FROM closed WHERE record_id = ?", record) == [
+            (attempt, 28)
+        ]
+        assert on_wire[str(record)] <= attempt
+
+
+def test_calls_the_dialer_remembers_are_settled_after_a_kill(wired: Callable[..., Wired]) -> None:
+    run = wired(40, 1)
+    process = run.start()
+    run.wait_for_calls(10)
+    process.kill()
+    process.wait()
+    cut_off = {
+        f"{record}-{attempt}" for record, attempt in run.project.query("SELECT record_id, attempt FROM in_work")
+    }
+    placed = {attempt_id for attempt_id, *_ in run.wire()}
+    run.finish()
+    assert {f"{record}-{attempt}" for record, attempt in lost(run.project)} == cut_off - placed
+    assert run.project.query("SELECT count(*) FROM attempts WHERE call_result = 28 AND ended IS NULL") == [(0,)]
+
+
+def test_a_killed_simulation_loses_nothing(
+    project: Callable[..., ProjectFolder],
+) -> None:
+    folder = project(
+        max(700, ROUNDS * 30), 2, rules={"retry": SLOW_RULES}, plugins={"slow": SLOW}, agents=20
+    )
+    folder.import_lists()
+    run = Wired(folder)
+
+    def journalled() -> int:
+        return int(folder.query("SELECT coalesce(max(seq), 0) + (SELECT count(*) FROM runs) FROM journal")[0][0])
+
+    try:
+        kills = kill_until_done(run, random.Random(f"{SEED}:simulated"), journalled)
+    finally:
+        for process in run.started:
+            process.communicate()
+    assert kills >= ROUNDS * 0.9, "the run was over before it could be killed often enough"
+    assert set(places(folder)) == {"closed"}
+    assert_whole(folder)
+    assert folder.query("SELECT count(*) FROM attempts WHERE ended IS NULL") == [(0,)]
+
+
+@pytest.mark.parametrize("kind", ["wire", "simulated"])
+def test_ctrl_c_stops_cleanly_and_the_next_run_goes_on(
+    wired: Callable[..., Wired], project: Callable[..., ProjectFolder], kind: str
+) -> None:
+    if kind == "wire":
+        run = wired(60, 2)
+    else:
+        run = Wired(project(500, 2, rules={"retry": SLOW_RULES}, plugins={"slow": SLOW}, name="simulation"))
+        run.project.import_lists()
+    process = run.start()
+    if kind == "wire":
+        run.wait_for_calls(20)
+    else:
+        while not run.project.query("SELECT 1 FROM runs"):
+            time.sleep(0.01)
+        time.sleep(0.3)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=20)
+    assert process.returncode == 130, out + err
+    assert "goes on from here" in err
+    assert "interrupted" in out
+    assert_whole(run.project)
+    assert "waiting" in places(run.project), "the run was over before it was interrupted"
+    run.finish()
+    assert_protocol_kept(run) if kind == "wire" else assert_whole(run.project)
+    assert places(run.project) == {"closed": run.project.query("SELECT count(*) FROM records")[0][0]}
+    if kind == "wire":
+        assert lost(run.project) == []
+
+
+def test_a_second_run_is_refused_while_one_is_alive(wired: Callable[..., Wired]) -> None:
+    run = wired(100, 1)
+    first = run.start()
+    run.wait_for_calls(5)
+    second = run.start()
+    out, err = second.communicate(timeout=20)
+    assert second.returncode == 3, out + err
+    assert f"process {first.pid}" in err
+    assert first.poll() is None
+    first.send_signal(signal.SIGINT)
+    first.communicate(timeout=20)
+    assert all(pid == first.pid for _, _, pid, _ in run.wire())
+
+
+def take_over(run: Wired) -> subprocess.Popen[str]:
+    """Let another run take the lease of one that seems dead."""
+    with run.project.store() as store:
+        store.connection.execute("UPDATE lease SET renewed = renewed - 1000")
+    heir = run.start()
+    run.wait_for_calls_of(heir, 3)
+    return heir
+
+
+def test_a_zombie_places_no_call_after_the_take_over(wired: Callable[..., Wired]) -> None:
+    for attempt in range(4):
+        run = wired(150, 1, remembers=bool(attempt % 2))
+        for file in (run.wire_file, run.project.store_file):
+            file.unlink(missing_ok=True)
+        run.project.import_lists()
+        zombie = run.start()
+        run.wait_for_calls(5 + 7 * attempt)
+        zombie.send_signal(signal.SIGSTOP)
+        heir = take_over(run)
+        taken_over_at = time.time()
+        zombie.send_signal(signal.SIGCONT)
+        _, err = zombie.communicate(timeout=20)
+        assert zombie.returncode == 3, err
+        assert "taken over" in err
+        assert [at for _, at, pid, _ in run.wire() if pid == zombie.pid and at > taken_over_at] == []
+        heir.send_signal(signal.SIGINT)
+        heir.communicate(timeout=20)
+        run.finish()
+        assert_protocol_kept(run)
+
+
+def test_a_zombie_frozen_between_two_dials_of_one_batch_places_no_further(wired: Callable[..., Wired]) -> None:
+    run = wired(60, 1, remembers=False, calls_per_second=1000)
+    hold = run.wire_file.with_suffix(".hold")
+    hold.touch()
+    zombie = run.start()
+    run.wait_for_calls(1)
+    assert run.project.query("SELECT count(*) FROM in_work")[0][0] > 1
+    with run.project.store() as store:
+        store.connection.execute("UPDATE lease SET renewed = renewed - 1000")
+    heir = run.start()
+    limit = time.monotonic() + 20
+    while run.project.query("SELECT epoch FROM lease") == [(1,)] and time.monotonic() < limit:
+        time.sleep(0.01)
+    hold.unlink()
+    _, err = zombie.communicate(timeout=20)
+    assert zombie.returncode == 3, err
+    heir.communicate(timeout=60)
+    assert sum(pid == zombie.pid for _, _, pid, _ in run.wire()) == 1
+    assert_protocol_kept(run)
