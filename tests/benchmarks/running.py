@@ -19,7 +19,7 @@ from pathlib import Path
 CAMPAIGN = """\
 dialing_profiles:
   ivr:
-    mode: {{power_ivr: {{calls_per_minute: 60000, max_in_progress: 100000}}}}
+    mode: {{power_ivr: {{calls_per_minute: 24000, max_in_progress: 100000}}}}
     rulesets: [courtesy, benchmark]
 session_profiles:
   simulation:
@@ -122,7 +122,6 @@ def counts(store: Path) -> dict[str, int]:
             "records": ask("SELECT count(*) FROM records"),
             "attempts": ask("SELECT count(*) FROM attempts"),
             "journal": ask("SELECT count(*) FROM journal"),
-            "closed": ask("SELECT count(*) FROM closed"),
             "again": ask("SELECT count(*) FROM journal WHERE due > 0"),
         }
     finally:
@@ -135,7 +134,7 @@ def bare(store: Path, sizes: dict[str, int], batch: int) -> float:
     for pragma in ("journal_mode=wal", "synchronous=normal", "wal_autocheckpoint=20000", "cache_size=-65536"):
         db.execute(f"PRAGMA {pragma}")
     begun = time.perf_counter()
-    attempts, journal, closed, again = (sizes[name] for name in ("attempts", "journal", "closed", "again"))
+    attempts, journal, again = (sizes[name] for name in ("attempts", "journal", "again"))
     read = (
         "SELECT r.*, q.*, c.* FROM queue q JOIN records r ON r.record_id = q.record_id "
         "JOIN contacts_1 c ON c.chain_id = r.chain_id WHERE q.list_id = 1 AND q.priority IN (3, 4) "
