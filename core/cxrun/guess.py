@@ -12,9 +12,10 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
+from cxrun.contacts import NULLS
 from cxrun.errors import UserError
 from cxrun.listfile import rows, sniff
-from cxrun.mapping import NULLS, zone_names
+from cxrun.mapping import zone_names
 from cxrun.model import Record
 from cxrun.numbers import BadNumber, likely_region, parse_number
 

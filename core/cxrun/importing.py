@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TextIO
 
 from cxrun.campaign import ContactList
-from cxrun.mapping import Contact, Notice, Rejected, read_contacts
+from cxrun.contacts import Contact, Notice, Rejected, read_contacts
 from cxrun.store.database import Store
 from cxrun.store.lists import Import, add_contacts, declare_list, imported, record_import
 
@@ -97,7 +97,7 @@ def _batches(
                 rejects.add(item.row, f"rejected: {item.reason}", item.cells)
             else:
                 result.notices += 1
-                rejects.add(item.row, f"kept, but {item.column} '{item.value}': {item.reason}", ())
+                rejects.add(item.row, item.reason, ())
         yield contacts
 
 

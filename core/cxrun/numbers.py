@@ -107,7 +107,8 @@ def likely_region(texts: Iterable[str], candidates: Sequence[str]) -> str | None
             if found.country == region and not found.doubt:
                 number = phonenumbers.parse(found.e164)
                 written = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.NATIONAL)
-                scores[region] += 1 + phonenumbers.is_valid_number(number) + 2 * (written == text)
+                grouped = written == text and not text.isdigit()
+                scores[region] += 1 + phonenumbers.is_valid_number(number) + 2 * grouped
     best = max(scores, key=scores.__getitem__, default=None)
     return best if best is not None and scores[best] else None
 

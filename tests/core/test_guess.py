@@ -6,9 +6,10 @@ from typing import Any
 import jsonschema
 import pytest
 
+from cxrun.contacts import Contact, read_contacts
 from cxrun.errors import UserError
 from cxrun.guess import guess_settings
-from cxrun.mapping import LIST_SCHEMA, Contact, ListSettings, read_contacts
+from cxrun.mapping import LIST_SCHEMA, ListSettings
 
 
 @pytest.fixture
@@ -117,3 +118,13 @@ def test_list_without_phone_numbers_is_refused_with_its_columns(file: Path) -> N
         guess_settings(file)
     assert "no column holds phone numbers" in str(caught.value)
     assert "'Name', 'Fax', 'NPI'" in str(caught.value)
+
+
+def test_bare_ten_digit_numbers_of_the_united_states_are_not_taken_for_another_country(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "plain.csv"
+    areas = ("334", "256", "205", "907", "602", "212", "808", "617")
+    path.write_text("Name,Phone Number\n" + "".join(f"N{n},{areas[n % 8]}55501{n:02}\n" for n in range(60)))
+
+    assert guess_settings(path)["region"] == "US"

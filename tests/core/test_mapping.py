@@ -7,18 +7,9 @@ from typing import Any
 import jsonschema
 import pytest
 
+from cxrun.contacts import Contact, Device, Notice, Rejected, read_contacts
 from cxrun.errors import Problems
-from cxrun.mapping import (
-    LIST_SCHEMA,
-    TIME_ZONE_CODES,
-    Contact,
-    Device,
-    ListSettings,
-    Notice,
-    Rejected,
-    read_contacts,
-    zone_names,
-)
+from cxrun.mapping import LIST_SCHEMA, TIME_ZONE_CODES, ListSettings, zone_names
 from cxrun.model import DeviceType, Value
 
 FULL = {

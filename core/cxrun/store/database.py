@@ -33,14 +33,7 @@ class Store:
 
     def __init__(self, file: Path | str, plugin_migrations: Iterable[Any] = ()) -> None:
         self.file = file
-        self.connection = sqlite3.connect(file, isolation_level=None, timeout=30)
-        for pragma in (
-            "journal_mode=wal",
-            "synchronous=normal",
-            "wal_autocheckpoint=20000",
-            "cache_size=-65536",
-        ):
-            self.connection.execute(f"PRAGMA {pragma}")
+        self.connection = _opened(file)
         self.database = Database(self.connection, execute_plugins=False)
         for migration_set in (migrations, *plugin_migrations):
             if migration_set.pending(self.database):
@@ -61,7 +54,7 @@ class Store:
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """One write transaction, taken at once; rolled back if the body raises."""
-        self.connection.execute("BEGIN IMMEDIATE")
+        self.begin()
         try:
             yield
         except BaseException:
@@ -71,8 +64,18 @@ class Store:
         self.connection.execute("COMMIT")
 
     def begin(self) -> None:
-        """Start a write transaction that outlives the call; `commit` ends it."""
-        self.connection.execute("BEGIN IMMEDIATE")
+        """Start a write transaction that outlives the call; `commit` ends it.
+
+        Raises StoreBusy if somebody else is writing and does not come to an end.
+        """
+        try:
+            self.connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                raise
+            raise StoreBusy(
+                f"{self.file} is locked: another process is writing to it and does not end"
+            ) from error
 
     def commit(self) -> None:
         self.connection.execute("COMMIT")
@@ -121,6 +124,25 @@ class Store:
     def give_lease(self) -> None:
         """Let the next run begin at once."""
         self.connection.execute("UPDATE lease SET pid = 0 WHERE epoch = ?", (self.epoch,))
+
+
+def _opened(file: Path | str) -> sqlite3.Connection:
+    try:
+        connection = sqlite3.connect(file, isolation_level=None, timeout=30)
+    except sqlite3.Error as error:
+        raise UserError(f"{file} cannot be opened: {error}") from error
+    try:
+        for pragma in (
+            "journal_mode=wal",
+            "synchronous=normal",
+            "wal_autocheckpoint=20000",
+            "cache_size=-65536",
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+    except sqlite3.DatabaseError as error:
+        connection.close()
+        raise UserError(f"{file} cannot be used as a store: {error}") from error
+    return connection
 
 
 def _alive(host: str, pid: int, renewed: float) -> bool:

@@ -85,8 +85,8 @@ class Journal:
         for row in self._connection.execute(
             "SELECT seq, at, run_id, event, record_id, attempt, call_result, due, reason_id FROM journal ORDER BY seq"
         ):
-            *values, reason_id = row
-            yield _line(*values, self._text(reason_id))
+            seq, at, run_id, event, record_id, attempt, call_result, due, reason_id = row
+            yield _line(seq, at, run_id, event, record_id, attempt, call_result, due, self._text(reason_id))
 
     def _last(self) -> tuple[int, bytes]:
         row = self._connection.execute("SELECT seq, digest FROM journal ORDER BY seq DESC LIMIT 1").fetchone()

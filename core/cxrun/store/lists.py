@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
+from cxrun.contacts import Contact
 from cxrun.errors import UserError
-from cxrun.mapping import Contact
 from cxrun.model import (
     ASLEEP,
     CHAINED,

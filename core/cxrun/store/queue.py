@@ -34,7 +34,8 @@ _RECORD: Final = """
     {state}.call_time, {state}.treatments, {state}.agent_id, {state}.due, {state}.priority,
     c.client_id, c.first_name, c.last_name, c.company"""
 _FIXED: Final = len(Record._fields) - 1
-_STATE: Final = slice(Record._fields.index("record_type"), Record._fields.index("agent_id") + 1)
+_STATE_FROM: Final = Record._fields.index("record_type")
+_STATE_TILL: Final = Record._fields.index("agent_id") + 1
 
 Key = tuple[int, int, int, int]
 
@@ -221,7 +222,7 @@ def write(store: Store, run_id: int, batch: Batch) -> None:
     run(
         "INSERT INTO closed VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
-            (record.record_id, record.list_id, *record[_STATE], reason_id(reason))
+            (record.record_id, record.list_id, *record[_STATE_FROM:_STATE_TILL], reason_id(reason))
             for record, reason in batch.closed
         ],
     )
@@ -235,7 +236,14 @@ def write(store: Store, run_id: int, batch: Batch) -> None:
 
 
 def _queue_row(record: Record, reason_id: int) -> tuple[object, ...]:
-    return (record.list_id, record.priority, record.due, record.record_id, *record[_STATE], reason_id)
+    return (
+        record.list_id,
+        record.priority,
+        record.due,
+        record.record_id,
+        *record[_STATE_FROM:_STATE_TILL],
+        reason_id,
+    )
 
 
 _PRIORITY_OF_TYPE: Final = (

@@ -31,7 +31,3 @@ def test_the_agent_is_bound_before_the_call() -> None:
 )
 def test_preview_time_is_in_seconds(parameters: dict[str, object] | None, expected: float) -> None:
     assert Preview.build(parameters).preview_time == expected
-
-
-def test_only_events_matter() -> None:
-    assert Preview().next_change(Pacing(now=100, ready=1)) is None
