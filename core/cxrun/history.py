@@ -45,6 +45,8 @@ class History:
     def read(cls, text: str) -> Self:
         """Parse the column; an empty text is a record that was never treated."""
         entries: list[_Entry] = []
+        if not text:
+            return cls(text, entries)
         for part in text.split():
             treatment, cycle, chain_n, sequence = part.rsplit("@", 3)
             entries.append(_Entry(treatment, int(cycle), int(chain_n), int(sequence)))

@@ -45,7 +45,18 @@ class Change(NamedTuple):
 
 def attempted(record: Record, at: float) -> Record:
     """The record once it is dialed: one attempt more, whatever comes of it."""
-    return record._replace(attempt=record.attempt + 1, call_time=int(at), record_status=_RETRIEVED)
+    return record.in_state(
+        record.record_type, _RETRIEVED, record.call_result, record.attempt + 1, record.dial_sched_time, int(at),
+        record.treatments, record.agent_id, record.due, record.priority,
+    )  # fmt: skip
+
+
+def with_result(record: Record, result: int, agent_id: str | None) -> Record:
+    """The record once its call has a result."""
+    return record.in_state(
+        record.record_type, record.record_status, result, record.attempt, record.dial_sched_time, record.call_time,
+        record.treatments, agent_id, record.due, record.priority,
+    )  # fmt: skip
 
 
 def deferred(record: Record, verdict: Defer, now: float) -> Record:
@@ -82,14 +93,10 @@ def settled(call: Call, settlement: Settlement) -> Change:
     action: Action = settlement.action
     if isinstance(action, DialAgain):
         at = max(math.ceil(action.at), int(call.now) + 1)
-        again = record._replace(
-            record_type=int(RecordType.CAMPAIGN_RESCHEDULED),
-            record_status=_READY,
-            dial_sched_time=at,
-            due=at,
-            priority=_RESCHEDULED,
-            treatments=settlement.treatments,
-        )
+        again = record.in_state(
+            int(RecordType.CAMPAIGN_RESCHEDULED), _READY, record.call_result, record.attempt, at, record.call_time,
+            settlement.treatments, record.agent_id, at, _RESCHEDULED,
+        )  # fmt: skip
         return Change(waiting=(again,))
     if isinstance(action, DialNext):
         return _moved_on(call, action, settlement.treatments)
@@ -107,7 +114,11 @@ def settled(call: Call, settlement: Settlement) -> Change:
             call_result=int(CallResult.DO_NOT_CALL),
         )
         return Change(closed=(done, *others), suppressions=_suppressions(call, action))
-    return Change(closed=(record._replace(record_status=_UPDATED), *others))
+    done = record.in_state(
+        record.record_type, _UPDATED, record.call_result, record.attempt, record.dial_sched_time, record.call_time,
+        record.treatments, record.agent_id, record.due, record.priority,
+    )  # fmt: skip
+    return Change(closed=(done, *others))
 
 
 def _moved_on(call: Call, action: DialNext, treatments: str) -> Change:

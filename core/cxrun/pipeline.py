@@ -6,7 +6,6 @@ arguments give the same decision in a run, a dry run and an explanation.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from pathlib import PurePath
 from typing import Final, NamedTuple
@@ -35,7 +34,7 @@ from cxrun.elements import (
 )
 from cxrun.errors import Mark
 from cxrun.history import ANEW, MOVED_ON, History
-from cxrun.model import CallResult, Record, RecordStatus, Rule
+from cxrun.model import NEVER, CallResult, Record, RecordStatus, Rule
 from cxrun.ruleset import Ruleset, Step, TreatmentRule
 
 
@@ -208,7 +207,7 @@ class _Sequence:
                 continue
             if isinstance(action, Finish | Suppress):
                 return Settlement(call.result, action, rule, call.record.treatments)
-            if not (isinstance(action, DialAgain | DialNext) and math.isfinite(action.at)):
+            if not (isinstance(action, DialAgain | DialNext) and abs(action.at) < NEVER):
                 return Broken(rule, f"{action!r} is no action")
             chain_n, move = call.record.chain_n, ""
             if isinstance(action, DialNext):
@@ -237,7 +236,7 @@ def next_record(call: Call, action: DialNext) -> Record:
 
 def _passes(verdict: object) -> bool:
     """Whether a filter has no objection; None is "not mine, ask the next". Raises if it is no verdict."""
-    if isinstance(verdict, Exclude) or (isinstance(verdict, Defer) and math.isfinite(verdict.until)):
+    if isinstance(verdict, Exclude) or (isinstance(verdict, Defer) and abs(verdict.until) < NEVER):
         return False
     if verdict is None or isinstance(verdict, Pass):
         return True

@@ -470,7 +470,7 @@ class Run:
         if call is None or call.answered is not None:
             return []
         self.tally.answered += event.result == CallResult.ANSWER
-        record = call.record._replace(call_result=int(event.result))
+        record = life.with_result(call.record, int(event.result), call.agent_id)
         handling, _ = crew.pipeline.deliver(Call(event.at, record, event.result, None, call.agent_id))
         return crew.engine.answered(event.attempt_id, event.at, event.result, handling)
 
@@ -488,7 +488,7 @@ class Run:
 
     def _settle(self, crew: _Crew, call: LiveCall, at: float) -> None:
         """The call is over: what becomes of the record and of its chain."""
-        record = call.record._replace(call_result=int(call.result), agent_id=call.agent_id)
+        record = life.with_result(call.record, int(call.result), call.agent_id)
         feed = crew.feeds[record.list_id]
         sleeping = feed.sleeping(record)
         judged = Call(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -123,10 +124,7 @@ def write_project(folder: Path, registry: Registry, list_file: Path | None = Non
         from cxrun.guess import guess_settings
 
         settings = guess_settings(list_file)
-        name = (
-            "".join(char if char.isalnum() else "_" for char in list_file.stem.lower()).strip("_")
-            or "contacts"
-        )
+        name = re.sub("[^a-z0-9]+", "_", list_file.stem.lower()).strip("_") or "contacts"
         name = name if name[0].isalpha() else f"list_{name}"
         settings["file"] = list_file.name
     for part in (folder / "rulesets", folder / "plugins", folder / SCHEMAS):
@@ -158,8 +156,14 @@ def _indented(data: Mapping[str, Any], indent: int) -> str:
     """The settings of a list as YAML, one field a line."""
     import yaml
 
-    text = yaml.safe_dump(
-        dict(data), sort_keys=False, allow_unicode=True, default_flow_style=False, width=100
+    class Dumper(yaml.SafeDumper):
+        """Quotes what is text to YAML 1.1 but a number to 1.2, as 1e3 is."""
+
+    Dumper.add_implicit_resolver(
+        "tag:yaml.org,2002:float", re.compile(r"^-?[0-9.]+[eE][-+]?[0-9]+$"), list("-0123456789")
+    )
+    text = yaml.dump(
+        dict(data), Dumper=Dumper, sort_keys=False, allow_unicode=True, default_flow_style=False, width=100
     )
     return "".join(f"{' ' * indent}{line}\n" for line in text.splitlines())
 

@@ -309,7 +309,7 @@ def kill_until_done(wired: Wired, chance: random.Random, begun: Callable[[], int
 def test_a_killed_run_dials_nothing_twice_and_loses_nothing(
     wired: Callable[..., Wired], remembers: bool
 ) -> None:
-    run = wired(max(150, ROUNDS * 8), 2, remembers)
+    run = wired(ROUNDS * 5, 2, remembers)
     size = run.wire_file.stat
     kills = kill_until_done(
         run, random.Random(f"{SEED}:{remembers}"), lambda: size().st_size if run.wire_file.exists() else 0
@@ -322,7 +322,7 @@ def test_a_killed_run_dials_nothing_twice_and_loses_nothing(
 
 
 def test_a_lost_call_is_journalled_closed_and_not_dialed_again(wired: Callable[..., Wired]) -> None:
-    run = wired(40, 1, remembers=False)
+    run = wired(25, 1, remembers=False)
     process = run.start()
     run.wait_for_calls(10)
     process.kill()
@@ -340,7 +340,7 @@ def test_a_lost_call_is_journalled_closed_and_not_dialed_again(wired: Callable[.
 
 
 def test_calls_the_dialer_remembers_are_settled_after_a_kill(wired: Callable[..., Wired]) -> None:
-    run = wired(40, 1)
+    run = wired(25, 1)
     process = run.start()
     run.wait_for_calls(10)
     process.kill()
@@ -382,7 +382,7 @@ def test_ctrl_c_stops_cleanly_and_the_next_run_goes_on(
     wired: Callable[..., Wired], project: Callable[..., ProjectFolder], kind: str
 ) -> None:
     if kind == "wire":
-        run = wired(60, 2)
+        run = wired(30, 2)
     else:
         run = Wired(project(500, 2, rules={"retry": SLOW_RULES}, plugins={"slow": SLOW}, name="simulation"))
         run.project.import_lists()
@@ -431,13 +431,13 @@ def take_over(run: Wired) -> subprocess.Popen[str]:
 
 
 def test_a_zombie_places_no_call_after_the_take_over(wired: Callable[..., Wired]) -> None:
-    for attempt in range(4):
-        run = wired(150, 1, remembers=bool(attempt % 2))
+    for attempt in range(3):
+        run = wired(40, 1, remembers=bool(attempt % 2))
         for file in (run.wire_file, run.project.store_file):
             file.unlink(missing_ok=True)
         run.project.import_lists()
         zombie = run.start()
-        run.wait_for_calls(5 + 7 * attempt)
+        run.wait_for_calls(3 + 3 * attempt)
         zombie.send_signal(signal.SIGSTOP)
         heir = take_over(run)
         taken_over_at = time.time()
@@ -453,7 +453,7 @@ def test_a_zombie_places_no_call_after_the_take_over(wired: Callable[..., Wired]
 
 
 def test_a_zombie_frozen_between_two_dials_of_one_batch_places_no_further(wired: Callable[..., Wired]) -> None:
-    run = wired(60, 1, remembers=False, calls_per_second=1000)
+    run = wired(30, 1, remembers=False, calls_per_second=1000)
     hold = run.wire_file.with_suffix(".hold")
     hold.touch()
     zombie = run.start()

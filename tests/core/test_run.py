@@ -7,7 +7,7 @@ import sqlite3
 import time
 from bisect import bisect_right
 from collections import Counter, defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -467,6 +467,15 @@ def test_do_not_call_suppresses_the_number_and_the_client_in_other_lists_at_once
     assert sum(folder.reasons("people").values()) == sum(folder.reasons("others").values()) == 3
 
 
+def most_within_a_day(dialed: Mapping[str, list[float]]) -> int:
+    """The most moments of one key within any 24 hours."""
+    return max(
+        index + 1 - bisect_right(moments, moment - 86400)
+        for moments in dialed.values()
+        for index, moment in enumerate(moments)
+    )
+
+
 @pytest.mark.parametrize("per", ["client", "device"])
 def test_caps_hold_in_every_rolling_window_across_two_lists(project: MakeProject, per: str) -> None:
     rules = {
@@ -485,10 +494,7 @@ def test_caps_hold_in_every_rolling_window_across_two_lists(project: MakeProject
     dialed = defaultdict(list)
     for key, placed in folder.query(f"SELECT {column}, placed FROM attempts ORDER BY placed"):
         dialed[key].append(placed)
-    for key, moments in dialed.items():
-        for index, moment in enumerate(moments):
-            within = index + 1 - bisect_right(moments, moment - 86400)
-            assert within <= 3, f"{key} was dialed {within} times in a day"
+    assert most_within_a_day(dialed) == 3
     assert max(map(len, dialed.values())) > 3, "the window has to roll for this to mean anything"
 
 
@@ -521,8 +527,10 @@ def test_two_calls_of_one_moment_to_one_number_both_count(project: MakeProject) 
     folder.campaign["groups"]["all"]["lists"] = ["people", "others"]
     folder.save()
     folder.run(limit=600)
-    busy = folder.query("SELECT client, count(*) FROM attempts WHERE call_result = 6 GROUP BY 1 HAVING count(*) > 2")
-    assert busy == []
+    dialed = defaultdict(list)
+    for client, placed in folder.query("SELECT client, placed FROM attempts WHERE call_result = 6 ORDER BY placed"):
+        dialed[client].append(placed)
+    assert most_within_a_day(dialed) == 2
 
 
 def test_calls_respect_calling_hours_in_every_zone(project: MakeProject) -> None:
@@ -614,7 +622,7 @@ def test_no_dial_of_a_number_starts_after_its_suppression_is_committed(
 ) -> None:
     monkeypatch.setattr(cxrun.runner, "POLL", 0.1)
     folder = project(
-        120, more_rules={"guard": GUARDED}, plugins={"phone": LINE}, dialer={"phone": {}}, agents=2
+        120, rules={"guard": GUARDED}, plugins={"phone": LINE}, dialer={"phone": {}}, agents=2
     )
     folder.import_lists()
     phones = [row[0] for row in folder.query("SELECT phone FROM records ORDER BY record_id DESC")]
@@ -627,7 +635,7 @@ def test_no_dial_of_a_number_starts_after_its_suppression_is_committed(
             other.execute("INSERT INTO suppressions VALUES ('device', ?, 'dnc', 0, NULL)", (number,))
             committed[number] = time.time()
 
-    folder.run(wall=True, watch=suppress, limit=150)
+    folder.run(wall=True, watch=suppress)
     other.close()
     assert len(committed) == 60
     late = [
@@ -663,12 +671,12 @@ def test_progress_that_is_told_late_leaves_no_record_behind(
 ) -> None:
     monkeypatch.setattr(cxrun.runner, "POLL", 0.05)
     folder = project(
-        40, 3, rules={"retry": NEXT.replace("{attempts: 2}", "")}, plugins={"phone": LINE}, agents=10,
-        dialer={"phone": {"late": 1.5, "ring": 0.02}},
+        20, 3, rules={"retry": NEXT.replace("{attempts: 2}", "")}, plugins={"phone": LINE}, agents=20,
+        dialer={"phone": {"late": 1.1, "ring": 0.02}},
     )  # fmt: skip
     folder.run(wall=True)
     assert set(folder.query("SELECT place FROM record_states")) == {("closed",)}
-    assert folder.query("SELECT count(*) FROM attempts") == [(120,)]
+    assert folder.query("SELECT count(*) FROM attempts") == [(60,)]
 
 
 def test_a_reconciled_conversation_takes_no_agent_for_ever(project: MakeProject) -> None:

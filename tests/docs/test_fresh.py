@@ -115,7 +115,9 @@ def test_every_operator_and_field_of_a_condition_is_documented(pages: dict[str, 
 
 def test_examples_of_conditions_are_conditions(pages: dict[str, Any]) -> None:
     section = pages["core/README.md"].text.partition("## Conditions")[2].partition("\n## ")[0]
-    examples = re.findall(r"`(\{.*?\})`", section) + re.findall(r"```yaml\n(.*?)```", section, re.DOTALL)
+    examples = re.findall(r"`(\{field: .*?\})`", section) + re.findall(
+        r"```yaml\n(.*?)```", section, re.DOTALL
+    )
     assert len(examples) == 7
     validator = Draft202012Validator({"$ref": "#/$defs/condition", "$defs": {"condition": CONDITION_SCHEMA}})
     own = {"balance": "number", "state": "text", "email": "text"}

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 COMMANDS: Final = (
     "demo", "init", "validate", "show", "import", "run", "status", "explain", "plugins", "docs", "schema",
 )  # fmt: skip
-"""The built-in commands in the order a newcomer meets them; `import` lives in `import_.py`."""
+"""The built-in commands in the order a newcomer meets them."""
+_TAKEN: Final = ("import", "run")
+"""Commands that live in `import_.py` and `run_.py`: one name is Python's, the other that of a function here."""
 
 
 class Session:
@@ -62,7 +64,7 @@ class _Commands(click.Group):
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         if name in COMMANDS:
-            module = import_module(f"cxrun.cli.{'import_' if name == 'import' else name}")
+            module = import_module(f"cxrun.cli.{name}{'_' if name in _TAKEN else ''}")
             command: click.Command = module.command
             return command
         self._add_plugin_commands(ctx)
@@ -140,11 +142,11 @@ def run(arguments: list[str]) -> int:
         sys.stderr.close()
         return 0
     except Exception:
-        _confess()
+        _confess(arguments)
         return 4
 
 
-def _confess() -> None:
+def _confess(arguments: list[str]) -> None:
     """A bug of ours: everything a report needs."""
     import platform
     import traceback
@@ -158,7 +160,8 @@ def _confess() -> None:
     )
     click.echo(f"cxrun {__version__}, Python {platform.python_version()}, {platform.platform()}", err=True)
     try:
-        plugins = [f"{p.name} {p.version}" for p in load_plugins()[1] if p.origin != "built-in"]
+        context = cli.make_context("cxrun", list(arguments), resilient_parsing=True)
+        plugins = [f"{p.name} {p.version}" for p in load_plugins(_folder(context))[1] if p.origin != "built-in"]
     except CxrunError as error:
         plugins = [str(error)]
     click.echo(f"plugins: {', '.join(plugins) or 'only those that come with cxrun'}", err=True)

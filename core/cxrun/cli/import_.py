@@ -53,14 +53,15 @@ def show_progress(result: ImportResult) -> None:
         click.echo(f"{result.name}: {done:,} rows", err=True)
 
 
-def echo_result(result: ImportResult) -> None:
-    """Sum up an import on one line."""
+def echo_result(result: ImportResult, *, aside: bool = False) -> None:
+    """Sum up an import on one line; `aside` keeps it out of the way of JSON."""
     if on_terminal():
         click.echo("\r\033[K", nl=False, err=True)
     noted = f", {result.notices:,} to look at" if result.notices else ""
     click.echo(
         f"{result.name}: {result.loaded:,} contacts loaded ({result.records:,} records), "
-        f"{result.rejected:,} rejected, {result.duplicates:,} duplicates{noted}"
+        f"{result.rejected:,} rejected, {result.duplicates:,} duplicates{noted}",
+        err=aside,
     )
     if result.rejects:
-        click.echo(f"  see {result.rejects}")
+        click.echo(f"  see {result.rejects}", err=aside)

@@ -60,7 +60,7 @@ def command(
         raise UserError("campaign.yaml has no campaign group to run")
     start, clock = _clock(chosen, real_time)
     with session.store() as store:
-        _import_missing(session, project, chosen, store)
+        _import_missing(session, project, chosen, store, aside=as_json)
         from cxrun.moments import parse_moment
         from cxrun.store.runs import last_reached
 
@@ -86,7 +86,9 @@ def _clock(groups: list[Group], real_time: bool) -> tuple[float, Callable[[float
     return min(parse_moment(group.settings["virtual_start"].value) for group in groups), VirtualClock
 
 
-def _import_missing(session: Session, project: Project, groups: list[Group], store: Store) -> None:
+def _import_missing(
+    session: Session, project: Project, groups: list[Group], store: Store, *, aside: bool
+) -> None:
     from cxrun.cli.import_ import echo_result, show_progress
     from cxrun.importing import import_list, is_imported
 
@@ -94,7 +96,7 @@ def _import_missing(session: Session, project: Project, groups: list[Group], sto
         contact_list = project.lists[name]
         if not is_imported(store, contact_list):
             result = import_list(store, contact_list, session.folder, show_progress)
-            echo_result(result)
+            echo_result(result, aside=aside)
 
 
 @contextmanager

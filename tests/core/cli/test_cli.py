@@ -1,0 +1,171 @@
+"""The command line as a whole: help, usage errors, and whose fault an error is."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+import cxrun as package
+from cxrun.cli import COMMANDS
+
+if TYPE_CHECKING:
+    from tests.conftest import Answer, ProjectFolder
+
+    Cxrun = Callable[..., Answer]
+    MakeProject = Callable[..., ProjectFolder]
+
+NEEDS_PROJECT = {
+    "validate": (), "show": ("all",), "import": (), "run": (), "status": (), "explain": ("1",),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_of_every_command_has_an_example(cxrun: Cxrun, command: str) -> None:
+    answer = cxrun(command, "--help")
+    assert answer.code == 0
+    assert re.search(rf"Example:\n\s+cxrun {command}\b", answer.out), answer.out
+
+
+def test_every_file_of_a_command_is_a_command() -> None:
+    folder = Path(package.__file__).parent / "cli"
+    files = {file.stem for file in folder.glob("*.py")} - {"__init__", "terminal"}
+    assert {file.rstrip("_") for file in files} == set(COMMANDS)
+
+
+def test_help_lists_every_command_with_a_summary(cxrun: Cxrun) -> None:
+    for arguments in ((), ("--help",), ("-h",)):
+        answer = cxrun(*arguments)
+        shown = answer.out + answer.err
+        for command in COMMANDS:
+            assert re.search(rf"^  {command}  +[A-Z].+", shown, re.MULTILINE), command
+
+
+def test_the_version_is_that_of_the_package(cxrun: Cxrun) -> None:
+    assert package.__version__ in cxrun("--version").out
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("nonsense",), ("run", "--nonsense"), ("run", "--limit", "many"), ("run", "--limit", "0"), ("show",),
+        ("explain",), ("docs",), ("schema", "sqlite"), ("--nonsense",), ("init", "--list", "/nowhere/at/all.csv"),
+    ],
+)  # fmt: skip
+def test_a_usage_error_exits_2(cxrun: Cxrun, arguments: tuple[str, ...]) -> None:
+    answer = cxrun(*arguments)
+    assert answer.code == 2
+    assert "Usage: cxrun" in answer.err
+    assert "Error: " in answer.err
+
+
+def test_an_unknown_command_is_told_the_near_one(cxrun: Cxrun) -> None:
+    assert "did you mean 'validate'?" in cxrun("validat").err
+
+
+@pytest.mark.parametrize("command", NEEDS_PROJECT)
+def test_a_folder_without_a_campaign_exits_3_and_says_what_helps(
+    cxrun: Cxrun, tmp_path: Path, command: str
+) -> None:
+    answer = cxrun("-C", tmp_path, command, *NEEDS_PROJECT[command])
+    assert answer.code == 3
+    assert "no campaign.yaml in" in answer.err
+    assert "cxrun init" in answer.err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", [*NEEDS_PROJECT, "plugins", "docs", "schema"])
+def test_a_broken_plugin_file_is_named_and_exits_3(cxrun: Cxrun, project: MakeProject, command: str) -> None:
+    folder = project(3, plugins={"broken": "import nothing_of_this_name\n"})
+    extra = {"docs": ("redial",)}.get(command, NEEDS_PROJECT.get(command, ()))
+    answer = cxrun("-C", folder.folder, command, *extra)
+    assert answer.code == 3
+    assert "plugin 'plugins/broken.py' cannot be imported: ModuleNotFoundError" in answer.err
+    assert "Traceback" not in answer.err
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("def x(:\n", "SyntaxError"),
+        (
+            "from cxrun import hookimpl\n@hookimpl\ndef register_filter():\n    return []\n",
+            "no hook named 'register_filter'; did you mean 'register_filters'?",
+        ),
+        ("from cxrun import hookimpl\n@hookimpl\ndef register_filters():\n    return [int]\n", "is no filter"),
+        ("from cxrun import hookimpl\n@hookimpl\ndef register_filters():\n    1 / 0\n", "ZeroDivisionError"),
+        (
+            "from cxrun import Filter, hookimpl\n@hookimpl\ndef register_filters():\n"
+            "    return [type('W', (Filter,), {'name': 'where', 'check': lambda self, moment: None})]\n",
+            "filter 'where' is already registered by plugin 'filters.where'",
+        ),
+    ],
+    ids=["syntax", "unknown hook", "no filter", "raises", "twice"],
+)
+def test_whatever_is_wrong_with_a_plugin_is_told_with_its_name(
+    cxrun: Cxrun, project: MakeProject, source: str, message: str
+) -> None:
+    folder = project(3, plugins={"mine": source})
+    answer = cxrun("-C", folder.folder, "validate")
+    assert answer.code == 3
+    assert "plugin 'plugins/mine.py'" in answer.err
+    assert message in answer.err
+
+
+def test_a_bug_of_ours_exits_4_with_all_a_report_needs_and_no_secret(
+    cxrun: Cxrun, project: MakeProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise AssertionError("this cannot be")
+
+    monkeypatch.setenv("TRUNK_PASSWORD", "correct horse battery staple")
+    monkeypatch.setattr("cxrun.runner.Run.drive", broken)
+    folder = project(3, plugins={"mine": "__version__ = '7.5'\n"})
+    answer = cxrun("-C", folder.folder, "run")
+    assert answer.code == 4
+    assert "AssertionError: this cannot be" in answer.err
+    assert "please report it" in answer.err
+    assert f"cxrun {package.__version__}, Python {sys.version.split()[0]}" in answer.err
+    assert "plugins/mine.py 7.5" in answer.err
+    assert "correct horse" not in answer.out + answer.err
+
+
+def test_the_report_of_a_bug_survives_a_broken_plugin(
+    cxrun: Cxrun, project: MakeProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = project(3)
+
+    def broken(*_: object, **__: object) -> None:
+        folder.write("plugins/mine.py", "import nothing_of_this_name\n")
+        raise AssertionError("this cannot be")
+
+    monkeypatch.setattr("cxrun.runner.Run.drive", broken)
+    answer = cxrun("-C", folder.folder, "run")
+    assert answer.code == 4
+    assert "AssertionError: this cannot be" in answer.err
+    assert "plugins: plugin 'plugins/mine.py' cannot be imported" in answer.err
+
+
+def test_a_plugin_adds_a_command(cxrun: Cxrun, project: MakeProject) -> None:
+    source = (
+        "import click\nfrom cxrun import hookimpl\n\n"
+        "@hookimpl\ndef register_commands(cli):\n"
+        "    @cli.command('greet')\n    def greet():\n        'Say hello.'\n        click.echo('hello')\n"
+    )
+    folder = project(3, plugins={"greeting": source})
+    assert cxrun("-C", folder.folder, "greet").out == "hello\n"
+    assert "greet     Say hello." in cxrun("-C", folder.folder, "--help").out
+
+
+def test_the_command_is_installed_and_runs_as_a_module(tmp_path: Path) -> None:
+    for command in ([Path(sys.executable).with_name("cxrun")], [sys.executable, "-m", "cxrun"]):
+        done = subprocess.run(
+            [*command, "validate"], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
+        )
+        assert done.returncode == 3
+        assert "no campaign.yaml" in done.stderr

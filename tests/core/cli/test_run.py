@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tests.conftest import Answer, ProjectFolder
+
+    Cxrun = Callable[..., Answer]
+    MakeProject = Callable[..., ProjectFolder]
+
+
+def test_a_run_ends_with_a_summary_and_exit_code_0(cxrun: Cxrun, project: MakeProject) -> None:
+    folder = project(20, 2)
+    answer = cxrun("-C", folder.folder, "run", "--seed", 3)
+    assert answer.code == 0
+    assert "people: 20 contacts loaded (40 records)" in answer.out
+    assert "nothing left to dial" in answer.out
+    assert "attempts," in answer.out
+    assert "answering_machine" in answer.out
+
+
+def test_json_of_a_run_parses_even_when_lists_are_imported_first(cxrun: Cxrun, project: MakeProject) -> None:
+    folder = project(20, 2)
+    answer = cxrun("-C", folder.folder, "run", "--json")
+    assert answer.code == 0
+    tally = json.loads(answer.out)
+    assert tally["ended"] == "nothing left to dial"
+    assert tally["attempts"] == sum(tally["results"].values()) > 20
+    assert 0 <= tally["abandon_rate"] <= 1
+
+
+def test_a_list_is_imported_once_and_again_when_its_file_grows(cxrun: Cxrun, project: MakeProject) -> None:
+    folder = project(5)
+    assert "5 contacts loaded" in cxrun("-C", folder.folder, "run").out
+    assert "loaded" not in cxrun("-C", folder.folder, "run").out
+    with (folder.folder / "people.csv").open("a", encoding="utf-8") as stream:
+        stream.write("C99,617-555-0199\n")
+    assert "1 contacts loaded (1 records), 0 rejected, 5 duplicates" in cxrun("-C", folder.folder, "run").out
+
+
+def test_until_takes_a_moment_or_a_duration(cxrun: Cxrun, project: MakeProject) -> None:
+    folder = project(100, agents=1)
+    first = cxrun("-C", folder.folder, "run", "--until", "10m")
+    assert "2026-03-02 13:00:00 UTC to 2026-03-02 13:10:00 UTC: until" in first.out
+    second = cxrun("-C", folder.folder, "run", "--until", "2026-03-02T13:20Z")
+    assert "2026-03-02 13:10:00 UTC to 2026-03-02 13:20:00 UTC: until" in second.out
+    third = cxrun("-C", folder.folder, "run", "--until", "10m")
+    assert "2026-03-02 13:20:00 UTC to 2026-03-02 13:30:00 UTC: until" in third.out
+
+
+def test_a_time_that_is_none_exits_3_and_shows_how_to_write_one(cxrun: Cxrun, project: MakeProject) -> None:
+    answer = cxrun("-C", project(3).folder, "run", "--until", "tomorrow")
+    assert answer.code == 3
+    assert "'tomorrow' is no moment; write e.g." in answer.err
+
+
+def test_an_unknown_group_exits_3_with_the_near_word(cxrun: Cxrun, project: MakeProject) -> None:
+    answer = cxrun("-C", project(3).folder, "run", "al")
+    assert answer.code == 3
+    assert "no campaign group named 'al'; did you mean 'all'?" in answer.err
+
+
+def test_only_the_named_groups_are_run(cxrun: Cxrun, project: MakeProject) -> None:
+    folder = project(5)
+    folder.write_list("others", [["D1", "617-555-0101"]])
+    folder.campaign["groups"]["more"] = {"template": "plain", "lists": ["others"]}
+    folder.save()
+    assert cxrun("-C", folder.folder, "run", "more").code == 0
+    assert folder.query("SELECT DISTINCT name FROM attempts JOIN lists USING (list_id)") == [("others",)]
+
+
+def test_limit_and_plugin_errors_are_told(cxrun: Cxrun, project: MakeProject) -> None:
+    source = (
+        "from cxrun import Filter, hookimpl\n\n"
+        "class Bad(Filter):\n    name = 'bad'\n    def check(self, moment):\n        raise ValueError('no idea')\n\n"
+        "@hookimpl\ndef register_filters():\n    return [Bad]\n"
+    )
+    folder = project(30, plugins={"bad": source}, more_rules={"door": "ruleset: door\nfilters: [{bad: }]\n"})
+    answer = cxrun("-C", folder.folder, "run", "--max-errors", 4)
+    assert answer.code == 0
+    assert "more than 4 plugin errors" in answer.out
+    assert "5 plugin errors; `cxrun status --why` names them" in answer.out
+    why = cxrun("-C", folder.folder, "status", "--why").out
+    assert "plugin error: ValueError: no idea" in why
+    assert "rulesets/door.yaml:2 bad" in why
+
+
+def test_a_campaign_without_a_group_has_nothing_to_run(cxrun: Cxrun, project: MakeProject) -> None:
+    folder = project(3)
+    folder.campaign["groups"] = {}
+    folder.save()
+    answer = cxrun("-C", folder.folder, "run")
+    assert answer.code == 3
+    assert "no campaign group" in answer.err

@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cxrun.history import ANEW, MOVED_ON, History
+
+BUSY = "retry/1.1"
+NEXT = "retry/1.2"
+
+
+def test_record_never_treated_has_no_history() -> None:
+    history = History.read("")
+    assert history.sequence(by_disposition=False) == history.sequence(by_disposition=True) == 1
+    assert history.applied(BUSY, 1) == 0
+    assert history.passes == 0
+
+
+@pytest.mark.parametrize(
+    ("before", "by_disposition", "move", "after"),
+    [
+        ("", False, "", "retry/1.1@1@2@1"),
+        ("", True, "", "retry/1.1:d@1@2@1"),
+        ("", False, MOVED_ON, "retry/1.1>@1@2@1"),
+        ("", True, ANEW, "retry/1.1:d>>@1@2@1"),
+        ("a/1.1@1@1@1", False, "", "a/1.1@1@1@1 retry/1.1@1@2@1"),
+    ],
+)
+def test_what_is_applied_is_added_at_the_end(
+    before: str, by_disposition: bool, move: str, after: str
+) -> None:
+    history = History.read(before)
+    assert history.after(BUSY, 1, 2, 1, by_disposition=by_disposition, move=move) == after
+    assert History.read(after).applied(BUSY, 1) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "by_disposition", "sequence"),
+    [
+        ("retry/1.1@1@1@1", False, 1),
+        ("retry/1.1@1@1@1 retry/1.1@2@1@1", False, 1),
+        ("retry/1.1@1@1@1", True, 2),
+        ("retry/1.1:d@1@1@1", True, 1),
+        ("retry/1.1:d@1@1@1", False, 2),
+        ("retry/1.2>@1@2@1", False, 2),
+        ("retry/1.2:d>@1@2@1", True, 2),
+        ("retry/1.2>>@1@1@3", False, 4),
+        ("retry/1.1@1@1@1 retry/2.1:d@1@1@2", False, 3),
+    ],
+)
+def test_move_or_change_of_cause_closes_a_sequence(text: str, by_disposition: bool, sequence: int) -> None:
+    assert History.read(text).sequence(by_disposition=by_disposition) == sequence
+
+
+def test_applications_are_counted_within_one_sequence() -> None:
+    history = History.read(
+        "retry/1.1@1@1@1 retry/1.1@2@1@1 retry/1.2>@1@2@1 retry/1.1@1@2@2 retry/11.1@1@2@2"
+    )
+    assert [history.applied(BUSY, sequence) for sequence in (1, 2, 3)] == [2, 1, 0]
+    assert history.applied(NEXT, 1) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "passes"),
+    [
+        ("retry/1.2>@1@2@1", 0),
+        ("retry/1.2>@1@2@1 retry/1.2>>@1@1@2", 1),
+        ("retry/1.2>>@1@1@1", 1),
+        ("retry/1.2>>@1@2@1 retry/1.2>>@1@2@2", 2),
+        ("retry/1.1@1@1@1", 0),
+    ],
+)
+def test_passes_are_counted(text: str, passes: int) -> None:
+    assert History.read(text).passes == passes
+
+
+def test_chain_that_begins_anew_without_a_call_counts_as_a_pass() -> None:
+    text = History.read("retry/1.2:d>@1@2@1").begun_anew(1)
+    assert text == "retry/1.2:d>@1@2@1 retry/1.2:d>>@1@1@2"
+    assert History.read(text).passes == 1
+    assert History.read(text).applied("retry/1.2", 3) == 0
+    assert History.read("").begun_anew(1) == ""
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from([BUSY, NEXT, "a_b/12.3"]), st.booleans(), st.sampled_from(["", MOVED_ON, ANEW])
+        ),
+        max_size=12,
+    )
+)
+def test_history_read_back_is_what_was_written(steps: list[tuple[str, bool, str]]) -> None:
+    text, applied = "", {}
+    for treatment, by_disposition, move in steps:
+        history = History.read(text)
+        sequence = history.sequence(by_disposition=by_disposition)
+        cycle = history.applied(treatment, sequence) + 1
+        assert cycle == applied.get((treatment, sequence), 0) + 1
+        applied[treatment, sequence] = cycle
+        text = history.after(treatment, cycle, 1, sequence, by_disposition=by_disposition, move=move)
+    assert History.read(text).passes == sum(move == ANEW for _, _, move in steps)
+    assert len(text.split()) == len(steps)

@@ -1,0 +1,250 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from cxrun import life
+from cxrun.elements import Action, Call, Defer, DialAgain, DialNext, Exclude, Finish, Suppress
+from cxrun.history import History
+from cxrun.model import (
+    ASLEEP,
+    CHAINED,
+    NEVER,
+    PRIORITY,
+    CallResult,
+    Record,
+    RecordStatus,
+    RecordType,
+    Suppression,
+)
+from cxrun.pipeline import Settlement
+from cxrun.testing import make_call, make_record
+
+BUSY = CallResult.BUSY
+RESCHEDULED = PRIORITY[RecordType.CAMPAIGN_RESCHEDULED]
+NOW = 1000.5
+READY, CHAIN_READY, RETRIEVED = RecordStatus.READY, RecordStatus.CHAIN_READY, RecordStatus.RETRIEVED
+
+
+def chain(*statuses: RecordStatus, at: int = 1, **values: Any) -> list[Record]:
+    """A chain of records; that at position `at` is the one in question and has these values."""
+    return [
+        make_record(
+            record_id=10 + n,
+            chain_n=n,
+            chain_size=len(statuses),
+            record_status=status,
+            **(values if n == at else {"due": CHAINED, "priority": ASLEEP}),
+        )
+        for n, status in enumerate(statuses, 1)
+    ]
+
+
+def over(members: list[Record], at: int = 1, **values: Any) -> Call:
+    record = life.with_result(members[at - 1], int(BUSY), "sales-1")
+    return make_call(BUSY, now=NOW, record=record, chain=members, **values)
+
+
+def settled(call: Call, action: Action, treatments: str = "r/1.1@1@1@1") -> life.Change:
+    return life.settled(call, Settlement(call.result, action, None, treatments))
+
+
+def ids(records: tuple[Record, ...]) -> list[int]:
+    return [record.record_id for record in records]
+
+
+def statuses(records: tuple[Record, ...]) -> dict[int, RecordStatus]:
+    return {record.record_id: RecordStatus(record.record_status) for record in records}
+
+
+def test_dialed_record_has_one_attempt_more_whatever_comes_of_it() -> None:
+    before = make_record(attempt=2, record_status=READY, call_result=BUSY, treatments="x/1.1@1@1@1")
+    after = life.attempted(before, NOW)
+    assert after == before._replace(attempt=3, call_time=1000, record_status=RETRIEVED)
+
+
+def test_result_and_agent_are_written() -> None:
+    before = make_record(record_status=RETRIEVED)
+    assert life.with_result(before, int(BUSY), "sales-1") == before._replace(
+        call_result=6, agent_id="sales-1"
+    )
+
+
+@pytest.mark.parametrize(
+    ("until", "due"),
+    [(2000.0, 2000), (2000.1, 2001), (1000.6, 1001), (1000.0, 1001), (0.0, 1001), (-5.0, 1001)],
+)
+def test_deferred_record_is_looked_at_again_not_before_the_next_second(until: float, due: int) -> None:
+    record = make_record(record_status=READY, dial_sched_time=7)
+    assert life.deferred(record, Defer(until, "later"), NOW) == record._replace(due=due)
+
+
+def test_excluded_record_that_is_alone_sleeps() -> None:
+    record = make_record(record_status=READY)
+    change = life.excluded(record, [record], Exclude("never"), NOW)
+    assert change == life.Change(waiting=(record._replace(due=NEVER, priority=ASLEEP),))
+
+
+@pytest.mark.parametrize(
+    ("members", "at", "heir"),
+    [
+        ((READY, CHAIN_READY, CHAIN_READY), 1, 12),
+        ((CHAIN_READY, READY, CHAIN_READY), 2, 13),
+        ((READY, READY, CHAIN_READY), 2, 13),
+        ((CHAIN_READY, CHAIN_READY, READY), 3, 11),
+        ((READY, READY, CHAIN_READY), 1, 13),
+    ],
+)
+def test_next_of_the_chain_takes_the_place_of_an_excluded_record(
+    members: tuple[RecordStatus, ...], at: int, heir: int
+) -> None:
+    records = chain(*members, at=at, priority=RESCHEDULED, dial_sched_time=77, treatments="r/1.2>@1@2@1")
+    change = life.excluded(records[at - 1], records, Exclude("never"), NOW)
+    asleep, awake = change.waiting
+    assert (asleep.record_id, asleep.due, asleep.priority) == (10 + at, NEVER, ASLEEP)
+    assert awake.record_id == heir
+    assert awake.record_status == READY
+    assert (awake.due, awake.priority, awake.dial_sched_time) == (1001, RESCHEDULED, 77)
+    assert History.read(awake.treatments).passes == (heir < 10 + at)
+    assert not change.closed
+
+
+def test_record_a_plugin_failed_on_is_set_aside() -> None:
+    record = make_record(record_status=RETRIEVED, attempt=1)
+    (asleep,) = life.broken(record).waiting
+    assert asleep == record._replace(due=NEVER, priority=ASLEEP, record_status=READY)
+
+
+@pytest.mark.parametrize("at", [2000.0, 1999.2])
+def test_redial_makes_the_record_ready_again_and_leaves_its_chain_alone(at: float) -> None:
+    change = settled(over(chain(RETRIEVED, CHAIN_READY)), DialAgain(at, "redial"))
+    (again,) = change.waiting
+    assert (again.record_id, again.record_type, again.record_status) == (
+        11,
+        RecordType.CAMPAIGN_RESCHEDULED,
+        READY,
+    )
+    assert (again.call_result, again.agent_id) == (BUSY, "sales-1")
+    assert (again.due, again.dial_sched_time, again.priority) == (2000, 2000, RESCHEDULED)
+    assert again.treatments == "r/1.1@1@1@1"
+    assert not change.closed
+
+
+@pytest.mark.parametrize("action", [DialAgain(0, "redial"), DialNext(1000.5, "next")])
+def test_at_once_is_the_next_second(action: Action) -> None:
+    change = settled(over(chain(RETRIEVED, CHAIN_READY)), action)
+    assert change.waiting[0].due == change.waiting[0].dial_sched_time == 1001
+
+
+def test_next_in_chain_is_dialed_and_the_record_is_final() -> None:
+    change = settled(over(chain(RETRIEVED, CHAIN_READY, CHAIN_READY)), DialNext(2000, "next"))
+    (heir,) = change.waiting
+    assert (heir.record_id, heir.record_status, heir.record_type) == (12, READY, RecordType.GENERAL)
+    assert (heir.due, heir.dial_sched_time, heir.priority) == (2000, 2000, RESCHEDULED)
+    assert heir.treatments == "r/1.1@1@1@1"
+    assert heir.call_result == CallResult.UNKNOWN
+    assert statuses(change.closed) == {11: RecordStatus.UPDATED}
+    assert (change.closed[0].call_result, change.closed[0].agent_id) == (BUSY, "sales-1")
+
+
+def test_record_that_is_passed_by_rests_while_a_pass_remains() -> None:
+    change = settled(over(chain(RETRIEVED, CHAIN_READY)), DialNext(2000, "next", more_passes=True))
+    heir, rests = change.waiting
+    assert (heir.record_id, heir.record_status) == (12, READY)
+    assert (rests.record_id, rests.record_status, rests.due, rests.priority) == (
+        11,
+        CHAIN_READY,
+        CHAINED,
+        ASLEEP,
+    )
+    assert rests.call_result == BUSY
+    assert not change.closed
+
+
+def test_new_pass_begins_with_the_first_record() -> None:
+    call = over(chain(CHAIN_READY, CHAIN_READY, RETRIEVED, at=3), at=3)
+    change = settled(call, DialNext(2000, "anew", new_pass=True, more_passes=True))
+    assert statuses(change.waiting) == {11: READY, 13: CHAIN_READY}
+
+
+def test_new_pass_of_a_chain_of_which_only_one_waits_is_that_one_again() -> None:
+    change = settled(over(chain(RETRIEVED, READY)), DialNext(2000, "anew", new_pass=True))
+    assert statuses(change.waiting) == {11: READY}
+    assert change.waiting[0].due == 2000
+    assert not change.closed
+
+
+@pytest.mark.parametrize("result", [CallResult.BUSY, CallResult.ANSWER])
+def test_finish_closes_the_record_and_its_whole_chain(result: CallResult) -> None:
+    members = chain(READY, RETRIEVED, CHAIN_READY, at=2)
+    record = life.with_result(members[1], int(result), "sales-1")
+    change = settled(make_call(result, now=NOW, record=record, chain=members), Finish("finish"))
+    assert statuses(change.closed) == {
+        12: RecordStatus.UPDATED, 11: RecordStatus.CHAIN_UPDATED, 13: RecordStatus.CHAIN_UPDATED,
+    }  # fmt: skip
+    assert (change.closed[0].call_result, change.closed[0].record_type) == (result, RecordType.GENERAL)
+    assert not change.waiting
+    assert not change.suppressions
+
+
+@pytest.mark.parametrize(
+    ("client", "valid_for", "expected"),
+    [
+        (False, None, [Suppression("dnc", "device", "+12125550123", NOW, None)]),
+        (
+            True,
+            86400.0,
+            [
+                Suppression("dnc", "device", "+12125550123", NOW, NOW + 86400),
+                Suppression("dnc", "client", "C1", NOW, NOW + 86400),
+            ],
+        ),
+    ],
+)
+def test_do_not_call_closes_the_chain_and_suppresses(
+    client: bool, valid_for: float | None, expected: list[Suppression]
+) -> None:
+    change = settled(over(chain(RETRIEVED, CHAIN_READY)), Suppress("no more", "dnc", client, valid_for))
+    done, other = change.closed
+    assert (done.record_type, done.record_status, done.call_result) == (
+        RecordType.NO_CALL, RecordStatus.UPDATED, CallResult.DO_NOT_CALL,
+    )  # fmt: skip
+    assert statuses((other,)) == {12: RecordStatus.CHAIN_UPDATED}
+    assert list(change.suppressions) == expected
+    assert not change.waiting
+
+
+def test_client_without_an_id_is_suppressed_by_his_chain() -> None:
+    call = over(chain(RETRIEVED, client_id=None))
+    change = settled(call, Suppress("no more", "dnc", client=True))
+    assert [entry.key for entry in change.suppressions] == ["+12125550123", "chain:1"]
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        DialAgain(2000, "redial"),
+        DialNext(2000, "next"),
+        DialNext(2000, "next", more_passes=True),
+        DialNext(2000, "anew", new_pass=True),
+        DialNext(2000, "anew", new_pass=True, more_passes=True),
+        Finish("finish"),
+        Suppress("no more", "dnc"),
+    ],
+)
+@pytest.mark.parametrize("others", [(), (CHAIN_READY,), (READY,), (CHAIN_READY, READY, CHAIN_READY)])
+@pytest.mark.parametrize("at", [1, 2])
+def test_nobody_is_lost_and_at_most_one_of_a_chain_is_awake(
+    action: Action, others: tuple[RecordStatus, ...], at: int
+) -> None:
+    members = [*others[: at - 1], RETRIEVED, *others[at - 1 :]]
+    at = members.index(RETRIEVED) + 1
+    records = chain(*members, at=at)
+    change = settled(over(records, at=at), action)
+    touched = ids((*change.waiting, *change.closed))
+    assert len(touched) == len(set(touched))
+    assert 10 + at in touched
+    awake = [record for record in change.waiting if record.due < CHAINED]
+    assert len(awake) == (0 if change.closed and not change.waiting else 1)
+    assert bool(change.waiting) is isinstance(action, DialAgain | DialNext)
