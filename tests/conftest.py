@@ -190,9 +190,7 @@ def project(tmp_path: Path) -> Callable[..., ProjectFolder]:
 
 def contacts(size: int, devices: int = 1) -> list[list[str]]:
     """Clients C1, C2... with that many numbers each."""
-    return [
-        [f"C{n + 1}", *(phone(n * devices + device) for device in range(devices))] for n in range(size)
-    ]
+    return [[f"C{n + 1}", *(phone(n * devices + device) for device in range(devices))] for n in range(size)]
 
 
 class Answer(NamedTuple):

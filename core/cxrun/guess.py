@@ -34,6 +34,7 @@ _MAX_DEVICES: Final = 10
 _PHONE: Final = re.compile(
     r"\b((home|work|mobile|cell)?phones?|telephone|phonenumber|tel|mobile|cell|cellular|msisdn|landline|telefono?"
     r"|telefone|rufnummer|handy|mobil|movil|celular)\b"
+    r"|^(home|work|office|business|primary|secondary|alternate|alt|other)( [0-9]+)?$"
 )
 _NO_PHONE: Final = re.compile(r"\b(fax|telefax|type|kind|ext|extension|e?mail|id|status|date)\b")
 _CODE: Final = re.compile(

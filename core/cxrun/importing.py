@@ -13,7 +13,7 @@ from typing import TextIO
 from cxrun.campaign import ContactList
 from cxrun.contacts import Contact, Notice, Rejected, read_contacts
 from cxrun.store.database import Store
-from cxrun.store.lists import Import, add_contacts, declare_list, imported, record_import
+from cxrun.store.lists import Import, add_contacts, declare_list, has_imports, imported, record_import
 
 BATCH = 5000
 
@@ -56,6 +56,7 @@ def import_list(
     result = ImportResult(contact_list.name)
     rejects = _RejectFile(folder / "rejects" / f"{contact_list.name}.csv")
     digest = file_digest(contact_list.path)
+    again = has_imports(store, stored)
     items = read_contacts(contact_list.path, contact_list.settings)
     try:
         for contacts in _batches(items, result, rejects):
@@ -65,7 +66,7 @@ def import_list(
             result.loaded += len(contacts) - len(duplicates)
             result.records += sum(len(contact.devices) for contact in contacts)
             result.records -= sum(len(contact.devices) for contact in duplicates)
-            for contact in duplicates:
+            for contact in () if again else duplicates:
                 what = f"ClientID '{contact.client_id}'" if contact.client_id else contact.devices[0].phone
                 rejects.add(contact.row, f"duplicate: {what} is in the list already", ())
             watch(result)

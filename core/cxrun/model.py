@@ -233,12 +233,10 @@ class Record(NamedTuple):
         """The record in another state; three times as quick as `_replace`, for the hot path."""
         return tuple.__new__(
             Record,
-            self[:_STATE_FROM]
-            + (
-                record_type, record_status, call_result, attempt, dial_sched_time, call_time, treatments, agent_id,
-                due, priority,
-            )
-            + self[_STATE_TILL:],
+            (
+                *self[:_STATE_FROM], record_type, record_status, call_result, attempt, dial_sched_time, call_time,
+                treatments, agent_id, due, priority, *self[_STATE_TILL:],
+            ),
         )  # fmt: skip
 
     @property

@@ -84,7 +84,7 @@ def _load_folder(manager: pluggy.PluginManager, folder: Path) -> Iterator[Plugin
         sys.modules[module_name] = module
         _imported(name, partial(spec.loader.exec_module, module))
         digest = hashlib.sha256(file.read_bytes()).hexdigest()[:12]
-        version = str(getattr(module, "__version__", "-"))
+        version = str(getattr(module, "__version__", "project"))
         yield _register(manager, module, name, version, "project", digest)
 
 

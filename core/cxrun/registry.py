@@ -72,6 +72,7 @@ class Registry:
     def _collect(self, kind: str) -> dict[str, Entry]:
         hook, base, method = KINDS[kind]
         versions = {plugin.name: plugin.version for plugin in self.plugins}
+        origins = {plugin.name: plugin.origin for plugin in self.plugins}
         entries: dict[str, Entry] = {}
         for implementation in getattr(self.manager.hook, hook).get_hookimpls():
             plugin = implementation.plugin_name
@@ -83,6 +84,8 @@ class Registry:
                 ) from error
             for element in elements:
                 _refuse_bad(element, plugin, kind, base, method)
+                if origins.get(plugin) != "built-in":
+                    _refuse_bad_schema(element, plugin, kind)
                 if element.name in entries:
                     other = entries[element.name].plugin
                     raise PluginError(
@@ -103,6 +106,20 @@ def _refuse_bad(element: Any, plugin: str, kind: str, base: type[ElementBase], m
         raise PluginError(
             f"plugin '{plugin}': {kind} '{element.name}': `schema` must be a JSON Schema mapping"
         )
+
+
+def _refuse_bad_schema(element: type[ElementBase], plugin: str, kind: str) -> None:
+    """Built-in elements are held to this by a test; it takes too long for every start."""
+    from jsonschema import Draft202012Validator
+    from jsonschema.exceptions import SchemaError
+
+    try:
+        Draft202012Validator.check_schema(element.schema)
+    except SchemaError as error:
+        where = ".".join(str(step) for step in error.absolute_path)
+        raise PluginError(
+            f"plugin '{plugin}': {kind} '{element.name}': `schema` is no JSON Schema: {where}: {error.message}"
+        ) from error
 
 
 def load_registry(project: Path | None = None) -> Registry:

@@ -27,7 +27,7 @@ from cxrun.errors import UserError
 from cxrun.events import AttemptSettled, RunFinished, RunStarted
 from cxrun.feed import Facts, Feed
 from cxrun.ledger import Ledger
-from cxrun.model import IN_CHAIN, CallResult, PastAttempt, Reason, Record
+from cxrun.model import IN_CHAIN, CallResult, PastAttempt, Reason, Record, Rule
 from cxrun.observers import Observers
 from cxrun.pipeline import Broken, Pipeline
 from cxrun.store.database import Store
@@ -433,7 +433,18 @@ class Run:
             if crew.external:
                 # placing may take its time, and the next run has been told of these calls
                 self._store.confirm_lease()
-            crew.line.place(dial)
+            try:
+                crew.line.place(dial)
+            except Exception as error:
+                self._failed(crew, dial, f"{type(error).__name__}: {error}")
+
+    def _failed(self, crew: _Crew, dial: Dial, message: str) -> None:
+        """The dialer raised: the attempt counts, for nobody knows whether the phone rang."""
+        step = crew.group.dialer_step
+        rule = Rule("dialer", step.name, "", step.mark.file, step.mark.line)
+        self._ledger.note(dial.at, "error", dial.record, Reason("error", f"plugin error: {message}", rule))
+        self.tally.errors += 1
+        self._obey(crew, crew.engine.ended(dial.attempt_id, dial.at, CallResult.DIAL_ERROR), dial.at)
 
     def _after_preview(self, crew: _Crew, command: Place, now: float) -> None:
         """The agent has looked at the record; time has passed, so the rules are asked again."""

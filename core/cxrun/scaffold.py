@@ -143,6 +143,7 @@ def write_project(folder: Path, registry: Registry, list_file: Path | None = Non
         ("ruleset", composed_schema(registry)),
     ):
         write(folder / SCHEMAS / f"{kind}.schema.json", json.dumps(schema, indent=1) + "\n")
+    write(folder / ".gitignore", "cxrun.db*\nrejects/\n")
     if list_file is None:
         _write_contacts(folder / "contacts.csv")
         written.append(folder / "contacts.csv")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import cxrun.importing
+from cxrun.contacts import read_contacts
 from cxrun.errors import UserError
 from cxrun.importing import ImportResult, import_list, is_imported
 
@@ -99,20 +100,21 @@ def test_a_file_counts_as_imported_until_it_changes(project: MakeProject) -> Non
 def test_an_interrupted_import_can_be_repeated(project: MakeProject, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = project(95, 2)
     monkeypatch.setattr(cxrun.importing, "BATCH", 10)
-    usual = cxrun.importing.read_contacts
 
     def breaking(*arguments: Any) -> Iterator[Any]:
-        yield from itertools.islice(usual(*arguments), 37)
+        yield from itertools.islice(read_contacts(*arguments), 37)
         raise KeyboardInterrupt
 
     monkeypatch.setattr(cxrun.importing, "read_contacts", breaking)
     with pytest.raises(KeyboardInterrupt):
         import_people(folder)
     assert folder.query("SELECT count(*) FROM records") == [(60,)]
-    monkeypatch.setattr(cxrun.importing, "read_contacts", usual)
+    monkeypatch.setattr(cxrun.importing, "read_contacts", read_contacts)
     result = import_people(folder)
     assert (result.loaded, result.duplicates) == (65, 30)
-    assert folder.query("SELECT count(*), count(DISTINCT phone), max(record_id) FROM records") == [(190, 190, 190)]
+    assert folder.query("SELECT count(*), count(DISTINCT phone), max(record_id) FROM records") == [
+        (190, 190, 190)
+    ]
     assert sum(folder.reasons().values()) == 190
 
 
@@ -134,7 +136,9 @@ def test_changed_fields_are_refused_with_what_to_do(project: MakeProject) -> Non
     import_people(folder)
     folder.campaign["lists"]["people"]["map"]["fields"] = {"nick": "Client"}
     folder.save()
-    with pytest.raises(UserError, match="'people' was imported with the fields .* give the list another name"):
+    with pytest.raises(
+        UserError, match=r"'people' was imported with the fields .* give the list another name"
+    ):
         import_people(folder)
     assert folder.query("SELECT count(*) FROM records") == [(10,)]
 
@@ -142,7 +146,8 @@ def test_changed_fields_are_refused_with_what_to_do(project: MakeProject) -> Non
 def test_own_fields_keep_their_types(project: MakeProject) -> None:
     folder = project(1)
     (folder.folder / "people.csv").write_text(
-        "Client,Phone 1,Debt,Score,Zip\nC1,212-555-0101,120,0.5,02134\nC2,212-555-0102,n/a,,\n", encoding="utf-8"
+        "Client,Phone 1,Debt,Score,Zip\nC1,212-555-0101,120,0.5,02134\nC2,212-555-0102,n/a,,\n",
+        encoding="utf-8",
     )
     folder.campaign["lists"]["people"]["map"]["fields"] = {
         "debt": {"column": "Debt", "type": "integer"},

@@ -274,7 +274,10 @@ def assert_whole(project: ProjectFolder) -> None:
 
 
 def lost(project: ProjectFolder) -> list[tuple[int, int]]:
-    return [(row[0], row[1]) for row in project.query("SELECT record_id, attempt FROM journal WHERE event = 'lost'")]
+    return [
+        (row[0], row[1])
+        for row in project.query("SELECT record_id, attempt FROM journal WHERE event = 'lost'")
+    ]
 
 
 def assert_protocol_kept(wired: Wired) -> None:
@@ -346,25 +349,28 @@ def test_calls_the_dialer_remembers_are_settled_after_a_kill(wired: Callable[...
     process.kill()
     process.wait()
     cut_off = {
-        f"{record}-{attempt}" for record, attempt in run.project.query("SELECT record_id, attempt FROM in_work")
+        f"{record}-{attempt}"
+        for record, attempt in run.project.query("SELECT record_id, attempt FROM in_work")
     }
     placed = {attempt_id for attempt_id, *_ in run.wire()}
     run.finish()
     assert {f"{record}-{attempt}" for record, attempt in lost(run.project)} == cut_off - placed
-    assert run.project.query("SELECT count(*) FROM attempts WHERE call_result = 28 AND ended IS NULL") == [(0,)]
+    assert run.project.query("SELECT count(*) FROM attempts WHERE call_result = 28 AND ended IS NULL") == [
+        (0,)
+    ]
 
 
 def test_a_killed_simulation_loses_nothing(
     project: Callable[..., ProjectFolder],
 ) -> None:
-    folder = project(
-        max(700, ROUNDS * 30), 2, rules={"retry": SLOW_RULES}, plugins={"slow": SLOW}, agents=20
-    )
+    folder = project(max(700, ROUNDS * 30), 2, rules={"retry": SLOW_RULES}, plugins={"slow": SLOW}, agents=20)
     folder.import_lists()
     run = Wired(folder)
 
     def journalled() -> int:
-        return int(folder.query("SELECT coalesce(max(seq), 0) + (SELECT count(*) FROM runs) FROM journal")[0][0])
+        return int(
+            folder.query("SELECT coalesce(max(seq), 0) + (SELECT count(*) FROM runs) FROM journal")[0][0]
+        )
 
     try:
         kills = kill_until_done(run, random.Random(f"{SEED}:simulated"), journalled)
@@ -452,7 +458,9 @@ def test_a_zombie_places_no_call_after_the_take_over(wired: Callable[..., Wired]
         assert_protocol_kept(run)
 
 
-def test_a_zombie_frozen_between_two_dials_of_one_batch_places_no_further(wired: Callable[..., Wired]) -> None:
+def test_a_zombie_frozen_between_two_dials_of_one_batch_places_no_further(
+    wired: Callable[..., Wired],
+) -> None:
     run = wired(30, 1, remembers=False, calls_per_second=1000)
     hold = run.wire_file.with_suffix(".hold")
     hold.touch()

@@ -9,6 +9,7 @@ from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -282,7 +283,9 @@ def test_an_observer_that_raises_is_switched_off_and_others_are_told_everything(
     project: MakeProject,
 ) -> None:
     folder = project(30, plugins={"raising": NOSY, "watching": NOSY})
-    with pytest.warns(UserWarning, match=r"plugin 'plugins/raising.py': attempt_settled raised RuntimeError: enough"):
+    with pytest.warns(
+        UserWarning, match=r"plugin 'plugins/raising.py': attempt_settled raised RuntimeError: enough"
+    ):
         tally = folder.run()
     assert len((folder.folder / "plugins/raising.log").read_text().split()) == 3
     told = (folder.folder / "plugins/watching.log").read_text().split()
@@ -312,11 +315,11 @@ def test_several_groups_share_the_agents_of_one_agent_group(project: MakeProject
     tally = folder.run()
     assert tally.agents == 4
     talks = folder.query(
-        "SELECT agent_id, connected, ended, list_id FROM attempts WHERE connected IS NOT NULL ORDER BY agent_id, connected"
+        "SELECT agent_id, connected, ended, list_id FROM attempts WHERE connected IS NOT NULL ORDER BY 1, 2"
     )
     assert {agent for agent, *_ in talks} == {f"sales-{n}" for n in range(1, 5)}
     assert {list_id for *_, list_id in talks} == {1, 2}
-    for earlier, later in zip(talks, talks[1:], strict=False):
+    for earlier, later in pairwise(talks):
         if earlier[0] == later[0]:
             assert earlier[2] <= later[1], "an agent talked to two people at once"
 
@@ -396,7 +399,7 @@ def test_never_are_two_records_of_a_chain_in_work(project: MakeProject) -> None:
         "SELECT chain_id, placed, ended FROM attempts JOIN records USING (record_id) ORDER BY chain_id, placed"
     )
     assert len(calls) > 150
-    for earlier, later in zip(calls, calls[1:], strict=False):
+    for earlier, later in pairwise(calls):
         assert earlier[0] != later[0] or earlier[2] <= later[1], (earlier, later)
 
 
@@ -423,7 +426,10 @@ def test_records_passed_by_in_the_only_pass_are_final_at_once(project: MakeProje
 def test_an_answer_closes_the_whole_chain(project: MakeProject) -> None:
     folder = project(10, 3, dialer={"simulated": {"outcomes": {"answer": 1}}})
     folder.run()
-    assert folder.query("SELECT record_status, count(*) FROM closed GROUP BY 1 ORDER BY 1") == [(3, 10), (7, 20)]
+    assert folder.query("SELECT record_status, count(*) FROM closed GROUP BY 1 ORDER BY 1") == [
+        (3, 10),
+        (7, 20),
+    ]
 
 
 def test_an_excluded_record_leaves_its_turn_to_the_next_of_the_chain(project: MakeProject) -> None:
@@ -452,16 +458,20 @@ filters:
 """
 
 
-def test_do_not_call_suppresses_the_number_and_the_client_in_other_lists_at_once(project: MakeProject) -> None:
+def test_do_not_call_suppresses_the_number_and_the_client_in_other_lists_at_once(
+    project: MakeProject,
+) -> None:
     folder = project(1, more_rules={"guard": GUARDED}, dialer=DNC, agents=1)
     folder.write_list("people", [["C1", "+12125550100"], ["C2", "+12125550101"], ["C3", "+12125550102"]])
     folder.write_list("others", [["X1", "+12125550100"], ["C2", "+12125550199"], ["X3", "+12125550103"]])
     folder.campaign["groups"]["all"]["lists"] = ["people", "others"]
     folder.save()
     folder.run()
-    called = Counter(row[0] for row in folder.query("SELECT phone FROM attempts"))
-    assert called == Counter({"+12125550100": 1, "+12125550102": 1, "+12125550103": 1} | dict([*(
-        (phone, 1) for phone in ("+12125550101", "+12125550199") if phone in called)]))
+    called = [row[0] for row in folder.query("SELECT phone FROM attempts")]
+    assert sorted(set(called) - {"+12125550101", "+12125550199"}) == [
+        "+12125550100", "+12125550102", "+12125550103",
+    ]  # fmt: skip
+    assert len(called) == 4
     assert ("+12125550101" in called) != ("+12125550199" in called), "one customer, one call"
     assert folder.query("SELECT count(*) FROM closed WHERE record_type = 7 AND call_result = 51") == [(4,)]
     assert sum(folder.reasons("people").values()) == sum(folder.reasons("others").values()) == 3
@@ -528,13 +538,17 @@ def test_two_calls_of_one_moment_to_one_number_both_count(project: MakeProject) 
     folder.save()
     folder.run(limit=600)
     dialed = defaultdict(list)
-    for client, placed in folder.query("SELECT client, placed FROM attempts WHERE call_result = 6 ORDER BY placed"):
+    for client, placed in folder.query(
+        "SELECT client, placed FROM attempts WHERE call_result = 6 ORDER BY placed"
+    ):
         dialed[client].append(placed)
     assert most_within_a_day(dialed) == 2
 
 
 def test_calls_respect_calling_hours_in_every_zone(project: MakeProject) -> None:
-    hours = 'ruleset: hours\nfilters:\n  - calling_hours: {hours: {mon-fri: "09:00-17:30", sat: "10:00-12:00"}}\n'
+    hours = (
+        'ruleset: hours\nfilters:\n  - calling_hours: {hours: {mon-fri: "09:00-17:30", sat: "10:00-12:00"}}\n'
+    )
     folder = project(200, 2, more_rules={"hours": hours}, agents=6)
     folder.run()
     rows = folder.query("SELECT placed, tz FROM attempts JOIN records USING (record_id)")
@@ -621,9 +635,7 @@ def test_no_dial_of_a_number_starts_after_its_suppression_is_committed(
     project: MakeProject, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cxrun.runner, "POLL", 0.1)
-    folder = project(
-        120, rules={"guard": GUARDED}, plugins={"phone": LINE}, dialer={"phone": {}}, agents=2
-    )
+    folder = project(120, rules={"guard": GUARDED}, plugins={"phone": LINE}, dialer={"phone": {}}, agents=2)
     folder.import_lists()
     phones = [row[0] for row in folder.query("SELECT phone FROM records ORDER BY record_id DESC")]
     committed: dict[str, float] = {}
@@ -691,5 +703,15 @@ def test_a_reconciled_conversation_takes_no_agent_for_ever(project: MakeProject)
     folder.run(wall=True, until=time.time() + 5)
     assert folder.query("SELECT count(*) FROM closed") == [(6,)]
     placed = [row[0] for row in folder.query("SELECT placed FROM attempts ORDER BY placed")]
-    assert min(later - earlier for earlier, later in zip(placed[1:], placed[2:], strict=False)) > 0.04
+    assert min(later - earlier for earlier, later in pairwise(placed[1:])) > 0.04
     assert folder.query("SELECT call_result FROM attempts WHERE record_id = 1") == [(33,)]
+
+
+def test_a_dialer_that_raises_costs_one_attempt_and_the_run_goes_on(project: MakeProject) -> None:
+    folder = project(
+        20, rules={"retry": "ruleset: retry\n"}, plugins={"phone": LINE}, dialer={"phone": {"breaks": 7}}
+    )
+    tally = folder.run(wall=True)
+    assert tally.errors == 2
+    assert folder.query("SELECT count(*) FROM attempts") == [(20,)]
+    assert folder.query("SELECT count(*) FROM in_work") == [(0,)]

@@ -128,12 +128,18 @@ def test_a_project_plugin_brings_tables_of_its_own(tmp_path: Path) -> None:
 
 
 def test_a_transaction_whose_body_raises_leaves_nothing(store: Store) -> None:
-    with pytest.raises(KeyError), store.transaction():
-        store.journal.append(1, [Entry(1.0, "dial_again", 1, 1, 6, REASON, 0)])
-        raise KeyError
+    entry = Entry(1.0, "dial_again", 1, 1, 6, REASON, 0)
+
+    def append_and_fail() -> None:
+        with store.transaction():
+            store.journal.append(1, [entry])
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        append_and_fail()
     assert list(store.journal.lines()) == []
     with store.transaction():
-        store.journal.append(1, [Entry(1.0, "dial_again", 1, 1, 6, REASON, 0)])
+        store.journal.append(1, [entry])
     assert [line[:3] for line in store.journal.lines()] == ["[1,"]
 
 

@@ -161,7 +161,9 @@ def _confess(arguments: list[str]) -> None:
     click.echo(f"cxrun {__version__}, Python {platform.python_version()}, {platform.platform()}", err=True)
     try:
         context = cli.make_context("cxrun", list(arguments), resilient_parsing=True)
-        plugins = [f"{p.name} {p.version}" for p in load_plugins(_folder(context))[1] if p.origin != "built-in"]
+        plugins = [
+            f"{p.name} {p.version}" for p in load_plugins(_folder(context))[1] if p.origin != "built-in"
+        ]
     except CxrunError as error:
         plugins = [str(error)]
     click.echo(f"plugins: {', '.join(plugins) or 'only those that come with cxrun'}", err=True)

@@ -14,9 +14,10 @@ from cxrun.cli import Session
 @click.option("--seed", type=int, default=0, show_default=True, help="Chance of the simulated dialer.")
 @click.pass_context
 def command(ctx: click.Context, folder: Path, seed: int) -> int:
-    """See the main job in a minute: make a project, dial its list in simulation, and explain a record.
+    """See the main job in a minute, in simulation.
 
-    The list is made of numbers reserved for fiction. The project stays in DIR, cxrun-demo by default.
+    Makes a project, dials its list, counts the reasons and explains a record. The list is made of numbers
+    reserved for fiction. The project stays in DIR, cxrun-demo by default.
 
     \b
     Example:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import inspect
 from typing import Any
 
@@ -28,11 +29,24 @@ def command(session: Session, element: str) -> None:
     click.echo(f"\n{text.strip()}")
     schema = entry.element.schema
     properties: dict[str, Any] = schema.get("properties", {})
+    defaults = _defaults(entry.element)
     if properties:
         click.secho("\nParameters", bold=True)
         for name, parameter in properties.items():
             required = " (required)" if name in schema.get("required", ()) else ""
-            click.echo(f"  {name}{required}: {parameter.get('description', '')}")
+            default = f" (default: {defaults[name]})" if name in defaults else ""
+            click.echo(f"  {name}{required}: {parameter.get('description', '')}{default}")
     if example:
         click.secho("\nExample", bold=True)
         click.echo(example.strip("\n"))
+
+
+def _defaults(element: type) -> dict[str, Any]:
+    """The defaults of an element's parameters, those that say something."""
+    if not dataclasses.is_dataclass(element):
+        return {}
+    return {
+        field.name: field.default
+        for field in dataclasses.fields(element)
+        if field.default not in (dataclasses.MISSING, None, ())
+    }

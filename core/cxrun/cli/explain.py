@@ -8,11 +8,13 @@ from cxrun.errors import UserError
 
 
 @click.command("explain")
-@click.argument("record", metavar="RECORD|PHONE")
+@click.argument("record", metavar="RECORD|PHONE|CLIENT")
 @json_option
 @click.pass_obj
 def command(session: Session, record: str, as_json: bool) -> None:
-    """Tell the life of a record: what happened, which rule decided it, and what comes next.
+    """Tell the life of a record, and what comes next.
+
+    Every decision is told with the file and line of its rule. Give a record id, a number or a client id.
 
     \b
     Example:
@@ -26,7 +28,7 @@ def command(session: Session, record: str, as_json: bool) -> None:
     with session.store(create=False) as store:
         found = find_records(store, record)
         if not found:
-            raise UserError(f"no record with the id or the number '{record}' in {store.file}")
+            raise UserError(f"no record with the id, number or client id '{record}' in {store.file}")
         stories = [explain(project, store, list_id, record_id) for list_id, record_id in found]
     if as_json:
         echo_json([story.as_data() for story in stories])

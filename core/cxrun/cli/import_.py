@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @json_option
 @click.pass_obj
 def command(session: Session, lists: tuple[str, ...], as_json: bool) -> None:
-    """Import contact LISTS of campaign.yaml, all by default.
+    """Import contact LISTS, all by default.
 
     Contacts that are there already are left alone, so it is safe to repeat. Rows that cannot be used go to
     rejects/LIST.csv with their line and the reason.

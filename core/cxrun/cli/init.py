@@ -13,7 +13,9 @@ from cxrun.cli import Session
               help="Your own contact list; its columns are guessed.")  # fmt: skip
 @click.pass_obj
 def command(session: Session, folder: Path | None, list_file: Path | None) -> None:
-    """Write a commented project that works at once, into DIR or the project folder.
+    """Write a commented project that works at once.
+
+    It goes into DIR, or into the project folder.
 
     \b
     Example:

@@ -10,7 +10,7 @@ from cxrun.cli.terminal import echo_columns, echo_json, json_option
 @json_option
 @click.pass_obj
 def command(session: Session, as_json: bool) -> None:
-    """List every element a ruleset or profile can name, with its plugin and version.
+    """List every element that a ruleset or profile can name.
 
     \b
     Example:

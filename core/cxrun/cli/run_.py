@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cxrun.cli import Session
-from cxrun.cli.terminal import echo_columns, echo_json, json_option, on_terminal
+from cxrun.cli.terminal import counted, echo_columns, echo_json, json_option, on_terminal
 from cxrun.errors import RunInterrupted, UserError
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     "--until", metavar="TIME", help="Stop at a moment (2026-03-02T18:00Z) or after a duration (8h)."
 )
 @click.option("--limit", type=click.IntRange(min=1), help="Stop after this many attempts.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Chance of the simulated dialer.")
+@click.option("--seed", type=int, help="Chance of the simulated dialer: that of the last run, at first 0.")
 @click.option("--max-errors", type=click.IntRange(min=0), default=100, show_default=True,
               help="Stop when plugins have failed more often than this.")  # fmt: skip
 @click.option("--real-time", is_flag=True, help="Let the clock run as it does, not in jumps.")
@@ -37,7 +37,7 @@ def command(
     groups: tuple[str, ...],
     until: str | None,
     limit: int | None,
-    seed: int,
+    seed: int | None,
     max_errors: int,
     real_time: bool,
     as_json: bool,
@@ -62,9 +62,10 @@ def command(
     with session.store() as store:
         _import_missing(session, project, chosen, store, aside=as_json)
         from cxrun.moments import parse_moment
-        from cxrun.store.runs import last_reached
+        from cxrun.store.runs import last_reached, last_seed
 
         begin = max(start, last_reached(store) or start)
+        seed = last_seed(store) or 0 if seed is None else seed
         options = Options(seed, parse_moment(until, begin) if until else None, limit, max_errors)
         run = Run(project, chosen, store, clock, start, options, os.environ)
         with _stoppable(run), _watching(as_json) as watch:
@@ -166,9 +167,11 @@ def _line(tally: Tally) -> str:
 def _echo_summary(tally: Tally) -> None:
     from cxrun.moments import moment_text
 
-    click.echo(f"{moment_text(tally.started)} to {moment_text(tally.now)}: {tally.ended}")
+    why = {"until": "stopped at the time of --until", "limit": "stopped at the attempts of --limit"}
+    ended = why.get(tally.ended, tally.ended)
+    click.echo(f"{moment_text(tally.started)} to {moment_text(tally.now)}: {ended}")
     click.echo(
-        f"{tally.attempts:,} attempts, {tally.answered:,} answered by a person, "
+        f"{counted(tally.attempts, 'attempt')}, {tally.answered:,} answered by a person, "
         f"{tally.abandon_rate:.2%} of them abandoned or dropped"
     )
     if tally.agents:
@@ -176,7 +179,7 @@ def _echo_summary(tally: Tally) -> None:
             f"{tally.agents} agents, {tally.utilisation:.1%} busy, "
             f"{tally.connects / (tally.staffed_seconds / 3600 or 1):.1f} connects per agent hour"
         )
-    click.echo(f"{tally.deferred:,} deferrals, {tally.excluded:,} exclusions by the rules")
+    click.echo(f"{counted(tally.deferred, 'deferral')}, {counted(tally.excluded, 'exclusion')} by the rules")
     for count, what in (
         (tally.errors, "plugin errors; `cxrun status --why` names them"),
         (tally.lost, "calls lost"),

@@ -12,9 +12,10 @@ from cxrun.cli.terminal import echo_json
 @click.argument("what", type=click.Choice(["ruleset", "campaign"]), default="ruleset")
 @click.pass_obj
 def command(session: Session, what: str) -> None:
-    """Print the JSON Schema (draft 2020-12) of ruleset files or of campaign.yaml, for editors.
+    """Print the JSON Schema of the files, for editors.
 
-    The schema of rulesets is composed from the elements that are installed, your own plugins included.
+    Draft 2020-12, of ruleset files or of campaign.yaml. The schema of rulesets is composed from the elements
+    that are installed, your own plugins included.
 
     \b
     Example:

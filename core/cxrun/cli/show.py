@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import click
 
 from cxrun.cli import Session
@@ -7,11 +10,13 @@ from cxrun.cli.terminal import echo_columns, echo_json, json_option
 
 
 @click.command("show")
-@click.argument("group")
+@click.argument("group", required=False)
 @json_option
 @click.pass_obj
-def command(session: Session, group: str, as_json: bool) -> None:
-    """Print the effective settings of a campaign GROUP, and where each comes from.
+def command(session: Session, group: str | None, as_json: bool) -> None:
+    """Print the effective settings of a GROUP and their origin.
+
+    Each setting is shown with the level, file and line it comes from. Without GROUP the groups are listed.
 
     \b
     Example:
@@ -19,6 +24,13 @@ def command(session: Session, group: str, as_json: bool) -> None:
     """
     from cxrun.yamlfile import path_text
 
+    if group is None:
+        groups = session.project.groups.values()
+        listed = [
+            (g.name, g.template, g.mode_step.name, g.agent_group or "-", ", ".join(g.lists)) for g in groups
+        ]
+        _echo(listed, ("group", "template", "mode", "agent group", "lists"), as_json)
+        return
     found = session.project.group(group)
     rows = [
         (
@@ -31,8 +43,11 @@ def command(session: Session, group: str, as_json: bool) -> None:
     ]
     for name, weight in found.lists.items():
         rows.append((f"lists.{name}", weight, f"group {group}", f"{found.mark.file}:{found.mark.line}"))
+    _echo(rows, ("setting", "value", "level", "place"), as_json)
+
+
+def _echo(rows: Sequence[tuple[Any, ...]], keys: tuple[str, ...], as_json: bool) -> None:
     if as_json:
-        keys = ("setting", "value", "level", "place")
         echo_json([dict(zip(keys, row, strict=True)) for row in rows])
-        return
-    echo_columns([tuple(str(cell) for cell in row) for row in rows], ("setting", "value", "from", "place"))
+    else:
+        echo_columns([tuple(str(cell) for cell in row) for row in rows], keys)

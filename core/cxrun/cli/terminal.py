@@ -37,6 +37,11 @@ def echo_columns(rows: Sequence[Sequence[object]], header: Sequence[str] = ()) -
         click.secho(text, bold=True) if header and number == 0 else click.echo(text)
 
 
+def counted(number: int, noun: str) -> str:
+    """Return "1 attempt", "1,031 attempts"."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def on_terminal() -> bool:
     """Whether progress can be drawn in place."""
     return sys.stderr.isatty()

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from cxrun.cli import Session
-from cxrun.cli.terminal import echo_json, json_option
+from cxrun.cli.terminal import counted, echo_json, json_option
 
 
 @click.command("validate")
@@ -31,12 +31,13 @@ def command(session: Session, files: tuple[Path, ...], as_json: bool) -> int:
         for file in files:
             _, found, _ = read(file, session.registry)
             problems += found
-        what = f"{len(files)} ruleset{'s' if len(files) > 1 else ''}"
+        what = counted(len(files), "ruleset")
     else:
         try:
             project = session.project
             own = [r for r in project.rulesets.values() if not r.document.file.startswith("cxrun_rulesets/")]
-            what = f"{len(project.groups)} group(s), {len(project.lists)} list(s), {len(own)} ruleset(s) of the project"
+            parts = ((len(project.groups), "group"), (len(project.lists), "list"), (len(own), "ruleset"))
+            what = ", ".join(counted(number, noun) for number, noun in parts)
         except Problems as error:
             problems = error.problems
     if as_json:
@@ -47,5 +48,5 @@ def command(session: Session, files: tuple[Path, ...], as_json: bool) -> int:
     else:
         for problem in sorted(set(problems)):
             click.secho(str(problem), fg="red")
-        click.echo(f"{len(set(problems))} problem(s)" if problems else f"{what}: no problems")
+        click.echo(counted(len(set(problems)), "problem") if problems else f"{what}: no problems")
     return 3 if problems else 0

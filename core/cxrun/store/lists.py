@@ -170,6 +170,14 @@ def imported(store: Store, stored: StoredList, digest: str) -> bool:
     )
 
 
+def has_imports(store: Store, stored: StoredList) -> bool:
+    """Whether any file has been imported into the list."""
+    row = store.connection.execute(
+        "SELECT EXISTS (SELECT 1 FROM imports WHERE list_id = ?)", (stored.list_id,)
+    )
+    return bool(row.fetchone()[0])
+
+
 def record_import(store: Store, stored: StoredList, source: str, digest: str, result: Import) -> None:
     """Note that a file was imported."""
     store.connection.execute(

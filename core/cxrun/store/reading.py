@@ -76,7 +76,7 @@ def totals(store: Store, list_id: int) -> ListTotals:
 
 
 def find_records(store: Store, text: str) -> list[tuple[int, int]]:
-    """The (list_id, record_id) of a record id, or of every record with a number."""
+    """The (list_id, record_id) of a record id, else of every record of a number, else of a client id."""
     db = store.connection
     digits = "".join(char for char in text if char.isdigit())
     if text.isdigit():
@@ -85,19 +85,17 @@ def find_records(store: Store, text: str) -> list[tuple[int, int]]:
         ).fetchall()
         if rows:
             return rows
-    if len(digits) < 5:
-        return []
     rows = db.execute(
         "SELECT list_id, record_id FROM records WHERE phone IN (?, ?) ORDER BY record_id",
         (f"+{digits}", f"+1{digits}"),
     ).fetchall()
-    return (
-        rows
-        or db.execute(
-            "SELECT list_id, record_id FROM records WHERE contact_info = ? ORDER BY record_id LIMIT 10",
+    for (list_id,) in () if rows else db.execute("SELECT list_id FROM lists ORDER BY list_id").fetchall():
+        rows += db.execute(
+            f"SELECT list_id, record_id FROM contacts_{list_id} JOIN records USING (chain_id) WHERE client_id = ? "
+            "ORDER BY record_id",
             (text,),
         ).fetchall()
-    )
+    return rows
 
 
 def current_reason(store: Store, record_id: int, list_id: int) -> Reason | None:

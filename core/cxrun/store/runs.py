@@ -51,6 +51,12 @@ def last_reached(store: Store) -> float | None:
     return float(row[0]) if row[0] is not None else None
 
 
+def last_seed(store: Store) -> int | None:
+    """The seed of the last run, None before the first."""
+    row = store.connection.execute("SELECT seed FROM runs ORDER BY run_id DESC LIMIT 1").fetchone()
+    return int(row[0]) if row else None
+
+
 def placed_at(store: Store, records: Iterable[Record]) -> list[float]:
     """When the latest attempt of each record was placed (Unix UTC seconds)."""
     return [

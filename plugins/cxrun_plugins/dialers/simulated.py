@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import blake2b
-from itertools import islice, product
+from itertools import product
 from statistics import NormalDist
 from typing import ClassVar, Final, TypeVar
 from zoneinfo import ZoneInfo
@@ -507,10 +507,12 @@ def _lognormal(*, mean: float, cv: float) -> _Draw:
 
 
 def _odds(weights: Mapping[_T, float]) -> _Odds[_T]:
-    """The values, and where the share of each but the last ends between 0 and 1."""
-    total = math.fsum(weights.values())
-    bounds = [math.fsum(islice(weights.values(), n)) / total for n in range(1, len(weights))]
-    return bounds, list(weights)
+    """The values, in an order of their own, and where the share of each but the last ends between 0 and 1."""
+    values = sorted(weights, key=str)
+    shares = [weights[value] for value in values]
+    total = math.fsum(shares)
+    bounds = [math.fsum(shares[:n]) / total for n in range(1, len(shares))]
+    return bounds, values
 
 
 def _pick(odds: _Odds[_T], luck: int) -> _T:

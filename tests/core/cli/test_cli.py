@@ -53,7 +53,7 @@ def test_the_version_is_that_of_the_package(cxrun: Cxrun) -> None:
 @pytest.mark.parametrize(
     "arguments",
     [
-        ("nonsense",), ("run", "--nonsense"), ("run", "--limit", "many"), ("run", "--limit", "0"), ("show",),
+        ("nonsense",), ("run", "--nonsense"), ("run", "--limit", "many"), ("run", "--limit", "0"),
         ("explain",), ("docs",), ("schema", "sqlite"), ("--nonsense",), ("init", "--list", "/nowhere/at/all.csv"),
     ],
 )  # fmt: skip
@@ -97,7 +97,10 @@ def test_a_broken_plugin_file_is_named_and_exits_3(cxrun: Cxrun, project: MakePr
             "from cxrun import hookimpl\n@hookimpl\ndef register_filter():\n    return []\n",
             "no hook named 'register_filter'; did you mean 'register_filters'?",
         ),
-        ("from cxrun import hookimpl\n@hookimpl\ndef register_filters():\n    return [int]\n", "is no filter"),
+        (
+            "from cxrun import hookimpl\n@hookimpl\ndef register_filters():\n    return [int]\n",
+            "is no filter",
+        ),
         ("from cxrun import hookimpl\n@hookimpl\ndef register_filters():\n    1 / 0\n", "ZeroDivisionError"),
         (
             "from cxrun import Filter, hookimpl\n@hookimpl\ndef register_filters():\n"

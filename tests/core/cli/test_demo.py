@@ -31,9 +31,7 @@ def test_a_second_demo_goes_on_with_the_project_of_the_first(cxrun: Cxrun, tmp_p
     assert "0 attempts" in again.out
 
 
-def test_the_demo_stays_in_its_folder(
-    cxrun: Cxrun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_demo_stays_in_its_folder(cxrun: Cxrun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert cxrun("demo").code == 0
     assert [path.name for path in tmp_path.iterdir()] == ["cxrun-demo"]

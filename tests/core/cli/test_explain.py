@@ -55,7 +55,7 @@ def test_a_record_excluded_by_a_rule_names_it(cxrun: Cxrun, project: MakeProject
 def test_an_unknown_record_exits_3(cxrun: Cxrun, dialed: ProjectFolder) -> None:
     answer = cxrun("-C", dialed.folder, "explain", "4711")
     assert answer.code == 3
-    assert "no record with the id or the number '4711'" in answer.err
+    assert "no record with the id, number or client id '4711'" in answer.err
 
 
 def test_before_the_first_import_it_says_what_begins(cxrun: Cxrun, project: MakeProject) -> None:

@@ -19,11 +19,9 @@ AWKWARD = {
     ),
     "columns of the same meaning": (
         'id,ID 2,Phone,phone ,"Phone, home",Notes\nC1,1,212-555-0101,,,"said ""no"""\n'
-        "C2,2,312-555-0102,,,\"two\nlines\"\n"
+        'C2,2,312-555-0102,,,"two\nlines"\n'
     ),
-    "braces and quotes": (
-        "Customer ID,{name},Phone \"1\",it's\nC1,x,212-555-0101,y\nC2,x,312-555-0102,y\n"
-    ),
+    "braces and quotes": ('Customer ID,{name},Phone "1",it\'s\nC1,x,212-555-0101,y\nC2,x,312-555-0102,y\n'),
 }
 NAMES = ("contacts.csv", "größe 1.csv", "2026-list.csv", "客户.csv", "-.csv", "É.csv", "_x_.csv")
 

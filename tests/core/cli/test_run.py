@@ -43,11 +43,11 @@ def test_a_list_is_imported_once_and_again_when_its_file_grows(cxrun: Cxrun, pro
 def test_until_takes_a_moment_or_a_duration(cxrun: Cxrun, project: MakeProject) -> None:
     folder = project(100, agents=1)
     first = cxrun("-C", folder.folder, "run", "--until", "10m")
-    assert "2026-03-02 13:00:00 UTC to 2026-03-02 13:10:00 UTC: until" in first.out
+    assert "2026-03-02 13:00:00 UTC to 2026-03-02 13:10:00 UTC: stopped at the time of --until" in first.out
     second = cxrun("-C", folder.folder, "run", "--until", "2026-03-02T13:20Z")
-    assert "2026-03-02 13:10:00 UTC to 2026-03-02 13:20:00 UTC: until" in second.out
+    assert "2026-03-02 13:10:00 UTC to 2026-03-02 13:20:00 UTC: stopped at the time of --until" in second.out
     third = cxrun("-C", folder.folder, "run", "--until", "10m")
-    assert "2026-03-02 13:20:00 UTC to 2026-03-02 13:30:00 UTC: until" in third.out
+    assert "2026-03-02 13:20:00 UTC to 2026-03-02 13:30:00 UTC: stopped at the time of --until" in third.out
 
 
 def test_a_time_that_is_none_exits_3_and_shows_how_to_write_one(cxrun: Cxrun, project: MakeProject) -> None:

@@ -13,7 +13,10 @@ if TYPE_CHECKING:
 
 def test_a_good_project_has_no_problems(cxrun: Cxrun, project: MakeProject) -> None:
     answer = cxrun("-C", project(3).folder, "validate")
-    assert (answer.code, answer.out) == (0, "1 group(s), 1 list(s), 1 ruleset(s) of the project: no problems\n")
+    assert (answer.code, answer.out) == (
+        0,
+        "1 group, 1 list, 1 ruleset: no problems\n",
+    )
 
 
 def test_every_problem_is_shown_with_its_place(cxrun: Cxrun, project: MakeProject) -> None:
@@ -24,7 +27,7 @@ def test_every_problem_is_shown_with_its_place(cxrun: Cxrun, project: MakeProjec
     assert "bad.yaml:3:5:" in answer.out
     assert "did you mean 'where'?" in answer.out
     assert "bad.yaml:4:" in answer.out
-    assert answer.out.endswith("2 problem(s)\n")
+    assert answer.out.endswith("2 problems\n")
 
 
 def test_json_lists_the_problems(cxrun: Cxrun, project: MakeProject) -> None:

@@ -39,11 +39,11 @@ LISTENS: dict[str, Any] = {"outcomes": {"answer": 1}, "patience": {"mean": 86400
 
 PINNED = [
     ("answer", 7.360201),
-    ("answering_machine", 15.159277),
+    ("answering_machine", 19.586658),
+    ("answering_machine", 19.756893),
+    ("answering_machine", 20.366628),
     ("answering_machine", 20.451003),
-    ("no_answer", 26.535403),
-    ("no_answer", 28.350364),
-    ("no_answer", 28.412059),
+    ("no_answer", 27.939231),
 ]
 
 
