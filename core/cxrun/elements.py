@@ -134,6 +134,11 @@ class Call:
     seed: int = 0
 
     @property
+    def dialed(self) -> float:
+        """When the attempt was dialed (Unix UTC seconds): intervals count from here, not from the call's end."""
+        return self.record.call_time or self.now
+
+    @property
     def rng(self) -> Random:
         """Chance of this attempt alone: the same for the same seed, record and attempt."""
         return Random(f"{self.seed}:{self.record.attempt_id}")

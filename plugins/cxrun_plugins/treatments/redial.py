@@ -13,7 +13,7 @@ class Redial(Treatment):
     """Dials the same record again after `interval`, each further time `increment` later.
 
     With interval 30m and increment 5m the record is dialed again after 30, 35 and 40 minutes, counted
-    from the end of the call before. After `attempts` times, 3 by default, the next treatment of the
+    from when the call before was dialed. After `attempts` times, 3 by default, the next treatment of the
     sequence is asked. The increment is 0 by default.
 
     Example::
@@ -55,7 +55,7 @@ class Redial(Treatment):
             return None
         wait = seconds(self.interval) + call.applied * seconds(self.increment)
         reason = f"redial in {duration_text(wait)}, {call.applied + 1} of {self.attempts}"
-        return DialAgain(call.now + wait, reason)
+        return DialAgain(call.dialed + wait, reason)
 
 
 @hookimpl

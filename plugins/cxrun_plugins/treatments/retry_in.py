@@ -12,7 +12,7 @@ from cxrun import DURATION, Action, Call, DialAgain, Schema, Treatment, duration
 class RetryIn(Treatment):
     """Dials the same record again after `interval`.
 
-    The interval counts from the end of the call and is the same each time. After `attempts` times, once
+    The interval counts from when the call was dialed and is the same each time. After `attempts` times, once
     by default, the next treatment of the sequence is asked. For intervals that grow, see `redial`.
 
     Example::
@@ -47,7 +47,7 @@ class RetryIn(Treatment):
             return None
         wait = seconds(self.interval)
         return DialAgain(
-            call.now + wait, f"retry in {duration_text(wait)}, {call.applied + 1} of {self.attempts}"
+            call.dialed + wait, f"retry in {duration_text(wait)}, {call.applied + 1} of {self.attempts}"
         )
 
 

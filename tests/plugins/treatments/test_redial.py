@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from cxrun import Call, DialAgain
+from cxrun import Call, DialAgain, Record
 from cxrun_plugins.treatments.redial import Redial
 
 
@@ -41,3 +41,12 @@ def test_without_increment_the_interval_stays(make_call: Callable[..., Call]) ->
 def test_an_interval_of_nothing_redials_at_once(make_call: Callable[..., Call]) -> None:
     action = Redial(interval=0, attempts=1).apply(make_call(now=1000.0))
     assert action == DialAgain(1000, "redial in 0s, 1 of 1")
+
+
+def test_the_interval_counts_from_when_the_call_was_dialed(
+    make_call: Callable[..., Call], make_record: Callable[..., Record]
+) -> None:
+    call = make_call(now=1300.0, record=make_record(attempt=1, call_time=1000))
+    action = Redial(interval="30m").apply(call)
+    assert isinstance(action, DialAgain)
+    assert action.at == 2800

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from cxrun import Call, DialAgain
+from cxrun import Call, DialAgain, Record
 from cxrun_plugins.treatments.retry_in import RetryIn
 
 
@@ -19,3 +19,12 @@ def test_interval_is_the_same_each_time(make_call: Callable[..., Call]) -> None:
         DialAgain(86400, "retry in 1d, 2 of 2"),
         None,
     ]
+
+
+def test_the_interval_counts_from_when_the_call_was_dialed(
+    make_call: Callable[..., Call], make_record: Callable[..., Record]
+) -> None:
+    call = make_call(now=1300.0, record=make_record(attempt=1, call_time=1000))
+    action = RetryIn(interval="30m").apply(call)
+    assert isinstance(action, DialAgain)
+    assert action.at == 2800
