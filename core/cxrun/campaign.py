@@ -267,7 +267,7 @@ def load_project(folder: FilePath, registry: Registry) -> Project:
     if not file.exists():
         raise UserError(f"no {CAMPAIGN_FILE} in {folder.resolve()}; `cxrun init` writes one")
     problems: list[Problem] = []
-    rulesets, unusable = _rulesets(folder, registry, problems)
+    rulesets = _rulesets(folder, registry, problems)
     document = load(file, _shown(folder, file))
     problems += document.problems
     if document.data is None:
@@ -278,7 +278,7 @@ def load_project(folder: FilePath, registry: Registry) -> Project:
     problems += broken
     if broken:
         raise Problems(problems)
-    loader = _CampaignLoader(document, rulesets, unusable, registry, problems)
+    loader = _CampaignLoader(document, rulesets, registry, problems)
     loader.check_levels()
     lists = loader.lists(folder)
     groups = {name: group for name in loader.section("groups") if (group := loader.group(name, lists))}
@@ -294,14 +294,8 @@ def _shown(folder: FilePath, file: FilePath) -> str:
     return file.name if folder in (FilePath(), FilePath(".")) else str(file)
 
 
-def _rulesets(
-    folder: FilePath, registry: Registry, problems: list[Problem]
-) -> tuple[dict[str, Ruleset], set[str]]:
-    """The project's rulesets, then the bundled ones a project did not replace by one of the same name.
-
-    Beside them the names of those that cannot be used, so that nobody is told they do not exist.
-    """
-    unusable: set[str] = set()
+def _rulesets(folder: FilePath, registry: Registry, problems: list[Problem]) -> dict[str, Ruleset]:
+    """The project's rulesets, then the bundled ones a project did not replace by one of the same name."""
     rulesets: dict[str, Ruleset] = {}
     for file in sorted((folder / "rulesets").glob("*.y*ml")):
         name = f"rulesets/{file.name}" if folder == FilePath() else str(file)
@@ -310,8 +304,6 @@ def _rulesets(
         ruleset, found, document = read(file, registry, name)
         problems += found
         if ruleset is None:
-            if isinstance(document.data, dict):
-                unusable.add(str(document.data.get("ruleset", "")))
             continue
         if ruleset.name in rulesets:
             other = rulesets[ruleset.name].document.file
@@ -325,7 +317,7 @@ def _rulesets(
             problems += found
             if ruleset:
                 rulesets[name] = ruleset
-    return rulesets, unusable
+    return rulesets
 
 
 def bundled() -> dict[str, FilePath]:
@@ -343,14 +335,12 @@ class _CampaignLoader:
         self,
         document: Document,
         rulesets: Mapping[str, Ruleset],
-        unusable: set[str],
         registry: Registry,
         problems: list[Problem],
     ) -> None:
         self.document = document
         self.data: dict[str, Any] = document.data
         self.rulesets = rulesets
-        self.unusable = unusable
         self.registry = registry
         self.problems = problems
         self.unsound: set[Path] = set()
@@ -446,8 +436,7 @@ class _CampaignLoader:
                     if key in data:
                         self._check_element((*path, key), data[key], kind)
                 for index, ruleset in enumerate(data.get("rulesets", ())):
-                    if ruleset not in self.unusable:
-                        self._check_known((*path, "rulesets", index), "ruleset", ruleset, self.rulesets)
+                    self._check_known((*path, "rulesets", index), "ruleset", ruleset, self.rulesets)
                 for key in ("agent_group", "dialing_profile", "session_profile", "template"):
                     if key in data:
                         known = self.section(f"{key}s")

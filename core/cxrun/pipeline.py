@@ -161,7 +161,7 @@ class Pipeline:
         key = (int(call.result), call.disposition)
         if key not in self._fitting:
             named = [sequence for sequence in self._sequences if sequence.answers(*key)]
-            other = [sequence for sequence in self._sequences if sequence.rule.on is None]
+            other = [sequence for sequence in self._sequences if sequence.rule.other]
             fitting = named + [sequence for sequence in other if sequence not in named]
             self._fitting[key] = (fitting, compile_first([sequence.rule.when for sequence in fitting]))
         return self._fitting[key]
@@ -186,9 +186,7 @@ class _Sequence:
         ]
 
     def answers(self, result: int, disposition: str | None) -> bool:
-        return (disposition is not None and disposition in self.rule.dispositions) or (
-            self.rule.on is not None and result in self.rule.on
-        )
+        return result in self.rule.on or (disposition is not None and disposition in self.rule.dispositions)
 
     def settle(self, call: Call) -> Settlement | Broken:
         by_disposition = call.disposition is not None and call.disposition in self.rule.dispositions

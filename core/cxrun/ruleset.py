@@ -29,8 +29,8 @@ _RESULTS: Final = codes_by_word(CallResult)
 OTHER: Final = "other"
 """In `on:`, every call result that no other treatment answers."""
 _ITEM: Final = {
-    "type": "object",
-    "description": "An element and its parameters, e.g. `redial: {interval: 30m}`; without any, `finish:`.",
+    "type": ["object", "string"],
+    "description": "An element and its parameters, e.g. `redial: {interval: 30m}`; without any, `finish`.",
 }
 
 _WHEN: Final = {
@@ -134,9 +134,13 @@ class Step:
 
 @dataclass(frozen=True)
 class TreatmentRule:
-    """A sequence of treatments and the results or dispositions it answers. `on` of None means `other`."""
+    """A sequence of treatments, and the results and dispositions it answers.
 
-    on: frozenset[int] | None
+    `other` means every result that no rule names.
+    """
+
+    on: frozenset[int]
+    other: bool
     dispositions: frozenset[str]
     when: Condition | None
     steps: tuple[Step, ...]
@@ -172,7 +176,7 @@ class Ruleset:
 def read(
     file: FilePath, registry: Registry, name: str | None = None
 ) -> tuple[Ruleset | None, list[Problem], Document]:
-    """Read one ruleset file; the ruleset is None if anything is wrong with it."""
+    """Read one ruleset file. With problems, the ruleset is what could be read of it, None if it has no name."""
     try:
         document = load(file, name)
     except Problems as error:
@@ -181,7 +185,10 @@ def read(
 
 
 def check(document: Document, registry: Registry) -> tuple[Ruleset | None, list[Problem]]:
-    """Check a document against the envelope and the schemas of its elements, collecting all problems."""
+    """Check a document against the envelope and the schemas of its elements, collecting all problems.
+
+    The ruleset holds what is right of it, so that its conditions can be checked against lists all the same.
+    """
     problems = list(document.problems)
     if document.data is None:
         return None, problems or [document.problem((), "is empty; a ruleset begins with `ruleset: NAME`")]
@@ -193,20 +200,18 @@ def check(document: Document, registry: Registry) -> tuple[Ruleset | None, list[
     for section, kind in SECTIONS.items():
         sections[section] = _steps(document, (section,), data.get(section), kind, registry, problems)
     treatments = tuple(_treatments(document, data.get("treatments"), registry, problems))
-    if problems:
+    if not isinstance(data.get("ruleset"), str):
         return None, problems
-    return (
-        Ruleset(
-            name=data["ruleset"],
-            description=data.get("description", ""),
-            required=data.get("required", False),
-            filters=sections["filters"],
-            results=sections["results"],
-            treatments=treatments,
-            document=document,
-        ),
-        [],
+    ruleset = Ruleset(
+        name=data["ruleset"],
+        description=str(data.get("description", "")),
+        required=data.get("required") is True,
+        filters=sections["filters"],
+        results=sections["results"],
+        treatments=treatments,
+        document=document,
     )
+    return ruleset, problems
 
 
 def _treatments(
@@ -216,7 +221,8 @@ def _treatments(
         if not isinstance(item, dict):
             continue
         path: Path = ("treatments", index)
-        problems += schema_problems(document, path, item, _TREATMENT)
+        broken = schema_problems(document, path, item, _TREATMENT)
+        problems += broken
         on = _words(item.get("on"))
         for number, word in enumerate(on):
             if word != OTHER and word not in _RESULTS:
@@ -224,9 +230,10 @@ def _treatments(
                 close = near(word, [*_RESULTS, OTHER])
                 problems.append(document.problem(at, f"no call result named '{word}'{close}"))
         yield TreatmentRule(
-            on=None if OTHER in on else frozenset(_RESULTS[word] for word in on if word in _RESULTS),
+            on=frozenset(_RESULTS[word] for word in on if word in _RESULTS),
+            other=OTHER in on,
             dispositions=frozenset(_words(item.get("disposition"))),
-            when=Condition(item["when"]) if isinstance(item.get("when"), dict) else None,
+            when=Condition(item["when"]) if "when" in item and not broken else None,
             steps=_steps(document, (*path, "do"), item.get("do"), "treatment", registry, problems),
             mark=document.mark(path),
             path=path,
@@ -243,6 +250,8 @@ def _steps(
 ) -> tuple[Step, ...]:
     steps = []
     for index, item in enumerate(items if isinstance(items, list) else ()):
+        if isinstance(item, str):
+            item = {item: None}
         if isinstance(item, dict):
             step = element_step(document, (*path, index), item, kind, registry, problems)
             if step:
@@ -429,10 +438,12 @@ def composed_schema(registry: Registry) -> dict[str, Any]:
     """The JSON Schema of a whole ruleset file, composed from the envelope and every registered element."""
 
     def elements(kind: str) -> dict[str, Any]:
-        choices = []
+        choices: list[dict[str, Any]] = []
+        bare = []
         for name, entry in registry.entries(kind).items():
             parameters = {"description": entry.summary, **entry.element.schema}
             optional = accepts(entry.element.schema, {})
+            bare += [name] if optional else []
             choices.append(
                 {
                     "type": "object",
@@ -444,7 +455,7 @@ def composed_schema(registry: Registry) -> dict[str, Any]:
                     },
                 }
             )
-        return {"oneOf": choices}
+        return {"oneOf": [*choices, {"enum": bare}] if bare else choices}
 
     treatment = {
         **_TREATMENT,

@@ -75,7 +75,7 @@ def test_ruleset_becomes_what_it_says(registry: Registry) -> None:
         ("redial", {"interval": "30m"}), ("finish", {}),
     ]  # fmt: skip
     assert (by_agent.on, by_agent.dispositions) == (frozenset(), {"WP", "LATER"})
-    assert other.on is None
+    assert (other.on, other.other, by_agent.other) == (frozenset(), True, False)
     assert {".".join(map(str, path)): str(condition) for condition, path in ruleset.conditions()} == {
         "filters.0.where": "attempt < 5",
         "filters.1.when": "country = US",
@@ -98,9 +98,9 @@ def test_ruleset_becomes_what_it_says(registry: Registry) -> None:
         ),
         # what stands in a section
         (
-            "filters: [suppression]",
-            "2:11: filters[0]: 'suppression' is not a mapping; an element and its parameters, e.g. "
-            "`redial: {interval: 30m}`; without any, `finish:`",
+            "filters: [3]",
+            "2:11: filters[0]: 3 is not a mapping or text; an element and its parameters, e.g. "
+            "`redial: {interval: 30m}`; without any, `finish`",
         ),
         (
             "filters: [supression: ]",
@@ -288,8 +288,7 @@ def test_one_mistake_is_one_message_that_says_what_would_be_right(
 def test_file_that_is_no_ruleset_is_refused(
     registry: Registry, schema: Draft202012Validator, text: str, expected: list[str]
 ) -> None:
-    ruleset, problems = check(parse(text, "r.yaml"), registry)
-    assert ruleset is None
+    _, problems = check(parse(text, "r.yaml"), registry)
     assert [str(problem) for problem in problems] == [f"r.yaml:{line}" for line in expected]
     assert schema.is_valid(parse(text, "r.yaml").data) is ("duplicate" in expected[0])
 
@@ -314,8 +313,7 @@ treatments:
       - redial: {interval: 1 hour, attempts: 0}
       - sms: {text: hello}
 """
-    ruleset, problems = check(parse(text, "r.yaml"), registry)
-    assert ruleset is None
+    _, problems = check(parse(text, "r.yaml"), registry)
     assert [(problem.mark.line, problem.path) for problem in sorted(problems)] == [
         (2, "titel"),
         (4, "filters[0].where"),
@@ -374,8 +372,7 @@ def test_element_that_raises_on_its_parameters_is_named(registry: Registry) -> N
 def test_file_that_is_no_yaml_is_a_problem_and_not_a_crash(registry: Registry, tmp_path: Path) -> None:
     file = tmp_path / "r.yaml"
     file.write_text("a: b: c", encoding="utf-8")
-    ruleset, problems, document = read(file, registry, "r.yaml")
-    assert ruleset is None
+    _, problems, document = read(file, registry, "r.yaml")
     assert [problem.mark.file for problem in problems] == ["r.yaml"]
     assert document.data is None
 
@@ -484,3 +481,36 @@ def test_problems_are_sorted_by_place_and_told_once() -> None:
     document = parse("a: 1\nb: 2\n", "r.yaml")
     second, first = document.problem(("b",), "wrong"), document.problem(("a",), "wrong")
     assert Problems([second, first, second]).problems == [first, second]
+
+
+def test_element_without_parameters_may_be_a_bare_word(registry: Registry) -> None:
+    text = "ruleset: a\nfilters: [suppression]\ntreatments: [{on: answer, do: [finish]}]\n"
+    ruleset, problems = check(parse(text, "r.yaml"), registry)
+
+    assert ruleset is not None
+    assert not problems
+    assert [step.name for step in (*ruleset.filters, *ruleset.treatments[0].steps)] == [
+        "suppression",
+        "finish",
+    ]
+    Draft202012Validator(composed_schema(registry)).validate(parse(text, "r.yaml").data)
+
+
+def test_conditions_are_there_to_check_though_another_part_is_wrong(registry: Registry) -> None:
+    text = (
+        "ruleset: a\nfilters: [{where: {field: balanse, ge: 1}}]\ntreatments: [{on: bussy, do: [finish]}]\n"
+    )
+    ruleset, problems = check(parse(text, "r.yaml"), registry)
+
+    assert ruleset is not None
+    assert [problem.message for problem in problems] == ["no call result named 'bussy'; did you mean 'busy'?"]
+    assert [condition.fields() for condition, _ in ruleset.conditions()] == [{"balanse"}]
+
+
+def test_named_results_beside_other_are_answered_too(registry: Registry) -> None:
+    ruleset, _ = check(
+        parse("ruleset: a\ntreatments: [{on: [busy, other], do: [finish]}]\n", "r.yaml"), registry
+    )
+
+    assert ruleset is not None
+    assert (ruleset.treatments[0].on, ruleset.treatments[0].other) == ({CallResult.BUSY}, True)

@@ -225,6 +225,6 @@ def _pipeline(text: str, registry: Registry | None) -> Pipeline:
         ruleset, problems = check(parse(text, "ruleset"), registry or _installed())
     except Problems as error:
         raise AssertionError(str(error)) from None
-    if ruleset is None:
+    if ruleset is None or problems:
         raise AssertionError(str(Problems(problems)))
     return Pipeline([ruleset])
