@@ -230,14 +230,12 @@ class Record(NamedTuple):
         due: int,
         priority: int,
     ) -> Record:
-        """The record in another state; three times as quick as `_replace`, for the hot path."""
-        return tuple.__new__(
-            Record,
-            (
-                *self[:_STATE_FROM], record_type, record_status, call_result, attempt, dial_sched_time, call_time,
-                treatments, agent_id, due, priority, *self[_STATE_TILL:],
-            ),
+        """The record in another state; several times as quick as `_replace`, for the hot path."""
+        state = (
+            record_type, record_status, call_result, attempt, dial_sched_time, call_time, treatments, agent_id, due,
+            priority,
         )  # fmt: skip
+        return tuple.__new__(Record, self[:_STATE_FROM] + state + self[_STATE_TILL:])
 
     @property
     def zones(self) -> tuple[str, ...]:
