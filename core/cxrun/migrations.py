@@ -151,6 +151,7 @@ CREATE INDEX journal_record ON journal (record_id);
 
 CREATE TABLE runs (
     run_id INTEGER PRIMARY KEY,
+    simulated INTEGER NOT NULL,
     seed INTEGER NOT NULL,
     groups TEXT NOT NULL,
     frozen TEXT NOT NULL,

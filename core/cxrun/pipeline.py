@@ -161,7 +161,9 @@ class Pipeline:
         key = (int(call.result), call.disposition)
         if key not in self._fitting:
             named = [sequence for sequence in self._sequences if sequence.answers(*key)]
-            other = [sequence for sequence in self._sequences if sequence.rule.other]
+            # a lost call has no result to answer, and is dialed again only by a rule that names `unknown`
+            known = call.result != CallResult.UNKNOWN
+            other = [sequence for sequence in self._sequences if sequence.rule.other and known]
             fitting = named + [sequence for sequence in other if sequence not in named]
             self._fitting[key] = (fitting, compile_first([sequence.rule.when for sequence in fitting]))
         return self._fitting[key]

@@ -34,7 +34,7 @@ from cxrun.store.database import Store
 from cxrun.store.journal import Entry
 from cxrun.store.lists import frozen_rules, stored_lists
 from cxrun.store.queue import Queue, look_again
-from cxrun.store.runs import finish_run, last_reached, placed_at, start_run
+from cxrun.store.runs import check_kind, finish_run, last_reached, placed_at, start_run
 
 POLL: Final = 5.0
 """Seconds of the run's clock between looks for records that have become due."""
@@ -157,12 +157,13 @@ class Run:
         opening = Opening(options.seed, start, environment or {})
         self._pools: dict[str, AgentPool] = {}
         self._crews = [self._crew(group, opening) for group in groups]
+        self._external = any(crew.external for crew in self._crews)
+        check_kind(store, simulated=not self._external)
         store.take_lease()
         self._clock = clock(start)
         self._ledger = Ledger(store)
         self._facts = Facts(store, max(crew.pipeline.window for crew in self._crews))
         self._observers = Observers(project.registry)
-        self._external = any(crew.external for crew in self._crews)
         self._synced = start - POLL
         self.tally = Tally(start, start, agents=sum(pool.size for pool in self._pools.values()))
         self.tally.per_list = {feed.name: Counter() for crew in self._crews for feed in crew.feeds.values()}
@@ -171,7 +172,9 @@ class Run:
         versions = {"python": platform.python_version()}
         versions |= {plugin.name: plugin.version for plugin in project.registry.plugins}
         frozen = {group.name: group.frozen for group in groups}
-        self.run_id = start_run(store, options.seed, self._groups, frozen, versions, start)
+        self.run_id = start_run(
+            store, options.seed, self._groups, frozen, versions, start, simulated=not self._external
+        )
         self._ledger.run_id = self.run_id
 
     def _crew(self, group: Group, opening: Opening) -> _Crew:

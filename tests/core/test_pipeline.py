@@ -267,6 +267,13 @@ def test_other_stands_for_what_nothing_else_answers_wherever_it_stands(compiled:
         assert found.action.reason == "retry in 2h, 1 of 1"
 
 
+def test_other_does_not_answer_a_call_that_was_lost(compiled: Compiled) -> None:
+    other = "treatments: [{on: other, do: [retry_in: {interval: 2h}]}]"
+    assert isinstance(settled(compiled(other), "unknown").action, Finish)
+    named = "treatments: [{on: unknown, do: [retry_in: {interval: 1d}]}]"
+    assert isinstance(settled(compiled(other, named), "unknown").action, DialAgain)
+
+
 @pytest.mark.parametrize("treatments", ["[]", "[{on: busy, do: [redial: {interval: 1h}]}]"])
 def test_result_without_a_treatment_finishes_the_chain(compiled: Compiled, treatments: str) -> None:
     found = settled(

@@ -18,6 +18,7 @@ import pytest
 import cxrun.feed
 import cxrun.ledger
 import cxrun.runner
+from cxrun.errors import UserError
 
 if TYPE_CHECKING:
     from tests.conftest import ProjectFolder
@@ -715,3 +716,12 @@ def test_a_dialer_that_raises_costs_one_attempt_and_the_run_goes_on(project: Mak
     assert tally.errors == 2
     assert folder.query("SELECT count(*) FROM attempts") == [(20,)]
     assert folder.query("SELECT count(*) FROM in_work") == [(0,)]
+
+
+def test_simulated_and_real_runs_do_not_share_a_store(project: MakeProject) -> None:
+    folder = project(5, rules={"retry": "ruleset: retry\n"}, plugins={"phone": LINE}, dialer={"phone": {}})
+    folder.run(wall=True, limit=2)
+    folder.campaign["session_profiles"]["line"]["dialer"] = {"simulated": {}}
+    folder.save()
+    with pytest.raises(UserError, match="holds real runs, and a simulated one would take their calls"):
+        folder.run()

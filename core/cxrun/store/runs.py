@@ -7,8 +7,22 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from cxrun.errors import UserError
 from cxrun.model import Record
 from cxrun.store.database import Store
+
+
+def check_kind(store: Store, *, simulated: bool) -> None:
+    """Raise UserError if the store holds runs of the other kind: what was simulated never happened."""
+    row = store.connection.execute(
+        "SELECT simulated FROM runs WHERE simulated <> ? LIMIT 1", (simulated,)
+    ).fetchone()
+    if row:
+        known, wanted = ("simulated", "real") if row[0] else ("real", "simulated")
+        raise UserError(
+            f"{store.file} holds {known} runs, and a {wanted} one would take their calls for its own; "
+            "move the file away, or run in a copy of the project"
+        )
 
 
 def start_run(
@@ -18,11 +32,15 @@ def start_run(
     frozen: Mapping[str, Any],
     versions: Mapping[str, str],
     at: float,
+    *,
+    simulated: bool,
 ) -> int:
     """Note a run with everything that decides its outcome; returns its id."""
     cursor = store.connection.execute(
-        "INSERT INTO runs (seed, groups, frozen, versions, started_at, reached) VALUES (?, ?, ?, ?, ?, ?)",
+        "INSERT INTO runs (simulated, seed, groups, frozen, versions, started_at, reached) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?)",
         (
+            int(simulated),
             seed,
             json.dumps(list(groups)),
             json.dumps(frozen, sort_keys=True),
