@@ -40,6 +40,8 @@ treatments:
     do: [{do_not_call: {list: dnc, client: true}}]
   - on: answer
     do: [{finish: }]
+filters:
+  - suppression
 """
 
 
@@ -180,8 +182,9 @@ def project(tmp_path: Path) -> Callable[..., ProjectFolder]:
             "agent_groups": {"sales": {"agents": agents}},
             "templates": {"plain": {"agent_group": "sales"}},
             "groups": {"all": {"template": "plain", "lists": ["people"]}},
-            "suppression_lists": {"dnc": "people who asked not to be called again"},
         }
+        if any("suppression" in text or "do_not_call" in text for text in rules.values()):
+            made.campaign["suppression_lists"] = {"dnc": "people who asked not to be called again"}
         made.write_list("people", contacts(size, devices))
         return made
 

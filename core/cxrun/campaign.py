@@ -267,7 +267,7 @@ def load_project(folder: FilePath, registry: Registry) -> Project:
     if not file.exists():
         raise UserError(f"no {CAMPAIGN_FILE} in {folder.resolve()}; `cxrun init` writes one")
     problems: list[Problem] = []
-    rulesets = _rulesets(folder, registry, problems)
+    rulesets, unreadable = _rulesets(folder, registry, problems)
     document = load(file, _shown(folder, file))
     problems += document.problems
     if document.data is None:
@@ -278,12 +278,13 @@ def load_project(folder: FilePath, registry: Registry) -> Project:
     problems += broken
     if broken:
         raise Problems(problems)
-    loader = _CampaignLoader(document, rulesets, registry, problems)
+    loader = _CampaignLoader(document, rulesets, unreadable, registry, problems)
     loader.check_levels()
     lists = loader.lists(folder)
     groups = {name: group for name in loader.section("groups") if (group := loader.group(name, lists))}
     loader.check_shared_lists()
     loader.check_defaults()
+    loader.check_conditions()
     if problems:
         raise Problems(problems)
     suppression = loader.section("suppression_lists")
@@ -294,9 +295,15 @@ def _shown(folder: FilePath, file: FilePath) -> str:
     return file.name if folder in (FilePath(), FilePath(".")) else str(file)
 
 
-def _rulesets(folder: FilePath, registry: Registry, problems: list[Problem]) -> dict[str, Ruleset]:
-    """The project's rulesets, then the bundled ones a project did not replace by one of the same name."""
+def _rulesets(
+    folder: FilePath, registry: Registry, problems: list[Problem]
+) -> tuple[dict[str, Ruleset], set[str]]:
+    """The project's rulesets, then the bundled ones a project did not replace by one of the same name.
+
+    Beside them, by the name of the file, those that cannot be read, so that nobody is told they do not exist.
+    """
     rulesets: dict[str, Ruleset] = {}
+    unreadable: set[str] = set()
     for file in sorted((folder / "rulesets").glob("*.y*ml")):
         name = f"rulesets/{file.name}" if folder == FilePath() else str(file)
         if file.name.partition(".")[2] not in ("yaml", "yml"):
@@ -304,6 +311,7 @@ def _rulesets(folder: FilePath, registry: Registry, problems: list[Problem]) -> 
         ruleset, found, document = read(file, registry, name)
         problems += found
         if ruleset is None:
+            unreadable.add(file.stem)
             continue
         if ruleset.name in rulesets:
             other = rulesets[ruleset.name].document.file
@@ -317,7 +325,7 @@ def _rulesets(folder: FilePath, registry: Registry, problems: list[Problem]) -> 
             problems += found
             if ruleset:
                 rulesets[name] = ruleset
-    return rulesets
+    return rulesets, unreadable
 
 
 def bundled() -> dict[str, FilePath]:
@@ -335,12 +343,15 @@ class _CampaignLoader:
         self,
         document: Document,
         rulesets: Mapping[str, Ruleset],
+        unreadable: set[str],
         registry: Registry,
         problems: list[Problem],
     ) -> None:
         self.document = document
         self.data: dict[str, Any] = document.data
         self.rulesets = rulesets
+        self.unreadable = unreadable
+        self.wrong_for: dict[Problem, dict[str, None]] = {}
         self.registry = registry
         self.problems = problems
         self.unsound: set[Path] = set()
@@ -360,7 +371,7 @@ class _CampaignLoader:
                 self.complain(("lists", name, *at), message)
             if path.exists():
                 self._check_header(name, settings, path)
-            else:
+            elif not (folder / STORE_FILE).exists():
                 self.complain(
                     ("lists", name, "file"), f"there is no file {settings.file} beside {CAMPAIGN_FILE}"
                 )
@@ -390,6 +401,7 @@ class _CampaignLoader:
         dialer = self._element("dialer", settings)
         agents = self._agents(path, settings, mode)
         attached = self._attached(name, template, settings, origins)
+        self._check_suppression(path, attached)
         weights = self._lists(path, data.get("lists"), lists)
         for list_name in weights:
             self._check_conditions(attached, lists[list_name])
@@ -427,6 +439,12 @@ class _CampaignLoader:
         named = [name for name, data in profiles.items() if data.get("default")]
         return named[0] if named else next(iter(profiles)) if len(profiles) == 1 else None
 
+    def check_conditions(self) -> None:
+        """Each mistake in a condition once, with all the lists it is one for."""
+        for problem, lists in self.wrong_for.items():
+            named = f"contact list{'s' if len(lists) > 1 else ''} " + ", ".join(f"'{name}'" for name in lists)
+            self.problems.append(problem._replace(message=f"{problem.message} ({named})"))
+
     def check_levels(self) -> None:
         """Every level as it is written, whether or not a group inherits from it."""
         for section in ("session_profiles", "dialing_profiles", "templates", "groups"):
@@ -436,7 +454,8 @@ class _CampaignLoader:
                     if key in data:
                         self._check_element((*path, key), data[key], kind)
                 for index, ruleset in enumerate(data.get("rulesets", ())):
-                    self._check_known((*path, "rulesets", index), "ruleset", ruleset, self.rulesets)
+                    if ruleset not in self.unreadable:
+                        self._check_known((*path, "rulesets", index), "ruleset", ruleset, self.rulesets)
                 for key in ("agent_group", "dialing_profile", "session_profile", "template"):
                     if key in data:
                         known = self.section(f"{key}s")
@@ -529,6 +548,25 @@ class _CampaignLoader:
         settings["rulesets"] = settings["rulesets"]._replace(value=effective)
         return tuple(self.rulesets[name] for name in effective)
 
+    def _check_suppression(self, path: Path, rulesets: tuple[Ruleset, ...]) -> None:
+        """Lists that are named are declared; and where any is declared, every group asks one."""
+        declared = self.section("suppression_lists")
+        for ruleset in rulesets:
+            for step in ruleset.steps():
+                for name in step.element.suppression_lists() or ():
+                    if name not in declared:
+                        message = (
+                            f"no suppression list named '{name}' in {CAMPAIGN_FILE}{near(name, declared)}"
+                        )
+                        self.problems.append(ruleset.document.problem((*step.path, step.name), message))
+        asks = any(step.element.suppression_lists() is not None for r in rulesets for step in r.filters)
+        if declared and not asks:
+            self.complain(
+                path,
+                "no ruleset of the group asks the suppression lists; attach one with a `suppression` filter, "
+                "such as courtesy",
+            )
+
     def _lists(self, path: Path, data: Any, lists: Mapping[str, ContactList]) -> dict[str, int]:
         weights = dict(data) if isinstance(data, dict) else dict.fromkeys(data or (), DEFAULT_WEIGHT)
         if not weights:
@@ -556,8 +594,8 @@ class _CampaignLoader:
         for ruleset in rulesets:
             for condition, path in ruleset.conditions():
                 for complaint in condition.complaints(own_fields):
-                    message = f"{complaint.message} (contact list '{contact_list.name}')"
-                    self.problems.append(ruleset.document.problem((*path, *complaint.path), message))
+                    problem = ruleset.document.problem((*path, *complaint.path), complaint.message)
+                    self.wrong_for.setdefault(problem, {})[contact_list.name] = None
 
 
 def _level_path(level: str, key: str) -> Path:

@@ -266,6 +266,13 @@ class ElementBase:
     def build(cls, parameters: Mapping[str, Any] | None) -> Self:
         return cls(**(parameters or {}))
 
+    def suppression_lists(self) -> Sequence[str] | None:
+        """The suppression lists the parameters name, to be checked when the project is loaded.
+
+        Empty for "all of them", None if the element has nothing to do with suppression.
+        """
+        return None
+
 
 class DialingMode(ElementBase):
     """Decides how many calls to place now.

@@ -25,6 +25,7 @@ class AgentPool:
     def __init__(self, name: str, size: int) -> None:
         self.name = name
         self.size = size
+        self.gone: set[str] = set()
         self.ready: deque[str] = deque(f"{name}-{number}" for number in range(1, size + 1))
 
     def take(self) -> str:
@@ -36,8 +37,8 @@ class LiveCall:
     """A call in progress; times are None until they have come."""
 
     __slots__ = (
-        "agent_id", "answered", "attempt_id", "connected", "disposition", "ended", "placed", "record", "result",
-        "stored",
+        "agent_id", "answered", "attempt_id", "connected", "detected", "disposition", "ended", "placed", "record",
+        "result", "stored",
     )  # fmt: skip
 
     def __init__(self, attempt_id: str, record: Record, placed: float, agent_id: str | None = None) -> None:
@@ -46,6 +47,7 @@ class LiveCall:
         self.placed = placed
         self.agent_id = agent_id
         self.answered: float | None = None
+        self.detected: CallResult | None = None
         self.connected: float | None = None
         self.ended: float | None = None
         self.result = CallResult.UNKNOWN
@@ -170,7 +172,7 @@ class Engine:
 
     def release(self, agent_id: str | None) -> None:
         """An agent bound to a call that will not be placed is ready again."""
-        if agent_id is not None and self.pool is not None:
+        if agent_id is not None and self.pool is not None and agent_id not in self.pool.gone:
             self.pool.ready.append(agent_id)
 
     def place(self, call: LiveCall) -> None:
@@ -188,7 +190,7 @@ class Engine:
         if call is None or call.answered is not None:
             return []
         call.answered = at
-        call.result = result
+        call.detected = call.result = result
         self.dialed -= 1
         if isinstance(handling, Drop):
             self._free(call)
@@ -230,6 +232,7 @@ class Engine:
         self._wrapping.discard(agent_id)
         if self.pool is None:
             return []
+        self.pool.gone.discard(agent_id)
         if self.waiting:
             return [self._connect(self.calls[self.waiting.popleft()], at, agent_id)]
         if agent_id not in self.pool.ready:
@@ -239,8 +242,10 @@ class Engine:
     def agent_gone(self, agent_id: str, at: float) -> list[Command]:
         """An agent has left; he gets no further call."""
         self._wrapping.discard(agent_id)
-        if self.pool is not None and agent_id in self.pool.ready:
-            self.pool.ready.remove(agent_id)
+        if self.pool is not None:
+            self.pool.gone.add(agent_id)
+            if agent_id in self.pool.ready:
+                self.pool.ready.remove(agent_id)
         return []
 
     def tick(self, now: float) -> list[Command]:
@@ -248,7 +253,12 @@ class Engine:
         commands: list[Command] = []
         allowed = self._allowed(now) if self._previews else 0
         while allowed > 0 and self._previews and self._previews[0][0] <= now:
-            _, _, record, agent_id = heapq.heappop(self._previews)
+            _, number, record, agent_id = heapq.heappop(self._previews)
+            if self.pool is not None and agent_id in self.pool.gone:
+                if not self.pool.ready:
+                    heapq.heappush(self._previews, (now + 1, number, record, agent_id))
+                    break
+                agent_id = self.pool.take()
             commands.append(Place(record, agent_id))
             allowed -= 1
         # agents are shared with other groups, so one may have become ready unnoticed

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from cxrun.campaign import Group, Project
 from cxrun.elements import Defer, Exclude, Moment
@@ -15,6 +16,10 @@ from cxrun.store.lists import stored_lists
 from cxrun.store.queue import AttemptRow, Queue, past_attempts, suppressions
 from cxrun.store.reading import Happened, attempts_of, current_reason, life_of
 from cxrun.store.runs import last_reached
+
+_Ask = Callable[[float], list[Decision]]
+_PATIENCE: Final = 20
+"""How many deferrals in a row are followed to find when a record will be dialed."""
 
 
 @dataclass(frozen=True)
@@ -55,15 +60,15 @@ def explain(project: Project, store: Store, list_id: int, record_id: int) -> Sto
     reason = current_reason(store, record_id, list_id)
     now = last_reached(store)
     group = next((group for group in project.groups.values() if stored.name in group.lists), None)
-    objections: list[Decision] = []
-    if group is not None and now is not None and reason and reason.state not in ("closed", "in work"):
-        objections = _objections(group, store, queue, record, now)
+    ask = None
+    if group is not None and reason and reason.state not in ("closed", "in work"):
+        ask = _asker(group, store, queue, record)
     return Story(
         record,
         _title(record, stored.name),
         tuple(lines) or ("nothing has happened yet",),
         _now(record, reason),
-        _next(record, reason, objections, zone, now),
+        _next(record, reason, ask, zone, now or 0.0),
     )
 
 
@@ -86,7 +91,10 @@ def _told(item: Happened, attempts: dict[int, AttemptRow], zone: str) -> list[st
     if item.event == "excluded":
         return [f"{when}  excluded: {why}"]
     if item.event == "error":
-        return [f"{when}  set aside: {why}"]
+        called = [_call_told(attempts[item.attempt], zone)] if _just_ended(attempts, item) else []
+        return [*called, f"{when}  set aside: {why}"]
+    if item.event == "dial_failed":
+        return [f"{when}  attempt {item.attempt}: the dialer failed: {why}; it counts all the same"]
     if item.event == "lost":
         return [f"{when}  attempt {item.attempt} {why}; it counts, and is not dialed again"]
     if item.event == "next_in_chain":
@@ -100,6 +108,12 @@ def _told(item: Happened, attempts: dict[int, AttemptRow], zone: str) -> list[st
     again = f" at {moment_text(item.due, zone)}" if item.due else ""
     lines.append(f"{when}  {why}{again}")
     return lines
+
+
+def _just_ended(attempts: dict[int, AttemptRow], item: Happened) -> bool:
+    """Whether the entry is about the end of an attempt."""
+    attempt = attempts.get(item.attempt)
+    return attempt is not None and attempt.ended is not None and abs(attempt.ended - item.at) < 0.01
 
 
 def _call_told(attempt: AttemptRow, zone: str) -> str:
@@ -130,28 +144,28 @@ def _now(record: Record, reason: Reason | None) -> str:
     return f"{', '.join(words)}; {_because(reason) if reason else 'no reason is known'}"
 
 
-def _next(
-    record: Record, reason: Reason | None, objections: list[Decision], zone: str, now: float | None
-) -> str:
+def _next(record: Record, reason: Reason | None, ask: _Ask | None, zone: str, now: float) -> str:
     if reason is None or reason.state == "closed":
         return "never; the record is final"
     if reason.state == "in work":
         return "its call is in progress"
     if reason.state == "chained":
         return "when its chain comes to it"
-    told = "; ".join(
-        f"{_verdict_text(decision, zone)} ({decision.rule})" for decision in objections if decision.rule
-    )
+    against = ask(now) if ask else []
+    told = "; ".join(f"{_verdict_text(decision, zone)} ({decision.rule})" for decision in against)
     if reason.state in ("excluded", "error"):
         return f"not under these rules: {told or _because(reason)}"
-    due = record.due
-    for decision in objections:
-        if isinstance(decision.verdict, Exclude):
+    at = max(now, float(record.due))
+    for _ in range(_PATIENCE):
+        later = ask(at) if ask else []
+        if any(isinstance(decision.verdict, Exclude) for decision in later):
+            told = "; ".join(f"{_verdict_text(decision, zone)} ({decision.rule})" for decision in later)
             return f"not under these rules: {told}"
-        if isinstance(decision.verdict, Defer):
-            due = max(due, int(decision.verdict.until))
-    when = "as soon as an agent or a port is free" if due <= (now or 0) else f"at {moment_text(due, zone)}"
-    return f"{when}{'; ' + told if told else ''}"
+        if not later:
+            break
+        at = max(decision.verdict.until for decision in later if isinstance(decision.verdict, Defer))
+    when = "as soon as an agent or a port is free" if at <= now else f"at {moment_text(at, zone)}"
+    return f"{when}{'; now ' + told if told else ''}"
 
 
 def _verdict_text(decision: Decision, zone: str) -> str:
@@ -161,16 +175,15 @@ def _verdict_text(decision: Decision, zone: str) -> str:
     return verdict.reason
 
 
-def _objections(group: Group, store: Store, queue: Queue, record: Record, now: float) -> list[Decision]:
-    """What every filter says against dialing the record now."""
+def _asker(group: Group, store: Store, queue: Queue, record: Record) -> _Ask:
+    """A function that tells what every filter says against dialing the record at a moment."""
     pipeline = Pipeline(group.rulesets)
     chain = (record, *queue.members([record.chain_id]).get(record.chain_id, ()))
-    since = now - pipeline.window
-    moment = Moment(
-        now,
-        record,
-        chain,
-        list(past_attempts(store, [record.client], [record.phone], since)) if pipeline.window else (),
-        list(suppressions(store, [record.client], [record.phone])),
-    )
-    return [d for d in pipeline.verdicts(moment) if isinstance(d.verdict, Defer | Exclude)]
+    attempts = list(past_attempts(store, [record.client], [record.phone], 0.0))
+    entries = list(suppressions(store, [record.client], [record.phone]))
+
+    def ask(at: float) -> list[Decision]:
+        decisions = pipeline.verdicts(Moment(at, record, chain, attempts, entries))
+        return [decision for decision in decisions if isinstance(decision.verdict, Defer | Exclude)]
+
+    return ask

@@ -9,13 +9,16 @@ import operator
 from collections.abc import Collection, Iterable, Sequence
 from typing import Final
 
-from cxrun.model import PRIORITY, CallResult, PastAttempt, Record, Suppression
+from cxrun.model import PRIORITY, PastAttempt, Record, Suppression
 from cxrun.store.database import Store
 from cxrun.store.queue import Queue, past_attempts, suppressions
 
 READ: Final = 5000
 """Records read at once from a list."""
 _ORDER: Final = operator.attrgetter("priority", "due", "record_id")
+_PLACED: Final = operator.attrgetter("placed")
+_FACTS: Final = 50_000
+"""Numbers and clients whose facts are remembered before any are forgotten."""
 _START: Final = (-1, -1)
 _PRIORITIES: Final = tuple(sorted(set(PRIORITY.values())))
 
@@ -42,10 +45,11 @@ class Feed:
         found: list[Record] = []
         self.more = False
         for priority in _PRIORITIES:
-            room = READ - len(self._buffer) - len(found)
+            # a full buffer of less urgent records does not keep more urgent ones out
+            room = READ - len(found) - sum(record.priority <= priority for record in self._buffer)
             if room <= 0:
                 self.more = True
-                break
+                continue
             records = self.queue.due(priority, now, self._cursors[priority], room)
             self.more = self.more or len(records) == room
             if records:
@@ -54,7 +58,8 @@ class Feed:
         self._learn_chains(found)
         self._buffer += found
         self._buffer.sort(key=_ORDER, reverse=True)
-        self.next_due = self.queue.next_due(now)
+        # what was cut off is due now, and is looked for again at the next occasion
+        self.next_due = int(now) if self.more else self.queue.next_due(now)
         return [*found, *(other for record in found for other in self.sleeping(record))]
 
     def rank(self) -> tuple[int, float]:
@@ -100,6 +105,7 @@ class Facts:
     def __init__(self, store: Store, window: float) -> None:
         self._store = store
         self._window = window
+        self._most = _FACTS
         # apart, since a list may use somebody's number as the id of a client
         self._phones = _Known()
         self._clients = _Known()
@@ -121,18 +127,18 @@ class Facts:
             stored = past_attempts(self._store, clients, phones, now - self._window)
             for attempt in (*stored, *flying):
                 if attempt.phone in phones:
-                    self._phones.attempts.setdefault(attempt.phone, []).append(attempt)
+                    self._phones.note(attempt.phone, attempt)
                 if attempt.client in clients:
-                    self._clients.attempts.setdefault(attempt.client, []).append(attempt)
+                    self._clients.note(attempt.client, attempt)
 
     def attempts(self, record: Record) -> Sequence[PastAttempt]:
-        """The attempts of the record's client or number, oldest first."""
+        """The attempts of the record's client or number, oldest first, each once."""
         of_phone = self._phones.attempts.get(record.phone)
         of_client = self._clients.attempts.get(record.client)
-        if of_phone is None or of_client is None:
-            return of_phone or of_client or ()
-        both = {id(attempt): attempt for attempt in (*of_client, *of_phone)}
-        return sorted(both.values(), key=lambda attempt: attempt.placed)
+        if of_phone is None and of_client is None:
+            return ()
+        both = {**(of_client or {}), **(of_phone or {})}
+        return sorted(both.values(), key=_PLACED)
 
     def suppressions(self, record: Record) -> Sequence[Suppression]:
         """The entries that name the record's number or client."""
@@ -144,25 +150,12 @@ class Facts:
         ]
 
     def dialed(self, attempt: PastAttempt) -> None:
-        """An attempt was made; its result is not known yet."""
+        """An attempt was made, or the result of one made before is known."""
         if self._window:
             if attempt.phone in self._phones.keys:
-                self._phones.attempts.setdefault(attempt.phone, []).append(attempt)
+                self._phones.note(attempt.phone, attempt)
             if attempt.client in self._clients.keys:
-                self._clients.attempts.setdefault(attempt.client, []).append(attempt)
-
-    def settled(self, attempt: PastAttempt) -> None:
-        """The result of an attempt made before is known."""
-        before = attempt._replace(call_result=int(CallResult.UNKNOWN), disposition=None)
-        for attempts in (
-            self._phones.attempts.get(attempt.phone, []),
-            self._clients.attempts.get(attempt.client, []),
-        ):
-            # two calls of one moment to one number are as good as each other, but both are to count
-            for index in range(len(attempts) - 1, -1, -1):
-                if attempts[index] == before:
-                    attempts[index] = attempt
-                    break
+                self._clients.note(attempt.client, attempt)
 
     def suppressed(self, entries: Iterable[Suppression]) -> None:
         """There are these entries."""
@@ -174,13 +167,16 @@ class Facts:
         """Forget everything but what concerns these records."""
         self._phones.keep({record.phone for record in records})
         self._clients.keep({record.client for record in records})
+        self._most = max(_FACTS, 2 * len(self._phones.keys) + 2 * len(self._clients.keys))
 
     def forget(self) -> None:
         """Somebody else has written to the store: ask it again."""
         self.keep(())
 
-    def __len__(self) -> int:
-        return len(self._phones.keys) + len(self._clients.keys)
+    @property
+    def too_many(self) -> bool:
+        """Whether it is time to `keep` only what concerns the buffers."""
+        return len(self._phones.keys) + len(self._clients.keys) > self._most
 
 
 class _Known:
@@ -188,8 +184,12 @@ class _Known:
 
     def __init__(self) -> None:
         self.keys: set[str] = set()
-        self.attempts: dict[str, list[PastAttempt]] = {}
+        self.attempts: dict[str, dict[tuple[int, int], PastAttempt]] = {}
         self.suppressions: dict[str, list[Suppression]] = {}
+
+    def note(self, key: str, attempt: PastAttempt) -> None:
+        """Remember an attempt; what was known of the same one is replaced."""
+        self.attempts.setdefault(key, {})[attempt.record_id, attempt.attempt] = attempt
 
     def keep(self, keys: set[str]) -> None:
         self.keys &= keys

@@ -12,6 +12,7 @@ from typing import TextIO
 
 from cxrun.campaign import ContactList
 from cxrun.contacts import Contact, Notice, Rejected, read_contacts
+from cxrun.errors import UserError
 from cxrun.store.database import Store
 from cxrun.store.lists import Import, add_contacts, declare_list, has_imports, imported, record_import
 
@@ -32,10 +33,17 @@ class ImportResult:
 
 
 def is_imported(store: Store, contact_list: ContactList) -> bool:
-    """Whether the list's file, as it is now, has been imported."""
+    """Whether the list's file, as it is now, has been imported.
+
+    A file that is gone has been, if any was. Raises UserError if none was.
+    """
     stored = declare_list(
         store, contact_list.name, contact_list.settings.file, contact_list.settings.field_types
     )
+    if not contact_list.path.exists():
+        if has_imports(store, stored):
+            return True
+        raise UserError(f"{contact_list.mark}: there is no file {contact_list.settings.file}")
     return imported(store, stored, file_digest(contact_list.path))
 
 
@@ -53,6 +61,8 @@ def import_list(
     stored = declare_list(
         store, contact_list.name, contact_list.settings.file, contact_list.settings.field_types
     )
+    if not contact_list.path.exists():
+        raise UserError(f"{contact_list.mark}: there is no file {contact_list.settings.file}")
     result = ImportResult(contact_list.name)
     rejects = _RejectFile(folder / "rejects" / f"{contact_list.name}.csv")
     digest = file_digest(contact_list.path)

@@ -180,7 +180,8 @@ class Ledger:
         self.batch.attempts.append(
             AttemptRow(
                 record.record_id, record.attempt, record.list_id, self.run_id, record.client, record.phone,
-                call.placed, call.answered, call.connected, call.ended, int(result), call.disposition, call.agent_id,
+                call.placed, call.answered, call.connected, call.ended,
+                None if call.detected is None else int(call.detected), int(result), call.disposition, call.agent_id,
             )
         )  # fmt: skip
 

@@ -106,6 +106,7 @@ CREATE TABLE attempts (
     answered REAL,
     connected REAL,
     ended REAL,
+    detected INTEGER,
     call_result INTEGER NOT NULL,
     disposition TEXT,
     agent_id TEXT,
@@ -151,7 +152,7 @@ CREATE INDEX journal_record ON journal (record_id);
 
 CREATE TABLE runs (
     run_id INTEGER PRIMARY KEY,
-    simulated INTEGER NOT NULL,
+    world TEXT NOT NULL,
     seed INTEGER NOT NULL,
     groups TEXT NOT NULL,
     frozen TEXT NOT NULL,

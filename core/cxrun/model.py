@@ -265,6 +265,8 @@ class PastAttempt(NamedTuple):
     disposition: str | None
     client: str
     phone: str
+    record_id: int = 0
+    attempt: int = 0
 
 
 class Rule(NamedTuple):

@@ -73,12 +73,12 @@ class Pipeline:
 
     def __init__(self, rulesets: Sequence[Ruleset]) -> None:
         self._filters = [
-            (_guarded(step), _rule(step, "filter", ruleset))
+            (_guarded(step), rule_of(step, "filter", ruleset.name))
             for ruleset in rulesets
             for step in ruleset.filters
         ]
         self._handlers = [
-            (step.when, step.element.handle, _rule(step, "result handler", ruleset))
+            (step.when, step.element.handle, rule_of(step, "result handler", ruleset.name))
             for ruleset in rulesets
             for step in ruleset.results
             if isinstance(step.element, ResultHandler)
@@ -182,7 +182,7 @@ class _Sequence:
         self.key = key
         self.rule = rule
         self.steps = [
-            (f"{key}.{number}", step.when, step.element.apply, _rule(step, "treatment", ruleset))
+            (f"{key}.{number}", step.when, step.element.apply, rule_of(step, "treatment", ruleset.name))
             for number, step in enumerate(rule.steps, 1)
             if isinstance(step.element, Treatment)
         ]
@@ -254,12 +254,20 @@ def _guarded(step: Step) -> Check:
     return lambda moment: check(moment) if holds(moment.record) else PASS
 
 
-def _rule(step: Step, kind: str, ruleset: Ruleset) -> Rule:
+def rule_of(step: Step, kind: str, ruleset: str = "") -> Rule:
+    """The rule that a step of a ruleset is, or an element of a profile."""
     mark: Mark = step.mark
     # folder and file name: a journal must not depend on where the project lies
-    file = "/".join(PurePath(mark.file).parts[-2:])
-    return Rule(kind, step.name, ruleset.name, file, mark.line)
+    file = "/".join(PurePath(mark.file).parts[-2 if ruleset else -1 :])
+    return Rule(kind, step.name, ruleset, file, mark.line)
 
 
 def _described(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"
+    """The error, and where in the plugin it was raised."""
+    traceback = error.__traceback__
+    while traceback is not None and traceback.tb_next is not None:
+        traceback = traceback.tb_next
+    if traceback is None or traceback.tb_frame.f_code.co_filename == __file__:
+        return f"{type(error).__name__}: {error}"
+    place = f"{PurePath(traceback.tb_frame.f_code.co_filename).name}:{traceback.tb_lineno}"
+    return f"{type(error).__name__}: {error} ({place})"

@@ -160,9 +160,13 @@ class Ruleset:
     treatments: tuple[TreatmentRule, ...]
     document: Document
 
+    def steps(self) -> tuple[Step, ...]:
+        """Every element of the ruleset."""
+        return (*self.filters, *self.results, *(step for rule in self.treatments for step in rule.steps))
+
     def conditions(self) -> Iterator[tuple[Condition, Path]]:
         """Every condition of the ruleset and its path in the document."""
-        for step in (*self.filters, *self.results, *(s for rule in self.treatments for s in rule.steps)):
+        for step in self.steps():
             if step.when:
                 yield step.when, (*step.path, "when")
             own = getattr(step.element, "condition", None)

@@ -14,6 +14,7 @@ import math
 import platform
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -27,14 +28,14 @@ from cxrun.errors import UserError
 from cxrun.events import AttemptSettled, RunFinished, RunStarted
 from cxrun.feed import Facts, Feed
 from cxrun.ledger import Ledger
-from cxrun.model import IN_CHAIN, CallResult, PastAttempt, Reason, Record, Rule
+from cxrun.model import IN_CHAIN, CallResult, PastAttempt, Reason, Record
 from cxrun.observers import Observers
-from cxrun.pipeline import Broken, Pipeline
+from cxrun.pipeline import Broken, Decision, Pipeline, rule_of
 from cxrun.store.database import Store
 from cxrun.store.journal import Entry
 from cxrun.store.lists import frozen_rules, stored_lists
 from cxrun.store.queue import Queue, look_again
-from cxrun.store.runs import check_kind, finish_run, last_reached, placed_at, start_run
+from cxrun.store.runs import check_world, finish_run, last_reached, placed_at, start_run
 
 POLL: Final = 5.0
 """Seconds of the run's clock between looks for records that have become due."""
@@ -42,8 +43,10 @@ FLUSH: Final = 10_000
 """Changes that are written together at most."""
 _PATIENCE: Final = 0.05
 """Seconds after which an external line is asked for events though it cannot say when the next one comes."""
-_FACTS: Final = 50_000
-"""Numbers and clients whose facts are remembered at most."""
+
+_IN_CALL_WAIT: Final = 30.0
+"""Seconds after which a record is looked at again whose number is just being called for another one."""
+_IN_CALL: Final = Decision(Defer(0.0, ""), None)
 
 _RULES_CHANGED: Final = Reason("waiting", "to be looked at again: its rules have changed")
 _LOST: Final = Reason("in work", "lost: no dialer can tell what became of the call")
@@ -72,6 +75,7 @@ class Tally:
     errors: int = 0
     lost: int = 0
     answered: int = 0
+    abandoned: int = 0
     connects: int = 0
     ready_seconds: float = 0.0
     talk_seconds: float = 0.0
@@ -83,8 +87,7 @@ class Tally:
     @property
     def abandon_rate(self) -> float:
         """Share of the calls answered by live people that were lost before an agent, 0 to 1."""
-        lost = self.results["abandoned"] + self.results["dropped"]
-        return lost / self.answered if self.answered else 0.0
+        return self.abandoned / self.answered if self.answered else 0.0
 
     @property
     def utilisation(self) -> float:
@@ -147,24 +150,45 @@ class Run:
         options: Options,
         environment: Mapping[str, str] | None = None,
     ) -> None:
-        groups = list(groups)
         self.options = options
         self.stop = False
         self._store = store
+        store.take_lease()
+        try:
+            self._prepare(project, list(groups), clock, start, environment or {})
+        except BaseException:
+            store.give_lease()
+            raise
+
+    def _prepare(
+        self,
+        project: Project,
+        groups: list[Group],
+        clock: Callable[[float], Clock],
+        start: float,
+        environment: Mapping[str, str],
+    ) -> None:
+        store, options = self._store, self.options
         self._lists = stored_lists(store)
         reached = last_reached(store)
         start = start if reached is None else max(start, reached)
-        opening = Opening(options.seed, start, environment or {})
+        opening = Opening(options.seed, start, environment)
         self._pools: dict[str, AgentPool] = {}
         self._crews = [self._crew(group, opening) for group in groups]
         self._external = any(crew.external for crew in self._crews)
-        check_kind(store, simulated=not self._external)
-        store.take_lease()
+        if self._external and not all(crew.external for crew in self._crews):
+            raise UserError("groups with a simulated dialer and groups with a real one cannot run together")
         self._clock = clock(start)
+        check_world(store, self._world)
+        if self._external:
+            # a call in the real world must not outlive the memory of it, not even if the power fails
+            store.make_durable()
         self._ledger = Ledger(store)
         self._facts = Facts(store, max(crew.pipeline.window for crew in self._crews))
         self._observers = Observers(project.registry)
         self._synced = start - POLL
+        self._closing = ""
+        self._in_call: Counter[str] = Counter()
         self.tally = Tally(start, start, agents=sum(pool.size for pool in self._pools.values()))
         self.tally.per_list = {feed.name: Counter() for crew in self._crews for feed in crew.feeds.values()}
         self._start = start
@@ -172,10 +196,15 @@ class Run:
         versions = {"python": platform.python_version()}
         versions |= {plugin.name: plugin.version for plugin in project.registry.plugins}
         frozen = {group.name: group.frozen for group in groups}
-        self.run_id = start_run(
-            store, options.seed, self._groups, frozen, versions, start, simulated=not self._external
-        )
+        self.run_id = start_run(store, options.seed, self._groups, frozen, versions, start, world=self._world)
         self._ledger.run_id = self.run_id
+
+    @property
+    def _world(self) -> str:
+        """What the calls of this run are part of."""
+        if self._external:
+            return "the real world"
+        return "a simulation" if self._clock.jumps else "a simulation in real time"
 
     def _crew(self, group: Group, opening: Opening) -> _Crew:
         feeds = []
@@ -231,7 +260,8 @@ class Run:
                 self._supply(now)
                 for crew in self._crews:
                     self._dial(crew, now)
-            if self._external or self._ledger.uncommitted >= FLUSH or self._ledger.breathless:
+            pending = self._ledger.uncommitted
+            if (self._external and pending) or pending >= FLUSH or self._ledger.breathless:
                 self._commit()
             if not self._advance(self._horizon(now)):
                 self.tally.ended = self._reason_to_stop(now) or "nothing left to dial"
@@ -244,6 +274,8 @@ class Run:
         """
         clock = self._clock
         batch = self._ledger.batch
+        if not clock.jumps:
+            return self._wait(horizon)
         while True:
             crew, at, until = self._next_event()
             if batch.first_due is not None and self._may_dial:
@@ -254,8 +286,7 @@ class Run:
                     return False
                 self._account(clock.reach(until))
                 return True
-            reached = clock.reach(at)
-            for event in crew.line.events(until if clock.jumps else reached):
+            for event in crew.line.events(until):
                 self._account(clock.reach(event.at))
                 self._progress(crew, event)
                 if self.stop or crew.engine.waiting or len(batch.left) >= FLUSH:
@@ -264,8 +295,19 @@ class Run:
                     return True
                 if batch.first_due is not None and batch.first_due + POLL < until:
                     break
-            if reached < at:
-                return True
+
+    def _wait(self, horizon: float | None) -> bool:
+        """The same in real time: wait a little, then ask every line."""
+        _, at, _ = self._next_event()
+        moments = [moment for moment in (at, horizon) if moment is not None]
+        if not moments:
+            return False
+        now = self._clock.reach(min(moments))
+        for crew in self._crews:
+            for event in crew.line.events(now):
+                self._account(now)
+                self._progress(crew, event)
+        return True
 
     def _next_event(self) -> tuple[_Crew, float | None, float]:
         """The line with the next event, when that is, and until when no other line has one."""
@@ -284,6 +326,14 @@ class Run:
         return first, earliest, until
 
     def _reason_to_stop(self, now: float) -> str:
+        """Why the run ends now. Calls in the real world are seen to their end first: somebody may have answered."""
+        self._closing = self._closing or self._reason_to_close(now)
+        if self._external and any(crew.engine.calls for crew in self._crews):
+            return ""
+        return self._closing
+
+    def _reason_to_close(self, now: float) -> str:
+        """Why nothing more is to be dialed."""
         if self.stop:
             return "interrupted"
         if self.tally.errors > self.options.max_errors:
@@ -296,6 +346,8 @@ class Run:
 
     @property
     def _may_dial(self) -> bool:
+        if self._closing:
+            return False
         return self.options.limit is None or self.tally.attempts < self.options.limit
 
     def _account(self, now: float) -> None:
@@ -329,7 +381,8 @@ class Run:
         due = self._next_due() if self._may_dial else None
         if due is not None:
             moments.append(max(due, self._synced + POLL))
-        if moments and self.options.until is not None:
+        busy = any(crew.engine.calls for crew in self._crews)
+        if (moments or busy) and self.options.until is not None and self.options.until > now:
             moments.append(self.options.until)
         return min(moments, default=None)
 
@@ -350,7 +403,7 @@ class Run:
         self._lock()
         self._ledger.flush()
         self._synced = now
-        if len(self._facts) > _FACTS:
+        if self._facts.too_many:
             self._facts.keep(
                 [record for crew in self._crews for feed in crew.feeds.values() for record in feed.records()]
             )
@@ -363,7 +416,7 @@ class Run:
     def _learn(self, records: Iterable[Record], now: float) -> None:
         """Fetch the facts of these records; calls in progress that the store does not know yet count too."""
         flying = (
-            PastAttempt(call.placed, int(CallResult.UNKNOWN), None, call.record.client, call.record.phone)
+            _past(call.record, call.placed)
             for crew in self._crews
             for call in crew.engine.calls.values()
             if not call.stored
@@ -381,6 +434,7 @@ class Run:
         if room <= 0:
             return
         self._lock()
+        now = self._clock.now()
         placing: list[Dial] = []
         while room > 0 and self.tally.errors <= self.options.max_errors:
             feed = crew.next_feed()
@@ -403,13 +457,18 @@ class Run:
         facts = self._facts
         sleeping = feed.sleeping(record)
         chain = (record, *sleeping)
-        decision = crew.pipeline.decide(
-            Moment(now, record, chain, facts.attempts(record), facts.suppressions(record))
-        )
+        decision = _IN_CALL
+        if not self._in_call[record.phone]:
+            decision = crew.pipeline.decide(
+                Moment(now, record, chain, facts.attempts(record), facts.suppressions(record))
+            )
         verdict = decision.verdict
+        if decision is _IN_CALL:
+            verdict = Defer(now + _IN_CALL_WAIT, "a call to this number is in progress")
         if isinstance(verdict, Defer):
             reason = Reason("deferred", verdict.reason, decision.rule)
             self._ledger.defer(record, life.deferred(record, verdict, now), reason, now)
+            feed.forget_chain(record)
             self.tally.deferred += 1
         elif isinstance(verdict, Exclude):
             broken = decision.rule is not None and decision.rule.kind == "error"
@@ -426,7 +485,8 @@ class Run:
         attempt_id = dialed.attempt_id
         crew.engine.place(LiveCall(attempt_id, dialed, now, agent_id))
         self.tally.attempts += 1
-        self._facts.dialed(PastAttempt(now, int(CallResult.UNKNOWN), None, dialed.client, dialed.phone))
+        self._in_call[dialed.phone] += 1
+        self._facts.dialed(_past(dialed, now))
         return Dial(attempt_id, dialed, now, crew.caller_id, crew.ring_time)
 
     def _place(self, crew: _Crew, dials: list[Dial]) -> None:
@@ -443,11 +503,16 @@ class Run:
 
     def _failed(self, crew: _Crew, dial: Dial, message: str) -> None:
         """The dialer raised: the attempt counts, for nobody knows whether the phone rang."""
-        step = crew.group.dialer_step
-        rule = Rule("dialer", step.name, "", step.mark.file, step.mark.line)
-        self._ledger.note(dial.at, "error", dial.record, Reason("error", f"plugin error: {message}", rule))
+        reason = Reason("error", f"plugin error: {message}", rule_of(crew.group.dialer_step, "dialer"))
+        self._ledger.note(dial.at, "dial_failed", dial.record, reason)
         self.tally.errors += 1
-        self._obey(crew, crew.engine.ended(dial.attempt_id, dial.at, CallResult.DIAL_ERROR), dial.at)
+        self._hang_up(crew, dial.attempt_id, dial.at)
+        self._obey(crew, crew.engine.ended(dial.attempt_id, dial.at, CallResult.UNKNOWN), dial.at)
+
+    def _hang_up(self, crew: _Crew, attempt_id: str, at: float) -> None:
+        """Release a call nobody is there for; a dialer that cannot has nothing to add."""
+        with suppress(Exception):
+            crew.line.hang_up(attempt_id, at)
 
     def _after_preview(self, crew: _Crew, command: Place, now: float) -> None:
         """The agent has looked at the record; time has passed, so the rules are asked again."""
@@ -455,6 +520,7 @@ class Run:
         feed = crew.feeds[record.list_id]
         crew.previewed.discard(record.record_id)
         self._lock()
+        now = self._clock.now()
         self._ledger.flush()
         self._learn((record, *feed.sleeping(record)), now)
         if self._allowed(crew, feed, record, now):
@@ -481,7 +547,10 @@ class Run:
 
     def _answered(self, crew: _Crew, event: Answered) -> list[Command]:
         call = crew.engine.calls.get(event.attempt_id)
-        if call is None or call.answered is not None:
+        if call is None:
+            self._hang_up(crew, event.attempt_id, event.at)
+            return []
+        if call.answered is not None:
             return []
         self.tally.answered += event.result == CallResult.ANSWER
         record = life.with_result(call.record, int(event.result), call.agent_id)
@@ -532,9 +601,12 @@ class Run:
         feed.forget_chain(record)
         if change.suppressions:
             self._facts.suppressed(change.suppressions)
-        self._facts.settled(
-            PastAttempt(call.placed, int(result), call.disposition, record.client, record.phone)
-        )
+        self._facts.dialed(_past(record, call.placed, int(result), call.disposition))
+        self._in_call[record.phone] -= 1
+        if not self._in_call[record.phone]:
+            del self._in_call[record.phone]
+        if call.detected == CallResult.ANSWER and result in (CallResult.ABANDONED, CallResult.DROPPED):
+            self.tally.abandoned += 1
         self.tally.results[result.word] += 1
         self.tally.per_list[feed.name][result.word] += 1
         if self._observers.wants("attempt_settled"):
@@ -594,6 +666,7 @@ class Run:
                 for dial in dials:
                     call = LiveCall(dial.attempt_id, dial.record, dial.at)
                     call.stored = True
+                    self._in_call[dial.record.phone] += 1
                     crew.engine.place(call)
                     if dial.attempt_id not in known:
                         self._lose(crew, call)
@@ -602,6 +675,15 @@ class Run:
         self._ledger.note(self._start, "lost", call.record, _LOST)
         self.tally.lost += 1
         self._obey(crew, crew.engine.ended(call.attempt_id, self._start, CallResult.UNKNOWN), self._start)
+
+
+def _past(
+    record: Record, placed: float, result: int = int(CallResult.UNKNOWN), disposition: str | None = None
+) -> PastAttempt:
+    """The latest attempt of a record as caps see it."""
+    return PastAttempt(
+        placed, result, disposition, record.client, record.phone, record.record_id, record.attempt
+    )
 
 
 _EVENTS: Final[Mapping[type, str]] = {

@@ -137,7 +137,8 @@ def test_changed_fields_are_refused_with_what_to_do(project: MakeProject) -> Non
     folder.campaign["lists"]["people"]["map"]["fields"] = {"nick": "Client"}
     folder.save()
     with pytest.raises(
-        UserError, match=r"'people' was imported with the fields .* give the list another name"
+        UserError,
+        match=r"'people' was imported with other fields \(.*nick was absent and is text\); give the list another",
     ):
         import_people(folder)
     assert folder.query("SELECT count(*) FROM records") == [(10,)]

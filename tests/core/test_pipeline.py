@@ -47,6 +47,10 @@ ANSWERS: dict[str, Any] = {
 }  # fmt: skip
 
 
+BOOM = "ZeroDivisionError: boom (test_pipeline.py:56)"
+"""What a run says of the stub that raises: the error, the plugin's file and the line."""
+
+
 def answer(say: str) -> Any:
     if say == "raise":
         raise ZeroDivisionError("boom")
@@ -137,7 +141,7 @@ def test_first_filter_that_objects_decides(
 @pytest.mark.parametrize(
     ("say", "reason"),
     [
-        ("raise", "plugin error: ZeroDivisionError: boom"),
+        ("raise", f"plugin error: {BOOM}"),
         ("nonsense", "plugin error: TypeError: True is no verdict"),
         ("for ever", "plugin error: TypeError: Defer(until=inf, reason='later') is no verdict"),
         ("nobody knows", "plugin error: TypeError: Defer(until=nan, reason='later') is no verdict"),
@@ -167,7 +171,7 @@ def test_all_verdicts_are_told_whether_or_not_one_objected(compiled: Compiled) -
         "filters: [stub: {say: exclude}, stub: {say: none}, stub: {say: raise}, stub: {say: defer}]"
     )
     assert [decision.verdict for decision in pipeline.verdicts(make_moment())] == [
-        Exclude("never"), PASS, Exclude("plugin error: ZeroDivisionError: boom"), Defer(2000, "later"),
+        Exclude("never"), PASS, Exclude(f"plugin error: {BOOM}"), Defer(2000, "later"),
     ]  # fmt: skip
 
 
@@ -208,7 +212,7 @@ def test_handler_that_raises_leaves_the_call_to_the_usual(
     where, origin = compiled("results: [stub: {say: raise}]").deliver(make_call(result))
     assert isinstance(where, expected)
     assert isinstance(origin, Broken)
-    assert (origin.rule.name, origin.message) == ("stub", "ZeroDivisionError: boom")
+    assert (origin.rule.name, origin.message) == ("stub", BOOM)
 
 
 RETRY = """\
@@ -365,13 +369,13 @@ def test_treatment_that_says_nothing_leaves_it_to_the_next(
 @pytest.mark.parametrize(
     ("ruleset", "message"),
     [
-        ("treatments: [{on: busy, do: [stub: {say: raise}]}]", "ZeroDivisionError: boom"),
+        ("treatments: [{on: busy, do: [stub: {say: raise}]}]", BOOM),
         ("treatments: [{on: busy, do: [stub: {say: nonsense}]}]", "True is no action"),
         (
             "treatments: [{on: busy, do: [stub: {say: again for ever}]}]",
             "DialAgain(at=inf, reason='again') is no action",
         ),
-        ("results: [stub: {say: raise}]", "ZeroDivisionError: boom"),
+        ("results: [stub: {say: raise}]", BOOM),
     ],
 )
 def test_element_that_fails_after_a_call_is_named(compiled: Compiled, ruleset: str, message: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import sqlite3
 import time
@@ -22,6 +23,8 @@ from cxrun.errors import UserError
 
 if TYPE_CHECKING:
     from tests.conftest import ProjectFolder
+
+    from cxrun.runner import Tally
 
     MakeProject = Callable[..., ProjectFolder]
 
@@ -65,6 +68,26 @@ def register_filters():
 def register_treatments():
     return [Clumsy]
 '''
+
+
+def told(error: str, source: str, file: str) -> str:
+    """What a run says of a plugin that raised: the error, the file and the line of `raise`."""
+    text = error.partition(": ")[2].strip("'")
+    line = next(n for n, line in enumerate(source.splitlines(), 1) if "raise" in line and text in line)
+    return f"plugin error: {error} ({file}:{line})"
+
+
+WRONG = told("ValueError: no idea", BRITTLE, "brittle.py")
+LOST = told("KeyError: 'lost it'", BRITTLE, "brittle.py")
+
+
+def same_people(folder: ProjectFolder, name: str) -> str:
+    """Another list of the people of `people`, as other clients; returns its name."""
+    with (folder.folder / "people.csv").open(newline="", encoding="utf-8") as stream:
+        rows = list(csv.reader(stream))[1:]
+    folder.write_list(name, [(f"{name}-{row[0]}", *row[1:]) for row in rows])
+    return name
+
 
 NOSY = '''
 """Observers: one that writes down what it is told, one that raises the third time."""
@@ -240,7 +263,7 @@ def test_a_filter_that_raises_sets_the_record_aside_and_the_run_goes_on(project:
     folder = project(50, plugins={"brittle": BRITTLE}, rules=rules)
     tally = folder.run()
     assert tally.errors == 5
-    assert folder.reasons()["error", "plugin error: ValueError: no idea"] == 5
+    assert folder.reasons()["error", WRONG] == 5
     assert folder.query("SELECT record_id FROM attempts WHERE record_id % 10 = 0") == []
     assert folder.query("SELECT count(DISTINCT record_id) FROM attempts") == [(45,)]
     told = [event[8] for event in events(folder) if event[3] == "error"]
@@ -269,7 +292,7 @@ def test_a_treatment_that_raises_sets_the_record_aside_with_its_attempt(project:
     folder = project(50, plugins={"brittle": BRITTLE}, rules=rules)
     tally = folder.run()
     assert tally.errors == 5
-    assert folder.reasons()["error", "plugin error: KeyError: 'lost it'"] == 5
+    assert folder.reasons()["error", LOST] == 5
     assert folder.query("SELECT count(*), min(attempt), max(attempt) FROM queue") == [(5, 1, 1)]
     assert folder.query("SELECT count(*) FROM attempts WHERE record_id % 10 = 0") == [(5,)]
     assert folder.run().attempts == 0, "a record that is set aside waits for other rules"
@@ -692,12 +715,101 @@ def test_progress_that_is_told_late_leaves_no_record_behind(
     assert folder.query("SELECT count(*) FROM attempts") == [(60,)]
 
 
+class CutOffError(Exception):
+    """The run is gone at this very moment."""
+
+
+def cut_off(tally: Tally) -> None:
+    if tally.attempts:
+        raise CutOffError
+
+
+def test_a_real_run_that_is_to_stop_sees_its_calls_to_their_end(project: MakeProject) -> None:
+    folder = project(
+        20, rules={"retry": "ruleset: retry\n"}, plugins={"phone": LINE}, dialer={"phone": {"ring": 0.2}}
+    )
+    tally = folder.run(wall=True, until=time.time() + 0.1)
+    assert tally.ended == "until"
+    assert folder.query("SELECT count(*) FROM in_work") == [(0,)]
+    assert 0 < len(folder.query("SELECT * FROM closed")) < 20
+
+
+def test_a_line_that_cannot_say_when_its_next_event_comes_is_asked_all_the_same(project: MakeProject) -> None:
+    source = LINE.replace("return min((at for at, _ in self.told), default=None)", "return None")
+    folder = project(6, rules={"retry": "ruleset: retry\n"}, plugins={"phone": source}, dialer={"phone": {}})
+    folder.run(wall=True, until=time.time() + 20)
+    assert folder.query("SELECT count(*) FROM closed") == [(6,)]
+
+
+def test_a_call_still_in_progress_at_the_end_of_a_simulation_stays_in_work(project: MakeProject) -> None:
+    world = {"simulated": {"outcomes": {"answer": 1}, "pick_up": {"cv": 0}, "talk": {"mean": 3000, "cv": 0}}}
+    folder = project(1, rules={"retry": "ruleset: retry\n"}, dialer=world)
+    start = datetime(2026, 3, 2, 13, tzinfo=ZoneInfo("UTC")).timestamp()
+    tally = folder.run(until=start + 60)
+    assert (tally.ended, tally.now) == ("until", start + 60)
+    assert folder.query("SELECT count(*) FROM in_work") == [(1,)]
+
+
+def test_one_number_in_two_lists_is_not_rung_twice_at_once(project: MakeProject) -> None:
+    folder = project(20, rules={"retry": "ruleset: retry\n"}, agents=40)
+    folder.campaign["groups"]["all"]["lists"] = ["people", same_people(folder, "others")]
+    folder.save()
+    folder.run()
+    calls = folder.query("SELECT phone, placed, ended FROM attempts ORDER BY phone, placed")
+    assert len(calls) == 40
+    for (phone, _, ended), (next_phone, placed, _) in pairwise(calls):
+        assert phone != next_phone or placed >= ended
+
+
+def test_a_cap_holds_though_long_calls_and_facts_read_again_disturb_the_order(
+    project: MakeProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cxrun.feed, "_FACTS", 0)
+    world = {"simulated": {"outcomes": {"answer": 1}, "talk": {"mean": 1000, "cv": 0.9}}}
+    rules = {"cap": "ruleset: cap\nfilters: [attempts: {at_most: 1, within: 5m, per: device}]\n"}
+    folder = project(30, rules=rules, dialer=world, agents=60)
+    more = [same_people(folder, f"more{number}") for number in range(4)]
+    folder.campaign["groups"]["all"]["lists"] = ["people", *more]
+    folder.save()
+    folder.run()
+    placed = defaultdict(list)
+    for phone, at in folder.query("SELECT phone, placed FROM attempts ORDER BY placed"):
+        placed[phone].append(at)
+    assert sum(map(len, placed.values())) == 150
+    assert min(later - earlier for times in placed.values() for earlier, later in pairwise(times)) >= 300
+
+
+def test_an_attempt_known_by_number_and_by_client_counts_once(project: MakeProject) -> None:
+    rules = {
+        "cap": "ruleset: cap\nfilters: [attempts: {at_most: 2, per: client}]\n"
+        "treatments: [{on: other, do: [retry_in: {interval: 1h, attempts: 1}]}]\n"
+    }
+    folder = project(1, rules=rules, dialer={"simulated": {"outcomes": {"busy": 1}}})
+    folder.campaign["groups"]["all"]["lists"] = ["people", same_people(folder, "others")]
+    folder.save()
+    folder.run(limit=1)
+    folder.run()
+    assert folder.query("SELECT record_id, count(*) FROM attempts GROUP BY 1") == [(1, 2), (2, 2)]
+
+
+def test_machines_that_no_agent_took_do_not_count_as_abandoned_people(project: MakeProject) -> None:
+    rules = {"retry": "ruleset: retry\nresults: [delivery: {answering_machine: agent}]\n"}
+    world = {"simulated": {"outcomes": {"answering_machine": 90, "answer": 10}}}
+    folder = project(200, rules=rules, dialer=world, agents=5, mode={"power": {"calls_per_agent": 5}})
+    tally = folder.run()
+    people = folder.query("SELECT count(*) FROM attempts WHERE detected = 33")[0][0]
+    assert tally.answered == people
+    assert tally.results["dropped"] > people
+    assert 0 <= tally.abandon_rate <= 1
+
+
 def test_a_reconciled_conversation_takes_no_agent_for_ever(project: MakeProject) -> None:
     folder = project(
         6, rules={"retry": "ruleset: retry\n"}, plugins={"phone": LINE}, agents=1,
         dialer={"phone": {"known_as_connected": True, "ring": 30}},
     )  # fmt: skip
-    folder.run(wall=True, until=time.time() + 0.3)
+    with pytest.raises(CutOffError):
+        folder.run(wall=True, watch=cut_off)
     assert folder.query("SELECT count(*) FROM in_work") == [(1,)]
     folder.campaign["session_profiles"]["line"]["dialer"]["phone"]["ring"] = 0.05
     folder.save()
@@ -723,5 +835,5 @@ def test_simulated_and_real_runs_do_not_share_a_store(project: MakeProject) -> N
     folder.run(wall=True, limit=2)
     folder.campaign["session_profiles"]["line"]["dialer"] = {"simulated": {}}
     folder.save()
-    with pytest.raises(UserError, match="holds real runs, and a simulated one would take their calls"):
+    with pytest.raises(UserError, match="holds calls of the real world, and a simulation would take them"):
         folder.run()

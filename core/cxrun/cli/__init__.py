@@ -138,8 +138,8 @@ def run(arguments: list[str]) -> int:
     except CxrunError as error:
         click.secho(str(error), fg="red", err=True)
         return 3
-    except BrokenPipeError:
-        sys.stderr.close()
+    except SystemExit:
+        # click's way of saying that the reader of a pipe has gone
         return 0
     except Exception:
         _confess(arguments)

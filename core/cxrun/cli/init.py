@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from cxrun.cli import Session
+from cxrun.errors import UserError
 
 
 @click.command("init")
@@ -25,7 +26,11 @@ def command(session: Session, folder: Path | None, list_file: Path | None) -> No
     from cxrun.scaffold import write_project
 
     folder = folder or session.folder
-    for path in write_project(folder, session.registry, list_file):
+    try:
+        written = write_project(folder, session.registry, list_file)
+    except OSError as error:
+        raise UserError(f"cannot write {error.filename or folder}: {error.strerror}") from error
+    for path in written:
         click.echo(f"wrote {path}")
     where = "" if folder == Path() else f"-C {folder} "
     click.echo(f"next: cxrun {where}validate; cxrun {where}run; cxrun {where}status --why")

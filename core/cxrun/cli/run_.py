@@ -41,11 +41,13 @@ def command(
     max_errors: int,
     real_time: bool,
     as_json: bool,
-) -> None:
+) -> int:
     """Dial the records of campaign GROUPS, all by default.
 
     Lists that are not imported yet are imported first. With the simulated dialer the clock is virtual: a
-    month takes seconds. Ctrl-C stops after the batch in hand is committed; run it again to go on.
+    month takes seconds. Exit code 1 if a plugin failed on any record.
+
+    Ctrl-C stops after the batch in hand is committed; run it again to go on.
 
     \b
     Example:
@@ -74,8 +76,11 @@ def command(
         echo_json(_as_data(tally))
     else:
         _echo_summary(tally)
+    if tally.errors:
+        return 1
     if tally.ended == "interrupted":
         raise RunInterrupted("interrupted; everything is committed, `cxrun run` goes on from here")
+    return 0
 
 
 def _clock(groups: list[Group], real_time: bool) -> tuple[float, Callable[[float], Clock]]:

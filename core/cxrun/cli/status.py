@@ -28,11 +28,14 @@ def command(session: Session, why: bool, as_json: bool) -> None:
       cxrun status
       cxrun status --why
     """
+    from cxrun.moments import moment_text
     from cxrun.store.lists import stored_lists
+    from cxrun.store.runs import last_reached
 
     project = session.project
     with session.store(create=False) as store:
         stored = stored_lists(store)
+        now = last_reached(store)
         lines = [
             (group.template, group.name, name, stored.get(name))
             for group in project.groups.values()
@@ -47,7 +50,9 @@ def command(session: Session, why: bool, as_json: bool) -> None:
                 row["reasons"] = reasons.get(row["list"], [])
         echo_json(rows)
         return
-    echo_columns([_shown(row) for row in rows], tuple(rows[0]) if rows else ())
+    if now is not None:
+        click.echo(f"as of {moment_text(now)}")
+    echo_columns([_shown(row, now) for row in rows], tuple(rows[0]) if rows else ())
     for name, counted in reasons.items():
         click.echo()
         total = sum(entry["records"] for entry in counted)
@@ -72,7 +77,8 @@ def _row(store: Store, template: str, group: str, name: str, stored: StoredList 
         "records": figures.records,
         "ready": states.get("waiting", 0) + states.get("chained", 0),
         "deferred": states.get("deferred", 0),
-        "excluded": states.get("excluded", 0) + states.get("error", 0),
+        "excluded": states.get("excluded", 0),
+        "errors": states.get("error", 0),
         "in work": states.get("in work", 0),
         "final": states.get("closed", 0),
         "attempts": figures.attempts,
@@ -83,18 +89,18 @@ def _row(store: Store, template: str, group: str, name: str, stored: StoredList 
     }
 
 
-_FIGURES = ("records", "ready", "deferred", "excluded", "in work", "final", "attempts", "answered", "hit rate",
-            "abandoned", "next due")  # fmt: skip
+_FIGURES = ("records", "ready", "deferred", "excluded", "errors", "in work", "final", "attempts", "answered",
+            "hit rate", "abandoned", "next due")  # fmt: skip
 
 
-def _shown(row: dict[str, Any]) -> tuple[object, ...]:
+def _shown(row: dict[str, Any], now: float | None) -> tuple[object, ...]:
     from cxrun.moments import moment_text
 
     shown = dict(row)
     for share in ("hit rate", "abandoned"):
         shown[share] = None if row[share] is None else f"{row[share]:.1%}"
     due = row["next due"]
-    shown["next due"] = None if due is None else "now" if due == 0 else moment_text(due)
+    shown["next due"] = None if due is None else "now" if due <= (now or 0) else moment_text(due)
     return tuple(shown.values())
 
 

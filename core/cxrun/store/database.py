@@ -90,6 +90,10 @@ class Store:
         """A number that changes whenever another connection commits."""
         return int(self.connection.execute("PRAGMA data_version").fetchone()[0])
 
+    def make_durable(self) -> None:
+        """From now on a commit is on disk before it returns, not only safe from a crash of this process."""
+        self.connection.execute("PRAGMA synchronous=full")
+
     def take_lease(self) -> None:
         """Become the one run of this store.
 

@@ -53,9 +53,14 @@ def declare_list(store: Store, name: str, source: str, field_types: Mapping[str,
     known = stored_lists(store).get(name)
     if known is not None:
         if dict(known.field_types) != dict(field_types):
+            before, now = dict(known.field_types), dict(field_types)
+            changed = [field for field in {**before, **now} if before.get(field) != now.get(field)]
+            told = ", ".join(
+                f"{f} was {before.get(f, 'absent')} and is {now.get(f, 'absent')}" for f in changed
+            )
             raise UserError(
-                f"contact list '{name}' was imported with the fields {dict(known.field_types)}, now they are "
-                f"{dict(field_types)}; give the list another name to import it anew"
+                f"contact list '{name}' was imported with other fields ({told or 'in another order'}); "
+                "give the list another name to import it anew"
             )
         return known
     with store.transaction():

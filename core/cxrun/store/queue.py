@@ -7,6 +7,7 @@ front. The wide record is never touched; a record that moves is deleted and inse
 from __future__ import annotations
 
 import json
+import operator
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -33,6 +34,7 @@ _RECORD: Final = """
     {state}.record_type, {state}.record_status, {state}.call_result, {state}.attempt, {state}.dial_sched_time,
     {state}.call_time, {state}.treatments, {state}.agent_id, {state}.due, {state}.priority,
     c.client_id, c.first_name, c.last_name, c.company"""
+_ATTEMPT: Final = operator.itemgetter(0, 1)
 _FIXED: Final = len(Record._fields) - 1
 _STATE_FROM: Final = Record._fields.index("record_type")
 _STATE_TILL: Final = Record._fields.index("agent_id") + 1
@@ -53,6 +55,7 @@ class AttemptRow(NamedTuple):
     answered: float | None
     connected: float | None
     ended: float | None
+    detected: int | None
     call_result: int
     disposition: str | None
     agent_id: str | None
@@ -177,7 +180,7 @@ def past_attempts(
         "WHERE phone IN (SELECT value FROM json_each(?)) AND placed > ? ORDER BY 1, 6, 7",
         (json.dumps(list(clients)), since, json.dumps(list(phones)), since),
     )
-    return (PastAttempt(*row[:5]) for row in rows)
+    return (PastAttempt(*row) for row in rows)
 
 
 def suppressions(store: Store, clients: Iterable[str], phones: Iterable[str]) -> Iterator[Suppression]:
@@ -227,8 +230,8 @@ def write(store: Store, run_id: int, batch: Batch) -> None:
         ],
     )
     run(
-        "INSERT OR REPLACE INTO attempts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        sorted(batch.attempts),
+        "INSERT OR REPLACE INTO attempts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        sorted(batch.attempts, key=_ATTEMPT),
     )
     if batch.suppressions:
         add_suppressions(store.connection, batch.suppressions)

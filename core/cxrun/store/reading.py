@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from cxrun.model import ASLEEP, Reason, Rule
+from cxrun.model import ASLEEP, CallResult, Reason, Rule
 from cxrun.store.database import Store
 from cxrun.store.queue import AttemptRow
 
@@ -32,7 +32,11 @@ class Happened(NamedTuple):
 
 
 class ListTotals(NamedTuple):
-    """Figures of one list; `next_due` is the first due time of a waiting record (Unix UTC seconds)."""
+    """Figures of one list.
+
+    `answered` counts calls a person answered, `abandoned` those of them that no agent took. `next_due` is the
+    first due time of a waiting record (Unix UTC seconds).
+    """
 
     records: int
     contacts: int
@@ -64,10 +68,10 @@ def totals(store: Store, list_id: int) -> ListTotals:
     records, contacts = db.execute(
         "SELECT count(*), count(DISTINCT chain_id) FROM records WHERE list_id = ?", (list_id,)
     ).fetchone()
+    live = f"detected = {int(CallResult.ANSWER)}"
+    lost = f"call_result IN ({int(CallResult.ABANDONED)}, {int(CallResult.DROPPED)})"
     attempts, answered, abandoned = db.execute(
-        "SELECT count(*), sum(answered IS NOT NULL AND (connected IS NOT NULL OR call_result IN (21, 26))), "
-        "sum(call_result IN (21, 26)) FROM attempts WHERE list_id = ?",
-        (list_id,),
+        f"SELECT count(*), sum({live}), sum({live} AND {lost}) FROM attempts WHERE list_id = ?", (list_id,)
     ).fetchone()
     due = db.execute(
         f"SELECT min(due) FROM queue WHERE list_id = ? AND priority > {ASLEEP}", (list_id,)
@@ -76,26 +80,20 @@ def totals(store: Store, list_id: int) -> ListTotals:
 
 
 def find_records(store: Store, text: str) -> list[tuple[int, int]]:
-    """The (list_id, record_id) of a record id, else of every record of a number, else of a client id."""
+    """The (list_id, record_id) of everything the text may mean: a record id, a number, a client id."""
     db = store.connection
     digits = "".join(char for char in text if char.isdigit())
-    if text.isdigit():
-        rows = db.execute(
-            "SELECT list_id, record_id FROM records WHERE record_id = ?", (int(text),)
-        ).fetchall()
-        if rows:
-            return rows
-    rows = db.execute(
-        "SELECT list_id, record_id FROM records WHERE phone IN (?, ?) ORDER BY record_id",
-        (f"+{digits}", f"+1{digits}"),
-    ).fetchall()
-    for (list_id,) in () if rows else db.execute("SELECT list_id FROM lists ORDER BY list_id").fetchall():
-        rows += db.execute(
-            f"SELECT list_id, record_id FROM contacts_{list_id} JOIN records USING (chain_id) WHERE client_id = ? "
-            "ORDER BY record_id",
-            (text,),
-        ).fetchall()
-    return rows
+    queries: list[tuple[str, tuple[object, ...]]] = []
+    if text.isdigit() and len(text) < 19:
+        queries.append(("SELECT list_id, record_id FROM records WHERE record_id = ?", (int(text),)))
+    queries.append(
+        ("SELECT list_id, record_id FROM records WHERE phone IN (?, ?)", (f"+{digits}", f"+1{digits}"))
+    )
+    for (list_id,) in db.execute("SELECT list_id FROM lists ORDER BY list_id").fetchall():
+        contacts = f"contacts_{list_id} JOIN records USING (chain_id)"
+        queries.append((f"SELECT list_id, record_id FROM {contacts} WHERE client_id = ?", (text,)))
+    found = [row for sql, values in queries for row in sorted(db.execute(sql, values).fetchall())]
+    return list(dict.fromkeys(found))
 
 
 def current_reason(store: Store, record_id: int, list_id: int) -> Reason | None:

@@ -12,15 +12,12 @@ from cxrun.model import Record
 from cxrun.store.database import Store
 
 
-def check_kind(store: Store, *, simulated: bool) -> None:
-    """Raise UserError if the store holds runs of the other kind: what was simulated never happened."""
-    row = store.connection.execute(
-        "SELECT simulated FROM runs WHERE simulated <> ? LIMIT 1", (simulated,)
-    ).fetchone()
+def check_world(store: Store, world: str) -> None:
+    """Raise UserError if the store holds runs of another world: what was simulated never happened."""
+    row = store.connection.execute("SELECT world FROM runs WHERE world <> ? LIMIT 1", (world,)).fetchone()
     if row:
-        known, wanted = ("simulated", "real") if row[0] else ("real", "simulated")
         raise UserError(
-            f"{store.file} holds {known} runs, and a {wanted} one would take their calls for its own; "
+            f"{store.file} holds calls of {row[0]}, and {world} would take them for its own; "
             "move the file away, or run in a copy of the project"
         )
 
@@ -33,14 +30,14 @@ def start_run(
     versions: Mapping[str, str],
     at: float,
     *,
-    simulated: bool,
+    world: str,
 ) -> int:
     """Note a run with everything that decides its outcome; returns its id."""
     cursor = store.connection.execute(
-        "INSERT INTO runs (simulated, seed, groups, frozen, versions, started_at, reached) "
+        "INSERT INTO runs (world, seed, groups, frozen, versions, started_at, reached) "
         "VALUES (?, ?, ?, ?, ?, ?, ?)",
         (
-            int(simulated),
+            world,
             seed,
             json.dumps(list(groups)),
             json.dumps(frozen, sort_keys=True),

@@ -44,6 +44,9 @@ class SuppressionLists(Filter):
 
     lists: Sequence[str] | None = None
 
+    def suppression_lists(self) -> Sequence[str]:
+        return self.lists or ()
+
     def check(self, moment: Moment) -> Verdict:
         if not moment.suppressions:
             return PASS

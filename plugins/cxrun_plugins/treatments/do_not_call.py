@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -54,6 +55,9 @@ class DoNotCall(Treatment):
     def __post_init__(self) -> None:
         if self.valid_for is not None and seconds(self.valid_for) <= 0:
             raise ValueError("valid_for must be longer than 0s; leave it out for an entry without end")
+
+    def suppression_lists(self) -> Sequence[str]:
+        return (self.list,)
 
     def apply(self, call: Call) -> Action | None:
         valid_for = None if self.valid_for is None else seconds(self.valid_for)

@@ -79,11 +79,11 @@ def test_limit_and_plugin_errors_are_told(cxrun: Cxrun, project: MakeProject) ->
     )
     folder = project(30, plugins={"bad": source}, more_rules={"door": "ruleset: door\nfilters: [{bad: }]\n"})
     answer = cxrun("-C", folder.folder, "run", "--max-errors", 4)
-    assert answer.code == 0
+    assert answer.code == 1
     assert "more than 4 plugin errors" in answer.out
     assert "5 plugin errors; `cxrun status --why` names them" in answer.out
     why = cxrun("-C", folder.folder, "status", "--why").out
-    assert "plugin error: ValueError: no idea" in why
+    assert "plugin error: ValueError: no idea (bad.py:6)" in why
     assert "rulesets/door.yaml:2 bad" in why
 
 

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 def test_one_line_per_list_with_its_figures(cxrun: Cxrun, dialed: ProjectFolder) -> None:
     answer = cxrun("-C", dialed.folder, "status")
     assert answer.code == 0
-    header, line = answer.out.splitlines()
+    clock, header, line = answer.out.splitlines()
+    assert clock.startswith("as of 2026-03-02 ")
     assert header.split()[:3] == ["template", "group", "list"]
     assert line.split()[:4] == ["plain", "all", "people", "40"]
 
@@ -23,7 +24,7 @@ def test_json_has_a_row_per_list_and_the_states_add_up(cxrun: Cxrun, dialed: Pro
     (row,) = json.loads(cxrun("-C", dialed.folder, "status", "--json").out)
     assert row["records"] == 40
     assert row["attempts"] == 30
-    assert sum(row[state] for state in ("ready", "deferred", "excluded", "in work", "final")) == 40
+    assert sum(row[state] for state in ("ready", "deferred", "excluded", "errors", "in work", "final")) == 40
 
 
 def test_why_counts_reasons_that_add_up(cxrun: Cxrun, dialed: ProjectFolder) -> None:

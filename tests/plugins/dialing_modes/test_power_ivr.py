@@ -8,7 +8,9 @@ from cxrun_plugins.dialing_modes.power_ivr import PowerIvr
 
 
 @pytest.mark.parametrize(
-    ("in_progress", "expected"), [(0, 30), (29, 1), (30, 0), (31, 0)], ids=["idle", "one port left", "full", "over"]
+    ("in_progress", "expected"),
+    [(0, 30), (29, 1), (30, 0), (31, 0)],
+    ids=["idle", "one port left", "full", "over"],
 )
 def test_places_calls_until_the_maximum_is_in_progress(in_progress: int, expected: int) -> None:
     mode = PowerIvr(calls_per_minute=120, max_in_progress=30)
@@ -22,7 +24,9 @@ def test_needs_no_agents() -> None:
 
 @pytest.mark.parametrize(("per_minute", "expected"), [(120, 120), (6, 6), (0.5, 1), (6000, 6000)])
 def test_keeps_the_pace_over_a_minute(make_record, per_minute: float, expected: int) -> None:
-    assert _placed_in(make_record, per_minute, seconds=59.95) == pytest.approx(expected, abs=1 + per_minute / 600)
+    assert _placed_in(make_record, per_minute, seconds=59.95) == pytest.approx(
+        expected, abs=1 + per_minute / 600
+    )
 
 
 def test_makes_up_for_no_more_than_one_second_after_a_stall(make_record) -> None:
