@@ -607,3 +607,50 @@ def test_composed_schema_refuses_what_the_loader_refuses(loaded: Load, registry:
 def test_every_setting_has_a_description_and_every_default_is_a_setting() -> None:
     assert set(DEFAULTS) <= set(SETTINGS)
     assert all(schema["description"].endswith(".") for schema in SETTINGS.values())
+
+
+SUPPRESSED = "ruleset: calls\ntreatments: [{on: busy, do: [do_not_call: {list: %s}]}]\nfilters: [%s]\n"
+
+
+@pytest.mark.parametrize(
+    ("named", "filters", "expected"),
+    [
+        ("dnc", "suppression", []),
+        ("dnc", "suppression: {lists: [dnc]}", []),
+        ("dcn", "suppression", ["no suppression list named 'dcn' in campaign.yaml; did you mean 'dnc'?"]),
+        (
+            "dnc",
+            "suppression: {lists: [dnk]}",
+            ["no suppression list named 'dnk' in campaign.yaml; did you mean 'dnc'?"],
+        ),
+        (
+            "dnc",
+            "where: {field: attempt, lt: 3}",
+            [
+                "no ruleset of the group asks the suppression lists; attach one with a `suppression` filter, "
+                "such as courtesy"
+            ],
+        ),
+    ],
+    ids=["all lists", "one list", "treatment with a typo", "filter with a typo", "nobody asks"],
+)
+def test_declared_suppression_lists_are_asked_and_named_right(
+    tmp_path: Path, registry: Registry, named: str, filters: str, expected: list[str]
+) -> None:
+    (tmp_path / "rulesets").mkdir()
+    (tmp_path / "rulesets" / "calls.yaml").write_text(SUPPRESSED % (named, filters))
+    (tmp_path / "people.csv").write_text("Phone\n2125550100\n")
+    (tmp_path / "campaign.yaml").write_text(
+        "dialing_profiles: {standard: {mode: {progressive: {}}, rulesets: [calls]}}\n"
+        "agent_groups: {sales: {agents: 1}}\n"
+        "templates: {plain: {agent_group: sales}}\n"
+        "groups: {all: {template: plain, lists: [people]}}\n"
+        "suppression_lists: {dnc: people who asked}\n"
+        "lists: {people: {file: people.csv, region: US, map: {devices: [Phone]}}}\n"
+    )
+    try:
+        load_project(tmp_path, registry)
+        found: list[str] = []
+    except Problems as error:
+        found = [problem.message for problem in error.problems]
+    assert found == expected
