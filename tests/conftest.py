@@ -14,8 +14,8 @@ import pytest
 
 if TYPE_CHECKING:
     from cxrun.campaign import Project
-    from cxrun.runner import Tally
     from cxrun.store import Store
+    from cxrun.tally import Tally
 
 AREAS = (
     "212", "312", "303", "213", "602", "808", "907", "305", "713", "617", "206", "404", "214", "702", "801",
@@ -118,7 +118,8 @@ class ProjectFolder:
 
         from cxrun.clock import VirtualClock, WallClock
         from cxrun.moments import parse_moment
-        from cxrun.runner import Options, Run
+        from cxrun.runner import Run
+        from cxrun.tally import Options
 
         self.import_lists()
         project = self.load()

@@ -15,27 +15,28 @@ import platform
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import Final
 
 from cxrun import life
 from cxrun.campaign import Group, Project
 from cxrun.clock import Clock
-from cxrun.dialer import AgentReady, Answered, Completed, Dial, Ended, Line, Opening, Progress
+from cxrun.crew import Crew
+from cxrun.dialer import AgentReady, Answered, Completed, Dial, Ended, Opening, Progress
 from cxrun.elements import PASS, Call, Defer, DialAgain, DialNext, Exclude, Finish, Moment, Suppress
-from cxrun.engine import AgentPool, Command, Connect, Engine, HangUp, LiveCall, Over, Place
+from cxrun.engine import AgentPool, Command, Connect, HangUp, LiveCall, Over, Place
 from cxrun.errors import UserError
 from cxrun.events import AttemptSettled, RunFinished, RunStarted
 from cxrun.feed import Facts, Feed
 from cxrun.ledger import Ledger
 from cxrun.model import IN_CHAIN, CallResult, PastAttempt, Reason, Record
 from cxrun.observers import Observers
-from cxrun.pipeline import Broken, Decision, Pipeline, rule_of
+from cxrun.pipeline import Broken, Decision, rule_of
 from cxrun.store.database import Store
 from cxrun.store.journal import Entry
 from cxrun.store.lists import frozen_rules, stored_lists
 from cxrun.store.queue import Queue, look_again
 from cxrun.store.runs import check_world, finish_run, last_reached, placed_at, start_run
+from cxrun.tally import Options, Tally
 
 POLL: Final = 5.0
 """Seconds of the run's clock between looks for records that have become due."""
@@ -50,87 +51,6 @@ _IN_CALL: Final = Decision(Defer(0.0, ""), None)
 
 _RULES_CHANGED: Final = Reason("waiting", "to be looked at again: its rules have changed")
 _LOST: Final = Reason("in work", "lost: no dialer can tell what became of the call")
-
-
-@dataclass(frozen=True)
-class Options:
-    """What a run is asked to do. `until` is in Unix UTC seconds; `limit` counts attempts."""
-
-    seed: int = 0
-    until: float | None = None
-    limit: int | None = None
-    max_errors: int = 100
-
-
-@dataclass
-class Tally:
-    """What a run has done so far. Times are Unix UTC seconds of the run's clock, durations seconds."""
-
-    started: float
-    now: float
-    agents: int = 0
-    attempts: int = 0
-    deferred: int = 0
-    excluded: int = 0
-    errors: int = 0
-    lost: int = 0
-    answered: int = 0
-    abandoned: int = 0
-    connects: int = 0
-    ready_seconds: float = 0.0
-    talk_seconds: float = 0.0
-    staffed_seconds: float = 0.0
-    results: Counter[str] = field(default_factory=Counter)
-    per_list: dict[str, Counter[str]] = field(default_factory=dict)
-    ended: str = ""
-
-    @property
-    def abandon_rate(self) -> float:
-        """Share of the calls answered by live people that were lost before an agent, 0 to 1."""
-        return self.abandoned / self.answered if self.answered else 0.0
-
-    @property
-    def utilisation(self) -> float:
-        """Share of their time agents were not waiting for a call while there was anything to dial, 0 to 1."""
-        return 1 - self.ready_seconds / self.staffed_seconds if self.staffed_seconds else 0.0
-
-
-class _Crew:
-    """One campaign group at work: its rules, its engine, its line and its lists."""
-
-    def __init__(
-        self, group: Group, pool: AgentPool | None, line: Line, feeds: list[Feed], start: float
-    ) -> None:
-        settings = group.settings
-        self.group = group
-        self.pipeline = Pipeline(group.rulesets)
-        self.line = line
-        self.feeds = {feed.queue.list_id: feed for feed in feeds}
-        self.previewed: set[int] = set()
-        self.external = group.dialer.external
-        self.caller_id = settings["caller_id"].value if "caller_id" in settings else None
-        self.ring_time = group.duration("ring_time")
-        self.engine = Engine(
-            group.mode,
-            pool,
-            start=start,
-            ports=settings["ports"].value,
-            calls_per_second=settings["calls_per_second"].value,
-            connect_window=group.duration("connect_window"),
-        )
-
-    def next_feed(self) -> Feed | None:
-        """The list whose turn it is: the most urgent record, then the list furthest behind its share."""
-        best = None
-        for feed in self.feeds.values():
-            if len(feed) and (best is None or feed.rank() < best.rank()):
-                best = feed
-        return best
-
-    @property
-    def starving(self) -> bool:
-        """Whether a list has nothing buffered though more is waiting in the store."""
-        return any(feed.more and not len(feed) for feed in self.feeds.values())
 
 
 class Run:
@@ -206,7 +126,7 @@ class Run:
             return "the real world"
         return "a simulation" if self._clock.jumps else "a simulation in real time"
 
-    def _crew(self, group: Group, opening: Opening) -> _Crew:
+    def _crew(self, group: Group, opening: Opening) -> Crew:
         feeds = []
         for name, weight in group.lists.items():
             if name not in self._lists:
@@ -217,7 +137,7 @@ class Run:
         pool = None
         if group.mode.needs_agents and group.agent_group:
             pool = self._pools.setdefault(group.agent_group, AgentPool(group.agent_group, group.agents))
-        return _Crew(group, pool, group.dialer.open(opening), feeds, opening.start)
+        return Crew(group, pool, group.dialer.open(opening), feeds, opening.start)
 
     def drive(self, watch: Callable[[Tally], None] = lambda tally: None) -> Tally:
         """Run to the end and return the tally; `watch` sees it after every commit.
@@ -309,7 +229,7 @@ class Run:
                 self._progress(crew, event)
         return True
 
-    def _next_event(self) -> tuple[_Crew, float | None, float]:
+    def _next_event(self) -> tuple[Crew, float | None, float]:
         """The line with the next event, when that is, and until when no other line has one."""
         first = self._crews[0]
         earliest = first.line.next_at()
@@ -425,7 +345,7 @@ class Run:
 
     # --- dialing ---
 
-    def _dial(self, crew: _Crew, now: float) -> None:
+    def _dial(self, crew: Crew, now: float) -> None:
         engine = crew.engine
         room = engine.new_calls(now)
         if self.options.limit is not None:
@@ -452,7 +372,7 @@ class Run:
                 placing.append(self._claim(crew, record, command.agent_id, now))
         self._place(crew, placing)
 
-    def _allowed(self, crew: _Crew, feed: Feed, record: Record, now: float) -> bool:
+    def _allowed(self, crew: Crew, feed: Feed, record: Record, now: float) -> bool:
         """Ask the rules; a record they object to is written back with the reason."""
         facts = self._facts
         sleeping = feed.sleeping(record)
@@ -479,7 +399,7 @@ class Run:
             self.tally.errors += broken
         return verdict is PASS
 
-    def _claim(self, crew: _Crew, record: Record, agent_id: str | None, now: float) -> Dial:
+    def _claim(self, crew: Crew, record: Record, agent_id: str | None, now: float) -> Dial:
         """The intent: the attempt counts and the record is in work before anybody is called."""
         dialed = life.attempted(record, now)
         attempt_id = dialed.attempt_id
@@ -489,7 +409,7 @@ class Run:
         self._facts.dialed(_past(dialed, now))
         return Dial(attempt_id, dialed, now, crew.caller_id, crew.ring_time)
 
-    def _place(self, crew: _Crew, dials: list[Dial]) -> None:
+    def _place(self, crew: Crew, dials: list[Dial]) -> None:
         if dials and crew.external:
             self._commit()
         for dial in dials:
@@ -501,7 +421,7 @@ class Run:
             except Exception as error:
                 self._failed(crew, dial, f"{type(error).__name__}: {error}")
 
-    def _failed(self, crew: _Crew, dial: Dial, message: str) -> None:
+    def _failed(self, crew: Crew, dial: Dial, message: str) -> None:
         """The dialer raised: the attempt counts, for nobody knows whether the phone rang."""
         reason = Reason("error", f"plugin error: {message}", rule_of(crew.group.dialer_step, "dialer"))
         self._ledger.note(dial.at, "dial_failed", dial.record, reason)
@@ -509,12 +429,12 @@ class Run:
         self._hang_up(crew, dial.attempt_id, dial.at)
         self._obey(crew, crew.engine.ended(dial.attempt_id, dial.at, CallResult.UNKNOWN), dial.at)
 
-    def _hang_up(self, crew: _Crew, attempt_id: str, at: float) -> None:
+    def _hang_up(self, crew: Crew, attempt_id: str, at: float) -> None:
         """Release a call nobody is there for; a dialer that cannot has nothing to add."""
         with suppress(Exception):
             crew.line.hang_up(attempt_id, at)
 
-    def _after_preview(self, crew: _Crew, command: Place, now: float) -> None:
+    def _after_preview(self, crew: Crew, command: Place, now: float) -> None:
         """The agent has looked at the record; time has passed, so the rules are asked again."""
         record = command.record
         feed = crew.feeds[record.list_id]
@@ -530,7 +450,7 @@ class Run:
 
     # --- progress of calls ---
 
-    def _progress(self, crew: _Crew, event: Progress) -> None:
+    def _progress(self, crew: Crew, event: Progress) -> None:
         engine = crew.engine
         at = event.at
         if isinstance(event, Ended):
@@ -545,7 +465,7 @@ class Run:
             commands = engine.agent_gone(event.agent_id, at)
         self._obey(crew, commands, at)
 
-    def _answered(self, crew: _Crew, event: Answered) -> list[Command]:
+    def _answered(self, crew: Crew, event: Answered) -> list[Command]:
         call = crew.engine.calls.get(event.attempt_id)
         if call is None:
             self._hang_up(crew, event.attempt_id, event.at)
@@ -557,7 +477,7 @@ class Run:
         handling, _ = crew.pipeline.deliver(Call(event.at, record, event.result, None, call.agent_id))
         return crew.engine.answered(event.attempt_id, event.at, event.result, handling)
 
-    def _obey(self, crew: _Crew, commands: Iterable[Command], at: float) -> None:
+    def _obey(self, crew: Crew, commands: Iterable[Command], at: float) -> None:
         for command in commands:
             if isinstance(command, Over):
                 self._settle(crew, command.call, at)
@@ -569,7 +489,7 @@ class Run:
             else:
                 self._after_preview(crew, command, at)
 
-    def _settle(self, crew: _Crew, call: LiveCall, at: float) -> None:
+    def _settle(self, crew: Crew, call: LiveCall, at: float) -> None:
         """The call is over: what becomes of the record and of its chain."""
         record = life.with_result(call.record, int(call.result), call.agent_id)
         feed = crew.feeds[record.list_id]
@@ -671,7 +591,7 @@ class Run:
                     if dial.attempt_id not in known:
                         self._lose(crew, call)
 
-    def _lose(self, crew: _Crew, call: LiveCall) -> None:
+    def _lose(self, crew: Crew, call: LiveCall) -> None:
         self._ledger.note(self._start, "lost", call.record, _LOST)
         self.tally.lost += 1
         self._obey(crew, crew.engine.ended(call.attempt_id, self._start, CallResult.UNKNOWN), self._start)

@@ -10,10 +10,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from cxrun.campaign import CAMPAIGN_FILE, composed_campaign_schema
+from cxrun.campaign import CAMPAIGN_FILE
 from cxrun.errors import UserError
 from cxrun.registry import Registry
 from cxrun.ruleset import composed_schema
+from cxrun.settings import composed_campaign_schema
 
 SCHEMAS: Final = ".cxrun"
 

@@ -9,12 +9,13 @@ from typing import Any, ClassVar
 import pytest
 from jsonschema import Draft202012Validator
 
-from cxrun.campaign import bundled, composed_campaign_schema
+from cxrun.campaign import bundled
 from cxrun.elements import ElementBase, Schema
 from cxrun.errors import Problems
 from cxrun.model import CallResult
 from cxrun.registry import KINDS, Registry, load_registry
 from cxrun.ruleset import check, composed_schema, read
+from cxrun.settings import composed_campaign_schema
 from cxrun.yamlfile import Document, parse
 
 IN_RULESETS = ("filter", "result handler", "treatment")

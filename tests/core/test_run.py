@@ -24,7 +24,7 @@ from cxrun.errors import UserError
 if TYPE_CHECKING:
     from tests.conftest import ProjectFolder
 
-    from cxrun.runner import Tally
+    from cxrun.tally import Tally
 
     MakeProject = Callable[..., ProjectFolder]
 

@@ -17,13 +17,13 @@ from cogapp import Cog
 from jsonschema import Draft202012Validator
 
 from cxrun import __version__, hookspecs
-from cxrun.campaign import CAMPAIGN_SCHEMA
 from cxrun.cli import COMMANDS, run
 from cxrun.conditions import CONDITION_SCHEMA, FIELD_TYPES, OPERATORS, Condition
 from cxrun.elements import Call, Moment, Pacing
 from cxrun.events import AttemptSettled, RunFinished, RunStarted
 from cxrun.registry import KINDS, load_registry
 from cxrun.ruleset import ENVELOPE
+from cxrun.settings import CAMPAIGN_SCHEMA
 from cxrun.store import Store
 from cxrun.yamlfile import parse
 

@@ -25,6 +25,9 @@ _TAKEN: Final = ("import", "run")
 """Commands that live in `import_.py` and `run_.py`: one name is Python's, the other that of a function here."""
 
 
+_PLUGIN_COMMANDS: Final = "cxrun.plugin_commands"
+
+
 class Session:
     """What a command may ask for: the project folder and everything loaded from it, on demand."""
 
@@ -56,19 +59,17 @@ class Session:
 
 
 class _Commands(click.Group):
-    """Built-in commands are imported when they are asked for, plugin commands registered once."""
+    """Built-in commands are imported when they are asked for; those of plugins stand after them."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        self._add_plugin_commands(ctx)
-        return [*COMMANDS, *sorted(self.commands)]
+        return [*COMMANDS, *sorted(_plugin_commands(ctx).commands)]
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         if name in COMMANDS:
             module = import_module(f"cxrun.cli.{name}{'_' if name in _TAKEN else ''}")
             command: click.Command = module.command
             return command
-        self._add_plugin_commands(ctx)
-        return super().get_command(ctx, name)
+        return _plugin_commands(ctx).get_command(ctx, name)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -82,14 +83,17 @@ class _Commands(click.Group):
                 f"no command named '{args[0]}'{near(args[0], self.list_commands(ctx))}", ctx
             ) from None
 
-    def _add_plugin_commands(self, ctx: click.Context) -> None:
-        if ctx.meta.setdefault("cxrun.plugin_commands", False):
-            return
-        ctx.meta["cxrun.plugin_commands"] = True
+
+def _plugin_commands(ctx: click.Context) -> click.Group:
+    """What plugins add, asked for once per invocation; the project decides which plugins there are."""
+    if _PLUGIN_COMMANDS not in ctx.meta:
         from cxrun.plugins import load_plugins
 
         manager, _ = load_plugins(_folder(ctx), built_in=False)
-        manager.hook.register_commands(cli=self)
+        ctx.meta[_PLUGIN_COMMANDS] = click.Group()
+        manager.hook.register_commands(cli=ctx.meta[_PLUGIN_COMMANDS])
+    group: click.Group = ctx.meta[_PLUGIN_COMMANDS]
+    return group
 
 
 def _folder(ctx: click.Context) -> Path:
@@ -99,7 +103,7 @@ def _folder(ctx: click.Context) -> Path:
 @click.group(
     cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
 )
-@click.option("-C", "--project", metavar="DIR", type=click.Path(path_type=Path), default=Path(),
+@click.option("-C", "--project", metavar="DIR", type=click.Path(path_type=Path), default=Path(), is_eager=True,
               help="The project folder; the current one by default.")  # fmt: skip
 @click.version_option(package_name="cxrun")
 @click.pass_context

@@ -16,8 +16,9 @@ from cxrun.errors import RunInterrupted, UserError
 if TYPE_CHECKING:
     from cxrun.campaign import Group, Project
     from cxrun.clock import Clock
-    from cxrun.runner import Run, Tally
+    from cxrun.runner import Run
     from cxrun.store import Store
+    from cxrun.tally import Tally
 
 
 @click.command("run")
@@ -54,7 +55,8 @@ def command(
       cxrun run
       cxrun run welcome_east --until 8h --seed 7
     """
-    from cxrun.runner import Options, Run
+    from cxrun.runner import Run
+    from cxrun.tally import Options
 
     project = session.project
     chosen = [project.group(name) for name in groups] if groups else list(project.groups.values())

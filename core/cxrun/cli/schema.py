@@ -22,8 +22,8 @@ def command(session: Session, what: str) -> None:
       cxrun schema > rulesets/ruleset.schema.json
       cxrun schema campaign > campaign.schema.json
     """
-    from cxrun.campaign import composed_campaign_schema
     from cxrun.ruleset import composed_schema
+    from cxrun.settings import composed_campaign_schema
 
     schema: dict[str, Any] = (
         composed_schema(session.registry) if what == "ruleset" else composed_campaign_schema(session.registry)

@@ -172,3 +172,16 @@ def test_the_command_is_installed_and_runs_as_a_module(tmp_path: Path) -> None:
         )
         assert done.returncode == 3
         assert "no campaign.yaml" in done.stderr
+
+
+def test_commands_of_one_projects_plugins_are_not_known_in_another(
+    cxrun: Cxrun, project: MakeProject, tmp_path: Path
+) -> None:
+    source = (
+        "import click\nfrom cxrun import hookimpl\n\n@hookimpl\ndef register_commands(cli):\n"
+        "    cli.add_command(click.Command('greet', callback=lambda: click.echo('hello')))\n"
+    )
+    folder = project(3, plugins={"greeting": source})
+    assert cxrun("-C", folder.folder, "greet").out == "hello\n"
+    assert "greet" in cxrun("-C", folder.folder, "--help").out
+    assert "greet" not in cxrun("-C", tmp_path, "--help").out

@@ -1,0 +1,163 @@
+"""The settings of a campaign: their schemas and defaults, level by level, and the schema of campaign.yaml."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import cache
+from typing import Any, Final
+
+from cxrun.elements import DURATION
+from cxrun.mapping import LIST_SCHEMA
+from cxrun.registry import Entry, Registry
+from cxrun.ruleset import DRAFT
+
+_ELEMENT: Final = {"type": "object", "minProperties": 1, "maxProperties": 1}
+DIALING_SETTINGS: Final[Mapping[str, Any]] = {
+    "mode": {
+        **_ELEMENT,
+        "description": "The dialing mode and its parameters, e.g. {progressive: {lines_per_agent: 1.2}}.",
+    },
+    "rulesets": {
+        "type": "array",
+        "items": {"type": "string"},
+        "uniqueItems": True,
+        "description": "Names of the rulesets attached, in the order they are asked; replaces what is inherited, "
+        "but for required rulesets.",
+    },
+    "connect_window": {
+        **DURATION,
+        "description": "How long an answered person may wait for an agent before the call is dropped, e.g. 2s.",
+    },
+}
+SESSION_SETTINGS: Final[Mapping[str, Any]] = {
+    "dialer": {**_ELEMENT, "description": "The dialer and its parameters, e.g. {simulated: {}}."},
+    "ports": {"type": "integer", "minimum": 1, "description": "Calls in progress at once, at most."},
+    "calls_per_second": {
+        "type": "number",
+        "exclusiveMinimum": 0,
+        "description": "New calls per second, at most.",
+    },
+    "ring_time": {
+        **DURATION,
+        "description": "How long a call may ring before it counts as no answer, e.g. 25s.",
+    },
+    "caller_id": {"type": "string", "description": "The number shown to the called party, E.164."},
+    "virtual_start": {
+        "type": "string",
+        "pattern": r"^[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2})?(Z|[+-][0-9]{2}:[0-9]{2})?)?$",
+        "description": "When the clock of a simulated run begins, e.g. 2026-03-02T13:00Z (UTC if no zone is given).",
+    },
+}
+SETTINGS: Final[Mapping[str, Any]] = {
+    **SESSION_SETTINGS,
+    **DIALING_SETTINGS,
+    "agent_group": {"type": "string", "description": "The agent group that takes the calls."},
+}
+"""Every setting a template or a group may set or override."""
+DEFAULTS: Final[Mapping[str, Any]] = {
+    "dialer": {"simulated": {}},
+    "ports": 1000,
+    "calls_per_second": 50,
+    "ring_time": "25s",
+    "virtual_start": "2026-01-05T13:00Z",
+    "mode": {"progressive": {}},
+    "rulesets": [],
+    "connect_window": "2s",
+}
+ELEMENT_SETTINGS: Final[Mapping[str, str]] = {"mode": "dialing mode", "dialer": "dialer"}
+
+
+def _named(properties: Mapping[str, Any], description: str, required: tuple[str, ...] = ()) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "description": description,
+        "propertyNames": {"pattern": "^[A-Za-z][A-Za-z0-9_-]*$"},
+        "additionalProperties": {
+            "type": "object",
+            "additionalProperties": False,
+            "properties": properties,
+            "required": list(required),
+        },
+    }
+
+
+_DEFAULT: Final = {"type": "boolean", "description": "true: used by every template that names none."}
+_PROFILES: Final = {
+    "dialing_profile": {"type": "string", "description": "The dialing profile; else the default one."},
+    "session_profile": {"type": "string", "description": "The session profile; else the default one."},
+}
+_GROUP_LISTS: Final = {
+    "description": "The contact lists: names, or names with weights (share of dialing = weight / sum; 0 pauses).",
+    "anyOf": [
+        {"type": "array", "uniqueItems": True, "items": {"type": "string"}},
+        {"type": "object", "additionalProperties": {"type": "integer", "minimum": 0}},
+    ],
+}
+CAMPAIGN_SCHEMA: Final[Mapping[str, Any]] = {
+    "$schema": DRAFT,
+    "title": "cxrun campaign",
+    "type": "object",
+    "additionalProperties": False,
+    "properties": {
+        "dialing_profiles": _named({"default": _DEFAULT, **DIALING_SETTINGS}, "How to dial."),
+        "session_profiles": _named({"default": _DEFAULT, **SESSION_SETTINGS}, "Through what to dial."),
+        "agent_groups": _named(
+            {"agents": {"type": "integer", "minimum": 1, "description": "How many agents are logged in."}},
+            "Who takes the calls.",
+            ("agents",),
+        ),
+        "templates": _named({**_PROFILES, **SETTINGS}, "What campaign groups have in common."),
+        "groups": _named(
+            {
+                "template": {"type": "string", "description": "The template the group inherits from."},
+                **_PROFILES,
+                **SETTINGS,
+                "lists": _GROUP_LISTS,
+            },
+            "A template run by one agent group over one or more lists.",
+            ("template",),
+        ),
+        "lists": {
+            "type": "object",
+            "description": "Contact lists and how their files are read.",
+            "propertyNames": {"pattern": "^[A-Za-z][A-Za-z0-9_-]*$"},
+            "additionalProperties": LIST_SCHEMA,
+        },
+        "suppression_lists": {
+            "type": "object",
+            "description": "Suppression lists by name, and what each is for.",
+            "additionalProperties": {"type": "string"},
+        },
+    },
+}
+
+
+@cache
+def partial_schema(entry: Entry) -> Mapping[str, Any]:
+    """The schema of an element's parameters at one level, where any of them may be left to another level."""
+    return {
+        key: part for key, part in entry.element.schema.items() if key not in ("required", "minProperties")
+    }
+
+
+def composed_campaign_schema(registry: Registry) -> dict[str, Any]:
+    """The JSON Schema of campaign.yaml with every registered dialing mode and dialer."""
+    schema: dict[str, Any] = json.loads(json.dumps(CAMPAIGN_SCHEMA))
+    for key, kind in ELEMENT_SETTINGS.items():
+        entries = registry.entries(kind)
+        choice = {
+            "type": "object",
+            "minProperties": 1,
+            "maxProperties": 1,
+            "additionalProperties": False,
+            "properties": {
+                name: {"anyOf": [partial_schema(entry), {"type": "null"}], "description": entry.summary}
+                for name, entry in entries.items()
+            },
+        }
+        for section in ("dialing_profiles", "session_profiles", "templates", "groups"):
+            properties = schema["properties"][section]["additionalProperties"]["properties"]
+            if key in properties:
+                properties[key] = {"description": SETTINGS[key]["description"], **choice}
+    return schema

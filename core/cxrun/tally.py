@@ -1,0 +1,49 @@
+"""What a run is asked to do, and what it has done so far."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a run is asked to do. `until` is in Unix UTC seconds; `limit` counts attempts."""
+
+    seed: int = 0
+    until: float | None = None
+    limit: int | None = None
+    max_errors: int = 100
+
+
+@dataclass
+class Tally:
+    """What a run has done so far. Times are Unix UTC seconds of the run's clock, durations seconds."""
+
+    started: float
+    now: float
+    agents: int = 0
+    attempts: int = 0
+    deferred: int = 0
+    excluded: int = 0
+    errors: int = 0
+    lost: int = 0
+    answered: int = 0
+    abandoned: int = 0
+    connects: int = 0
+    ready_seconds: float = 0.0
+    talk_seconds: float = 0.0
+    staffed_seconds: float = 0.0
+    results: Counter[str] = field(default_factory=Counter)
+    per_list: dict[str, Counter[str]] = field(default_factory=dict)
+    ended: str = ""
+
+    @property
+    def abandon_rate(self) -> float:
+        """Share of the calls answered by live people that were lost before an agent, 0 to 1."""
+        return self.abandoned / self.answered if self.answered else 0.0
+
+    @property
+    def utilisation(self) -> float:
+        """Share of their time agents were not waiting for a call while there was anything to dial, 0 to 1."""
+        return 1 - self.ready_seconds / self.staffed_seconds if self.staffed_seconds else 0.0
