@@ -110,11 +110,8 @@ class Facts:
         self._phones = _Known()
         self._clients = _Known()
 
-    def learn(self, records: Iterable[Record], now: float, flying: Iterable[PastAttempt] = ()) -> None:
-        """Fetch what is not known yet, in two queries for the whole batch.
-
-        `flying` are attempts that are not in the store yet.
-        """
+    def learn(self, records: Iterable[Record], now: float) -> None:
+        """Fetch what is not known yet, in two queries for the whole batch."""
         records = list(records)
         phones = {record.phone for record in records} - self._phones.keys
         clients = {record.client for record in records} - self._clients.keys
@@ -124,8 +121,7 @@ class Facts:
         self._clients.keys |= clients
         self.suppressed(suppressions(self._store, clients, phones))
         if self._window:
-            stored = past_attempts(self._store, clients, phones, now - self._window)
-            for attempt in (*stored, *flying):
+            for attempt in past_attempts(self._store, clients, phones, now - self._window):
                 if attempt.phone in phones:
                     self._phones.note(attempt.phone, attempt)
                 if attempt.client in clients:

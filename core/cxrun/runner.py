@@ -13,7 +13,7 @@ import gc
 import math
 import platform
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from typing import Final
 
@@ -324,24 +324,20 @@ class Run:
         self._ledger.flush()
         self._synced = now
         if self._facts.too_many:
-            self._facts.keep(
-                [record for crew in self._crews for feed in crew.feeds.values() for record in feed.records()]
+            buffered = (
+                record for crew in self._crews for feed in crew.feeds.values() for record in feed.records()
             )
+            self._facts.keep([*buffered, *(call.record for call in self._calls())])
         for crew in self._crews:
             held = crew.previewed | {call.record.record_id for call in crew.engine.calls.values()}
             for feed in crew.feeds.values():
-                self._learn(feed.refill(now, held), now)
+                self._facts.learn(feed.refill(now, held), now)
         self._ledger.batch.first_due = None
 
-    def _learn(self, records: Iterable[Record], now: float) -> None:
-        """Fetch the facts of these records; calls in progress that the store does not know yet count too."""
-        flying = (
-            _past(call.record, call.placed)
-            for crew in self._crews
-            for call in crew.engine.calls.values()
-            if not call.stored
-        )
-        self._facts.learn(records, now, flying)
+    def _calls(self) -> Iterator[LiveCall]:
+        """Every call in progress."""
+        for crew in self._crews:
+            yield from crew.engine.calls.values()
 
     # --- dialing ---
 
@@ -442,7 +438,7 @@ class Run:
         self._lock()
         now = self._clock.now()
         self._ledger.flush()
-        self._learn((record, *feed.sleeping(record)), now)
+        self._facts.learn((record, *feed.sleeping(record)), now)
         if self._allowed(crew, feed, record, now):
             self._place(crew, [self._claim(crew, record, command.agent_id, now)])
         else:
@@ -541,11 +537,18 @@ class Run:
 
     def _lock(self) -> None:
         """Hold the write lock; if anybody else has written, what is buffered is read and judged anew."""
-        if self._ledger.lock():
-            self._facts.forget()
-            for crew in self._crews:
-                for feed in crew.feeds.values():
-                    feed.drop()
+        if not self._ledger.lock():
+            return
+        for crew in self._crews:
+            for feed in crew.feeds.values():
+                feed.drop()
+        self._facts.forget()
+        # this run knows better than the store: of attempts not written yet, and of simulated calls in progress
+        self._ledger.flush()
+        calls = [call for call in self._calls() if not call.stored]
+        self._facts.learn([call.record for call in calls], self._clock.now())
+        for call in calls:
+            self._facts.dialed(_past(call.record, call.placed))
 
     def _commit(self, *, everything: bool = False) -> None:
         """Commit what is settled, and the intents of calls that outlive this process.

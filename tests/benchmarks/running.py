@@ -160,7 +160,7 @@ def bare(store: Path, sizes: dict[str, int], batch: int) -> float:
         attempts -= tried
         tried_rows = list(enumerate(rows[:tried]))
         db.executemany(
-            "INSERT OR REPLACE INTO attempts VALUES (?, ?, 1, 1, ?, ?, ?, ?, NULL, ?, 7, NULL, NULL)",
+            "INSERT OR REPLACE INTO attempts VALUES (?, ?, 1, 1, ?, ?, ?, ?, NULL, ?, NULL, 7, NULL, NULL)",
             [
                 (row[0], round_number, row[28], row[5], 1e9 + n, 1e9 + n + 5, 1e9 + n + 9)
                 for n, row in tried_rows
