@@ -14,7 +14,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
-from typing import Any, ClassVar, Final, Protocol, Self, runtime_checkable
+from typing import Any, ClassVar, Final, Self
 
 from cxrun.model import CallResult, PastAttempt, Record, Suppression
 
@@ -243,21 +243,12 @@ class Pacing:
 # --- the elements themselves -----------------------------------------------------------------------
 
 
-@runtime_checkable
-class Element(Protocol):
-    """What the four kinds have in common; `build` turns checked YAML parameters into an element."""
-
-    name: ClassVar[str]
-    schema: ClassVar[Schema]
-
-    @classmethod
-    def build(cls, parameters: Any) -> Self:
-        """Make the element. Raises ValueError for what a schema cannot say."""
-        ...
-
-
 class ElementBase:
-    """`build` for elements whose parameters are a mapping; inherit from one of the four kinds below."""
+    """What the kinds have in common; inherit from one of the four below, or from `Dialer`.
+
+    `build` turns YAML parameters that fit `schema` into an element, and raises ValueError for what a schema
+    cannot say.
+    """
 
     name: ClassVar[str] = ""
     schema: ClassVar[Schema] = {"type": "object", "additionalProperties": False}
@@ -322,6 +313,3 @@ class Treatment(ElementBase):
 
     def apply(self, call: Call) -> Action | None:
         raise NotImplementedError
-
-
-ElementKind = type[DialingMode] | type[Filter] | type[ResultHandler] | type[Treatment]

@@ -6,7 +6,7 @@ Times are Unix UTC seconds, durations seconds, phone numbers E.164, times of day
 from __future__ import annotations
 
 from collections.abc import Mapping
-from enum import IntEnum, StrEnum
+from enum import IntEnum
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
@@ -169,15 +169,6 @@ CHAINED: Final = 2**62 - 1
 """Due time of a record that waits for its turn in the chain."""
 ASLEEP: Final = 0
 """Priority under which excluded and chained records are kept, out of the way of those that can be dialed."""
-
-
-class GroupState(StrEnum):
-    """What a campaign group is doing."""
-
-    UNLOADED = "unloaded"
-    LOADED = "loaded"
-    RUNNING = "running"
-    UNLOADING = "unloading"
 
 
 class Record(NamedTuple):

@@ -396,9 +396,10 @@ def test_ctrl_c_stops_cleanly_and_the_next_run_goes_on(
     if kind == "wire":
         run.wait_for_calls(20)
     else:
-        while not run.project.query("SELECT 1 FROM runs"):
+        # the first commit after a dial: the run is at work and listens for signals
+        while not run.project.query("SELECT 1 FROM attempts"):
+            assert process.poll() is None
             time.sleep(0.01)
-        time.sleep(0.3)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=20)
     assert process.returncode == 130, out + err
