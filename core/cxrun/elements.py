@@ -13,8 +13,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, time, timedelta
 from random import Random
 from typing import Any, ClassVar, Final, Self
+from zoneinfo import ZoneInfo
 
 from cxrun.model import CallResult, PastAttempt, Record, Suppression
 
@@ -74,6 +76,24 @@ def time_of_day(text: str) -> int:
     if total > 86400:
         raise ValueError(f"'{text}' is past the end of the day, 24:00")
     return total
+
+
+def next_day(zones: Sequence[str], at: float, days: int = 1) -> float:
+    """Return the first moment (Unix UTC seconds) that is `days` days after the day of `at` in every zone.
+
+    Of an unknown zone it is the latest that moment can be: 25 hours after `at` for one day.
+    """
+    latest = at + days * 86400 + 3600
+    return max((_midnight(zone, at, days, latest) for zone in zones), default=latest)
+
+
+def _midnight(name: str, at: float, days: int, otherwise: float) -> float:
+    try:
+        zone = ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        return otherwise
+    day = datetime.fromtimestamp(at, zone).date() + timedelta(days=days)
+    return datetime.combine(day, time(), zone).timestamp()
 
 
 def per_text(per: Per) -> str:
