@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from cxrun.elements import (
         DURATION,
         PASS,
+        PER,
         TIME_OF_DAY,
         Action,
         Call,
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
         Moment,
         Pacing,
         Pass,
+        Per,
         ResultHandler,
         Schema,
         Suppress,
@@ -49,6 +51,8 @@ if TYPE_CHECKING:
         Verdict,
         clock_text,
         duration_text,
+        next_day,
+        per_text,
         seconds,
         time_of_day,
     )
@@ -66,6 +70,7 @@ if TYPE_CHECKING:
         Suppression,
         word_of,
     )
+    from cxrun.regions import REGION, Place, Region, most_precise, place_of
 
 __version__ = "0.1.0"
 
@@ -89,6 +94,7 @@ _HOMES = {
     "cxrun.elements": (
         "DURATION",
         "PASS",
+        "PER",
         "TIME_OF_DAY",
         "Action",
         "Call",
@@ -106,6 +112,7 @@ _HOMES = {
         "Moment",
         "Pacing",
         "Pass",
+        "Per",
         "ResultHandler",
         "Schema",
         "Suppress",
@@ -113,6 +120,8 @@ _HOMES = {
         "Verdict",
         "clock_text",
         "duration_text",
+        "next_day",
+        "per_text",
         "seconds",
         "time_of_day",
     ),
@@ -134,6 +143,13 @@ _HOMES = {
         "Suppression",
         "word_of",
     ),
+    "cxrun.regions": (
+        "REGION",
+        "Place",
+        "Region",
+        "most_precise",
+        "place_of",
+    ),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 
@@ -151,6 +167,8 @@ __all__ = [
     "COUNTED_RESULTS",
     "DURATION",
     "PASS",
+    "PER",
+    "REGION",
     "TIME_OF_DAY",
     "Action",
     "AgentGone",
@@ -182,10 +200,13 @@ __all__ = [
     "Pacing",
     "Pass",
     "PastAttempt",
+    "Per",
+    "Place",
     "Progress",
     "Record",
     "RecordStatus",
     "RecordType",
+    "Region",
     "ResultHandler",
     "RunFinished",
     "RunStarted",
@@ -198,6 +219,10 @@ __all__ = [
     "clock_text",
     "duration_text",
     "hookimpl",
+    "most_precise",
+    "next_day",
+    "per_text",
+    "place_of",
     "seconds",
     "time_of_day",
     "word_of",
