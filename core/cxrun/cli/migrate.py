@@ -72,6 +72,8 @@ def command(
                 echo_columns([(f"{e.mark.file}:{e.mark.line}", e.what, e.detail) for e in entries])
         figures = ", ".join(f"{len(migration.entries(outcome))} {outcome}" for outcome in OUTCOMES)
         click.echo(f"\n{counted(len(files), 'ruleset')} from {migration.system}: {figures}")
+        if files:
+            click.echo(f"next: name them in campaign.yaml, rulesets: [{', '.join(files)}]; cxrun validate")
     return 1 if migration.entries("not carried over") else 0
 
 

@@ -198,9 +198,9 @@ class Draft:
 
     def _lines(self) -> Iterator[str]:
         yield f"# Written by `cxrun migrate` from {self.drafts.source}. Read it before you rely on it."
-        yield f"ruleset: {self.name}"
-        yield from _yaml({"description": self.description})
-        yield from _yaml({"source": self.drafts.source})
+        yield from _yaml(
+            {"ruleset": self.name, "description": self.description, "source": self.drafts.source}
+        )
         if self._missing:
             yield ""
             yield "# Not carried over:"

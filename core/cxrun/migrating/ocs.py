@@ -301,7 +301,7 @@ class _Reading:
         text = self.text(name)
         if text and not text.isdigit():
             self.wrong(name, f"'{text}' is no {name}; write a whole number")
-            return default
+            return 1
         return int(text) if text else default
 
     def minutes(self, name: str) -> float | None:
@@ -331,7 +331,7 @@ class _Reading:
             return datetime.fromisoformat(text).isoformat(timespec="minutes")
         except ValueError:
             self.wrong("date", f"'{text}' is no date; write e.g. 2026-03-20T10:30Z, or Unix seconds")
-            return ""
+            return "1970-01-01T00:00"
 
     def wrong(self, name: str | None, message: str) -> None:
         mark = self.cells[name].mark if name and name in self.cells else self.row.mark

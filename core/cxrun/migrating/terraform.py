@@ -64,16 +64,17 @@ class Block:
         return literal(key, default if value is None else str(value))
 
     def one_of(self, key: str, known: Sequence[str], default: str = "") -> str:
-        """An attribute that is one of some words; another one is a problem."""
+        """An attribute that is one of some words. Another one is a problem, and raises CannotCarry."""
         value = self.text(key, default)
-        if value not in known:
-            said = (
-                f"'{value}' is not known{near(value, known)}"
-                if value
-                else f"is missing; one of {', '.join(known)}"
-            )
-            self.wrong(key, said)
-        return value
+        if value in known:
+            return value
+        said = (
+            f"'{value}' is not known{near(value, known)}"
+            if value
+            else f"is missing; one of {', '.join(known)}"
+        )
+        self.wrong(key, said)
+        raise CannotCarry(f"{key} {said}")
 
     def flag(self, key: str) -> bool:
         """An attribute that is true or false; false by default."""
@@ -140,13 +141,22 @@ def resources(
     """Every resource (or data source) of the files with its type. Raises Problems for what cannot be read."""
     for file in files:
         document = json_document(file) if file.name.endswith(".json") else _hcl(file)
-        data = document.data.get(section) if isinstance(document.data, dict) else None
-        for kind, labels in (data or {}).items():
-            for label, body in labels.items() if isinstance(labels, dict) else ():
-                if isinstance(body, list) and len(body) == 1 and isinstance(body[0], dict):
-                    yield kind, Block(document, (section, kind, label, 0), body[0], problems)
-                elif isinstance(body, dict):
-                    yield kind, Block(document, (section, kind, label), body, problems)
+        for path, sections in _objects(document.data, ()):
+            for at, kinds in _objects(sections.get(section), (*path, section)):
+                for kind, labels in kinds.items():
+                    for where, bodies in _objects(labels, (*at, kind)):
+                        for label, body in bodies.items():
+                            for place, data in _objects(body, (*where, label)):
+                                yield kind, Block(document, place, data, problems)
+
+
+def _objects(data: Any, path: Steps) -> Iterator[tuple[Steps, dict[str, Any]]]:
+    """The objects at a path; Terraform takes a list of them wherever it takes one."""
+    for index, item in enumerate(data if isinstance(data, list) else ()):
+        if isinstance(item, dict):
+            yield (*path, index), item
+    if isinstance(data, dict):
+        yield path, data
 
 
 def _hcl(file: Path) -> Document:
@@ -162,14 +172,15 @@ def _hcl(file: Path) -> Document:
     try:
         tree = parses_to_tree(text)
     except UnexpectedInput as error:
-        found = getattr(error, "token", None)
-        shown = (
-            f"'{str(found).splitlines()[0]}' was not expected here"
-            if str(found or "").strip()
-            else "something is missing here"
+        line, column = max(error.line, 1), max(error.column, 1)
+        rest = [*text.split("\n"), ""][line - 1][column - 1 :].strip()
+        said = (
+            f"'{rest[:20]}' was not expected here"
+            if rest
+            else "something is missing before the end of the line"
         )
-        place = Mark(str(file), max(error.line, 1), max(error.column, 1))
-        raise Problems([Problem(place, "", f"is not valid HCL: {shown}")]) from error
+        place = Mark(str(file), line, column)
+        raise Problems([Problem(place, "", f"is not valid HCL: {said}")]) from error
     marks: dict[Steps, Mark] = {}
 
     def mark(path: Steps, node: Any) -> None:
