@@ -278,12 +278,13 @@ def _calling_hours(call_time: _CallTime, states: States, draft: Draft) -> None:
         if name not in states:
             draft.not_carried(mark, f"{what} of state {name}", "vicidial_state_call_times does not hold it")
         elif draft.takes("filter", "calling_hours", "regions"):
-            state, hours = states[name]
-            regions[f"US-{state.upper()}"] = ranges(hours)
+            state, own = states[name]
+            regions[f"US-{state.upper()}"] = ranges(own)
         else:
             draft.not_carried(mark, f"{what} of state {name}", "calling_hours has no hours of regions")
-    parameters = {"hours": ranges(call_time.hours), **({"regions": regions} if regions else {})}
-    draft.filter(row.mark, what, "calling_hours", parameters)
+    hours = {"hours": ranges(call_time.hours)}
+    if not (regions and draft.filter(row.mark, what, "calling_hours", {**hours, "regions": regions})):
+        draft.filter(row.mark, what, "calling_hours", hours)
     holidays = _text(row, "ct_holidays").strip("|")
     if holidays:
         why = "holidays stand in another table; write a filter for their dates"

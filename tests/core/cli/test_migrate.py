@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,7 +32,7 @@ def test_a_migrated_strategy_is_dialed_by(cxrun: Cxrun, project: MakeProject) ->
     made.run()
     calls = made.query("SELECT record_id, placed FROM attempts ORDER BY record_id, attempt")
     times = [placed for record, placed in calls if record == 1]
-    assert [round(late - early) for early, late in zip(times, times[1:], strict=False)] == [1800, 2100]
+    assert [round(late - early) for early, late in pairwise(times)] == [1800, 2100]
     assert made.reasons() == {("closed", "busy: treatments used up"): 3}
 
 
@@ -97,3 +98,11 @@ def test_the_system_can_be_named(cxrun: Cxrun, tmp_path: Path) -> None:
     answer = cxrun("-C", tmp_path, "migrate", "--from", "vicidial", write(tmp_path, GOOD))
     assert answer.code == 3
     assert "no table of vicidial is in there; one has e.g. campaign_id, status" in answer.err
+
+
+def test_every_system_can_be_named() -> None:
+    from cxrun.cli.migrate import command
+    from cxrun.migrating import SYSTEMS
+
+    (choice,) = [option.type for option in command.params if option.name == "system"]
+    assert tuple(choice.choices) == SYSTEMS  # type: ignore[attr-defined]
