@@ -70,7 +70,7 @@ if TYPE_CHECKING:
         Suppression,
         word_of,
     )
-    from cxrun.regions import REGION, Place, Region, most_precise, place_of
+    from cxrun.regions import REGION, Place, Region, by_precision, most_precise, place_of
 
 __version__ = "0.1.0"
 
@@ -147,6 +147,7 @@ _HOMES = {
         "REGION",
         "Place",
         "Region",
+        "by_precision",
         "most_precise",
         "place_of",
     ),
@@ -216,6 +217,7 @@ __all__ = [
     "Treatment",
     "UserError",
     "Verdict",
+    "by_precision",
     "clock_text",
     "duration_text",
     "hookimpl",

@@ -51,9 +51,10 @@ class PreDial(Filter):
     With `token_variable`, the value of that environment variable is sent as a bearer token. Redirects
     and proxies are not followed.
 
-    It is asked when all filters before it pass, so put it last; the run waits for the answer, and no other
-    call is placed meanwhile. It is asked in simulations too, and by `cxrun explain`: leave it out of a
-    ruleset that only simulates, or let `url` lead to a service for trials.
+    It is asked when all filters before it pass, so put it last. The run waits for the answer and holds the
+    store meanwhile: no other call is placed, and no other command can write. It is asked in simulations too,
+    and by `cxrun explain`: leave it out of a ruleset that only simulates, or let `url` lead to a service for
+    trials.
 
     Example::
 
