@@ -629,7 +629,7 @@ class PhoneLine:
         at = time.time() + self.phone.ring * (1 + dial.record.record_id * 7 % 10)
         self.told.append((at, Ended(dial.attempt_id, at, CallResult[self.phone.result.upper()])))
 
-    def connect(self, attempt_id, agent_id, at):
+    def connect(self, attempt_id, agent_id, at, destination):
         pass
 
     def hang_up(self, attempt_id, at):
@@ -728,7 +728,8 @@ def test_a_real_run_that_is_to_stop_sees_its_calls_to_their_end(project: MakePro
     folder = project(
         20, rules={"retry": "ruleset: retry\n"}, plugins={"phone": LINE}, dialer={"phone": {"ring": 0.2}}
     )
-    tally = folder.run(wall=True, until=time.time() + 0.1)
+    folder.import_lists()
+    tally = folder.run(wall=True, until=time.time() + 0.4)
     assert tally.ended == "until"
     assert folder.query("SELECT count(*) FROM in_work") == [(0,)]
     assert 0 < len(folder.query("SELECT * FROM closed")) < 20
