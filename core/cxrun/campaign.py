@@ -214,7 +214,7 @@ def bundled() -> dict[str, FilePath]:
     from importlib.resources import files
 
     folder = FilePath(str(files("cxrun_rulesets")))
-    return {file.stem: file for file in sorted(folder.glob("*.yaml"))}
+    return {file.stem: file for file in sorted(folder.glob("*.yaml")) if "." not in file.stem}
 
 
 class _CampaignLoader:
