@@ -17,9 +17,11 @@ from pathlib import Path as FilePath
 from typing import Any, Final, NamedTuple
 
 from cxrun.dialer import Dialer
-from cxrun.elements import DialingMode, seconds
+from cxrun.elements import DialingMode, Treatment, seconds
 from cxrun.errors import Mark, Problem, Problems, UserError, near
 from cxrun.mapping import ListSettings
+from cxrun.model import DeviceType, Rule
+from cxrun.pipeline import Devices, Pipeline
 from cxrun.registry import Registry
 from cxrun.ruleset import Ruleset, Step, element_step, read, schema_problems
 from cxrun.settings import CAMPAIGN_SCHEMA, DEFAULTS, ELEMENT_SETTINGS, SETTINGS, partial_schema
@@ -87,6 +89,17 @@ class Group:
     def agent_group(self) -> str | None:
         return self.settings["agent_group"].value if "agent_group" in self.settings else None
 
+    @cached_property
+    def pipeline(self) -> Pipeline:
+        """The rules of the group, compiled."""
+        devices = None
+        if "devices" in self.settings:
+            words, origin = self.settings["devices"]
+            order = {int(DeviceType[word.upper()]): place for place, word in enumerate(words)}
+            mark = origin.mark or self.mark
+            devices = Devices(order, Rule("setting", "devices", "", FilePath(mark.file).name, mark.line))
+        return Pipeline(self.rulesets, devices)
+
     def leaves(self) -> Iterator[tuple[Path, Any, Origin]]:
         """Every single value of the effective settings, its path and where it came from."""
         for key, setting in self.settings.items():
@@ -119,7 +132,7 @@ class Group:
 
 @dataclass(frozen=True)
 class Project:
-    """A checked project folder."""
+    """A checked project folder; `hints` are what is right and probably not meant."""
 
     folder: FilePath
     groups: Mapping[str, Group]
@@ -127,6 +140,7 @@ class Project:
     suppression_lists: Mapping[str, str]
     rulesets: Mapping[str, Ruleset]
     registry: Registry
+    hints: tuple[Problem, ...] = ()
 
     @property
     def store_file(self) -> FilePath:
@@ -169,7 +183,8 @@ def load_project(folder: FilePath, registry: Registry) -> Project:
     if problems:
         raise Problems(problems)
     suppression = loader.section("suppression_lists")
-    return Project(folder, groups, lists, suppression, rulesets, registry)
+    hints = tuple(hint for group in groups.values() for hint in loader.hints(group))
+    return Project(folder, groups, lists, suppression, rulesets, registry, hints)
 
 
 def _shown(folder: FilePath, file: FilePath) -> str:
@@ -301,6 +316,21 @@ class _CampaignLoader:
             mark=self.document.mark(path),
             plugins=tuple((plugin.name, plugin.digest) for plugin in self.registry.plugins),
         )
+
+    def hints(self, group: Group) -> Iterator[Problem]:
+        """What is right and probably not meant."""
+        if "devices" not in group.settings or len(group.settings["devices"].value) < 2:
+            return
+        treatments = (
+            step.element for ruleset in group.rulesets for rule in ruleset.treatments for step in rule.steps
+        )
+        if not any(isinstance(element, Treatment) and element.moves_on for element in treatments):
+            path = _level_path(group.settings["devices"].origin.level, "devices")
+            yield self.document.problem(
+                path,
+                f"only the first device of a chain is dialed: no ruleset of group '{group.name}' has a treatment "
+                "that goes on in the chain, such as next_in_chain",
+            )
 
     def _levels(self, group: str, template: str) -> Iterator[tuple[str, Path, Mapping[str, Any]]]:
         """The levels of a group from the most general to the group itself."""

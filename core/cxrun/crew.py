@@ -6,7 +6,6 @@ from cxrun.campaign import Group
 from cxrun.dialer import Line
 from cxrun.engine import AgentPool, Engine
 from cxrun.feed import Feed
-from cxrun.pipeline import Pipeline
 
 
 class Crew:
@@ -17,7 +16,7 @@ class Crew:
     ) -> None:
         settings = group.settings
         self.group = group
-        self.pipeline = Pipeline(group.rulesets)
+        self.pipeline = group.pipeline
         self.line = line
         self.feeds = {feed.queue.list_id: feed for feed in feeds}
         self.previewed: set[int] = set()

@@ -13,9 +13,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from random import Random
-from typing import Any, ClassVar, Final, Self
+from typing import Any, ClassVar, Final, NamedTuple, Self
 
+from cxrun.chain import DeviceOrder, remaining
 from cxrun.model import CallResult, PastAttempt, Record, Suppression
 
 Schema = Mapping[str, Any]
@@ -120,7 +122,8 @@ class Call:
 
     `record` already counts the attempt and carries the result. `disposition` is the agent's code, None
     while no agent has spoken. `applied` is how often this very treatment has been applied in the current
-    sequence and `passes` how often the chain has begun anew; both are of interest to treatments only.
+    sequence and `passes` how often the chain has begun anew since it was first applied; both are of interest to
+    treatments only. `devices` is the order of device types the group dials in, None for that of the chain.
     """
 
     now: float
@@ -132,11 +135,22 @@ class Call:
     applied: int = 0
     passes: int = 0
     seed: int = 0
+    devices: DeviceOrder | None = None
 
     @property
     def dialed(self) -> float:
-        """When the attempt was dialed (Unix UTC seconds): intervals count from here, not from the call's end."""
+        """When the attempt was dialed (Unix UTC seconds): intervals count from here, not from the call's end.
+
+        An agent who is absent when his callback is due is noticed without a call: then it is now.
+        """
+        if self.result == CallResult.AGENT_CALLBACK_ERROR:
+            return self.now
         return self.record.call_time or self.now
+
+    @property
+    def remaining(self) -> Sequence[Record]:
+        """The records of the chain that wait for their turn in this pass, in the order they are dialed."""
+        return remaining(self.record, self.chain, self.devices)
 
     @property
     def rng(self) -> Random:
@@ -214,7 +228,70 @@ class Suppress:
     valid_for: float | None = None
 
 
-Action = DialAgain | DialNext | Finish | Suppress
+@dataclass(frozen=True, slots=True)
+class UpdateChain:
+    """Give every record of the chain this result, those that are final already included, and finish it."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reschedule:
+    """Move the callback itself to `at` (Unix UTC seconds): its type and its owner stay as they are."""
+
+    at: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class AssignToGroup:
+    """Make a personal callback one of the campaign, for any agent of the group, due at `at` (Unix UTC seconds)."""
+
+    at: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class MarkAgentError:
+    """Finish the chain with the status agent_error."""
+
+    reason: str
+
+
+Action = DialAgain | DialNext | Finish | Suppress | UpdateChain | Reschedule | AssignToGroup | MarkAgentError
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """Something is to be done outside once the attempt is committed; the next step of the sequence decides.
+
+    The treatment's `send` does it.
+    """
+
+    reason: str
+
+
+class Message(NamedTuple):
+    """What an effect sends: `body` is JSON text that tells of the attempt and what followed.
+
+    `key` is the same for every try of one effect of one attempt, and for no other: a receiver that remembers
+    the keys it has seen takes each message once. `tries` counts from 1. `folder` is that of the project,
+    `environment` its variables.
+    """
+
+    key: str
+    body: str
+    tries: int
+    folder: Path
+    environment: Mapping[str, str]
+
+
+class Undelivered(Exception):
+    """Raised by `Treatment.send`: the message did not get there. With `again` it is tried again, a little later."""
+
+    def __init__(self, why: str, *, again: bool = False) -> None:
+        super().__init__(why)
+        self.again = again
 
 
 # --- dialing modes ---------------------------------------------------------------------------------
@@ -309,7 +386,27 @@ class ResultHandler(ElementBase):
 
 
 class Treatment(ElementBase):
-    """Says what to do next with a record whose call missed the intended party."""
+    """Says what to do next with a record whose call missed the intended party.
 
-    def apply(self, call: Call) -> Action | None:
+    One that answers `Effect` has a method `send` too; `repeatable` says that sending the same message twice does
+    no harm, so that it is sent again if nobody knows whether it got there. `for_absent_agents` marks those that
+    may answer agent_callback_error, `moves_on` those that may go on to another record of the chain.
+    """
+
+    repeatable: ClassVar[bool] = False
+    for_absent_agents: ClassVar[bool] = False
+    moves_on: ClassVar[bool] = False
+
+    def apply(self, call: Call) -> Action | Effect | None:
         raise NotImplementedError
+
+    def send(self, message: Message) -> None:
+        """Do what an `Effect` announced; called after the commit, outside of the run's thread.
+
+        Raises Undelivered if it did not succeed.
+        """
+        raise NotImplementedError
+
+    def environment_variables(self) -> Sequence[str]:
+        """The environment variables `send` cannot do without; a run that lacks one does not begin."""
+        return ()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -10,7 +10,7 @@ from cxrun.campaign import Group, Project
 from cxrun.elements import Defer, Exclude, Moment
 from cxrun.model import CallResult, DeviceType, Reason, Record, RecordStatus, RecordType, word_of
 from cxrun.moments import moment_text
-from cxrun.pipeline import Decision, Pipeline
+from cxrun.pipeline import Decision
 from cxrun.store.database import Store
 from cxrun.store.lists import stored_lists
 from cxrun.store.queue import AttemptRow, Queue, past_attempts, suppressions
@@ -20,6 +20,14 @@ from cxrun.store.runs import last_reached
 _Ask = Callable[[float], list[Decision]]
 _PATIENCE: Final = 20
 """How many deferrals in a row are followed to find when a record will be dialed."""
+
+_EFFECTS: Final[Mapping[str, str]] = {
+    "would_send": "would have sent",
+    "effect_sent": "sent",
+    "effect_delayed": "not sent yet",
+    "effect_failed": "not sent",
+    "effect_unknown": "perhaps sent",
+}
 
 
 @dataclass(frozen=True)
@@ -99,7 +107,11 @@ def _told(item: Happened, attempts: dict[int, AttemptRow], zone: str) -> list[st
         return [f"{when}  attempt {item.attempt} {why}; it counts, and is not dialed again"]
     if item.event == "next_in_chain":
         return [f"{when}  its turn in the chain: {why}{due}"]
-    if item.event == "chain_updated":
+    if item.event == "chained":
+        return [f"{when}  gives way in its chain: {why}"]
+    if item.event in _EFFECTS:
+        return [f"{when}  {_EFFECTS[item.event]}: {why}"]
+    if item.event in ("chain_updated", "update_chain") and not _just_ended(attempts, item):
         return [f"{when}  closed: {why}"]
     lines = []
     attempt = attempts.get(item.attempt)
@@ -177,7 +189,7 @@ def _verdict_text(decision: Decision, zone: str) -> str:
 
 def _asker(group: Group, store: Store, queue: Queue, record: Record) -> _Ask:
     """A function that tells what every filter says against dialing the record at a moment."""
-    pipeline = Pipeline(group.rulesets)
+    pipeline = group.pipeline
     chain = (record, *queue.members([record.chain_id]).get(record.chain_id, ()))
     attempts = list(past_attempts(store, [record.client], [record.phone], 0.0))
     entries = list(suppressions(store, [record.client], [record.phone]))

@@ -174,6 +174,8 @@ class Ledger:
                 batch.closed.append((changed, why))
                 self.note(at, event, changed, why)
         batch.suppressions += change.suppressions
+        if change.whole_chain:
+            batch.whole_chains.append((change.closed[0], reason, at))
 
     def _attempt(self, call: LiveCall, result: CallResult) -> None:
         record = call.record

@@ -124,6 +124,27 @@ CREATE TABLE suppressions (
     PRIMARY KEY (kind, key, list_name)
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE outbox (
+    record_id INTEGER NOT NULL,
+    attempt INTEGER NOT NULL,
+    step TEXT NOT NULL,
+    element TEXT NOT NULL,
+    parameters TEXT NOT NULL,
+    body TEXT NOT NULL,
+    call_result INTEGER NOT NULL,
+    reason_id INTEGER NOT NULL,
+    state TEXT NOT NULL,
+    tries INTEGER NOT NULL,
+    not_before REAL NOT NULL,
+    PRIMARY KEY (record_id, attempt, step)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX outbox_open ON outbox (state, not_before) WHERE state IN ('waiting', 'under way');
+
+CREATE TABLE identity (
+    store_id TEXT PRIMARY KEY
+) STRICT, WITHOUT ROWID;
+INSERT INTO identity VALUES (lower(hex(randomblob(8))));
+
 CREATE TABLE reasons (
     reason_id INTEGER PRIMARY KEY,
     state TEXT NOT NULL,

@@ -97,6 +97,47 @@ COUNTED_RESULTS: Final = frozenset(
 """The results an attempt rule counts when it names none."""
 
 
+_TECHNICAL: Final = (
+    CallResult.GENERAL_ERROR,
+    CallResult.SYSTEM_ERROR,
+    CallResult.ALL_TRUNKS_BUSY,
+    CallResult.SIT_NO_CIRCUIT,
+    CallResult.SIT_REORDER,
+    CallResult.NO_DIAL_TONE,
+    CallResult.NO_PROGRESS,
+    CallResult.NO_RINGBACK,
+    CallResult.NO_ESTABLISHED_DETECTED,
+    CallResult.DIAL_ERROR,
+    CallResult.SWITCH_ERROR,
+    CallResult.NO_PORT_AVAILABLE,
+)
+RESULT_GROUPS: Final[Mapping[str, frozenset[CallResult]]] = MappingProxyType(
+    {
+        "technical": frozenset(_TECHNICAL),
+        "sit": frozenset(
+            {
+                CallResult.SIT_DETECTED,
+                CallResult.SIT_INVALID_NUMBER,
+                CallResult.SIT_VACANT_CODE,
+                CallResult.SIT_INTERCEPT,
+                CallResult.SIT_UNKNOWN,
+                CallResult.NU_TONE,
+            }
+        ),
+        "machine": frozenset(
+            {CallResult.ANSWERING_MACHINE, CallResult.FAX_DETECTED, CallResult.PAGER_DETECTED}
+        ),
+        "no_contact": frozenset({CallResult.BUSY, CallResult.NO_ANSWER, CallResult.SILENCE}),
+    }
+)
+"""Call results a ruleset may name together; no result is in two groups.
+
+technical: the call failed on our side or in the network, before anybody could answer; it says nothing of the
+customer or the number. sit: the number does not work. machine: a machine answered. no_contact: the line is
+in order and nobody spoke.
+"""
+
+
 class RecordType(IntEnum):
     """Why a record is to be dialed."""
 
@@ -161,6 +202,10 @@ PRIORITY: Final[Mapping[int, int]] = MappingProxyType(
     }
 )
 """Record types of a smaller number are dialed first."""
+PERSONAL: Final = frozenset({RecordType.PERSONAL_CALLBACK, RecordType.PERSONAL_RESCHEDULED})
+"""Record types that belong to one agent."""
+CALLBACKS: Final = PERSONAL | {RecordType.CAMPAIGN_CALLBACK}
+"""Record types of a call that was promised."""
 
 
 NEVER: Final = 2**62
@@ -276,7 +321,8 @@ class Rule(NamedTuple):
 class Reason(NamedTuple):
     """Why a record is as it is: a state, a phrase, and the rule that says so, if one does.
 
-    `state` is one of waiting, chained, deferred, excluded, error, in work, closed.
+    `state` is one of waiting, chained, deferred, excluded, error, in work, closed; an effect is none of these,
+    and what the journal says of it has the state effect.
     """
 
     state: str

@@ -22,7 +22,23 @@ from cxrun.campaign import Group, Project
 from cxrun.clock import Clock
 from cxrun.crew import Crew
 from cxrun.dialer import AgentReady, Answered, Completed, Dial, Ended, Opening, Progress
-from cxrun.elements import PASS, Call, Defer, DialAgain, DialNext, Exclude, Finish, Moment, Suppress
+from cxrun.effects import Effects
+from cxrun.elements import (
+    PASS,
+    AssignToGroup,
+    Call,
+    Defer,
+    DialAgain,
+    DialNext,
+    Exclude,
+    Finish,
+    MarkAgentError,
+    Moment,
+    Reschedule,
+    Suppress,
+    Treatment,
+    UpdateChain,
+)
 from cxrun.engine import AgentPool, Command, Connect, HangUp, LiveCall, Over, Place
 from cxrun.errors import UserError
 from cxrun.events import AttemptSettled, RunFinished, RunStarted
@@ -30,7 +46,7 @@ from cxrun.feed import Facts, Feed
 from cxrun.ledger import Ledger
 from cxrun.model import IN_CHAIN, CallResult, PastAttempt, Reason, Record
 from cxrun.observers import Observers
-from cxrun.pipeline import Broken, Decision, rule_of
+from cxrun.pipeline import Broken, Decision, GiveWay, Settlement, rule_of
 from cxrun.store.database import Store
 from cxrun.store.journal import Entry
 from cxrun.store.lists import frozen_rules, stored_lists
@@ -111,6 +127,19 @@ class Run:
         self._in_call: Counter[str] = Counter()
         self.tally = Tally(start, start, agents=sum(pool.size for pool in self._pools.values()))
         self.tally.per_list = {feed.name: Counter() for crew in self._crews for feed in crew.feeds.values()}
+        self._effects = Effects(
+            self._ledger, project.registry, project.folder, environment, self.tally.effects,
+            sending=self._external or options.send_effects,
+        )  # fmt: skip
+        self._effects.check(
+            [
+                step.element
+                for group in groups
+                for ruleset in group.rulesets
+                for step in ruleset.steps()
+                if isinstance(step.element, Treatment)
+            ]
+        )
         self._start = start
         self._groups = tuple(group.name for group in groups)
         versions = {"python": platform.python_version()}
@@ -152,14 +181,17 @@ class Run:
             self._ledger.lock()
             self._freeze_rules()
             self._resume()
+            self._effects.resume(self._start)
             self._commit()
             started = RunStarted(self.run_id, self._start, self._groups, self.options.seed)
             self._observers.tell("run_started", [started])
             self._loop()
             self._commit(everything=True)
+            self._effects.finish(self._clock.now, lambda: self.stop)
             finish_run(self._store, self.run_id, self.tally.ended)
         finally:
             gc.set_threshold(*thresholds)
+            self._effects.close()
             self._ledger.abandon()
             self._store.give_lease()
         finished = RunFinished(self.run_id, self.tally.now, self.tally.attempts, self.tally.ended)
@@ -181,7 +213,12 @@ class Run:
                 for crew in self._crews:
                     self._dial(crew, now)
             pending = self._ledger.uncommitted
-            if (self._external and pending) or pending >= FLUSH or self._ledger.breathless:
+            if (
+                (self._external and pending)
+                or pending >= FLUSH
+                or self._ledger.breathless
+                or self._effects.restless
+            ):
                 self._commit()
             if not self._advance(self._horizon(now)):
                 self.tally.ended = self._reason_to_stop(now) or "nothing left to dial"
@@ -389,10 +426,15 @@ class Run:
         elif isinstance(verdict, Exclude):
             broken = decision.rule is not None and decision.rule.kind == "error"
             reason = Reason("error" if broken else "excluded", verdict.reason, decision.rule)
-            self._ledger.exclude(record, sleeping, life.excluded(record, sleeping, verdict, now), reason, now)
+            change = life.excluded(record, sleeping, verdict, now, crew.pipeline.devices)
+            self._ledger.exclude(record, sleeping, change, reason, now)
             feed.forget_chain(record)
             self.tally.excluded += 1
             self.tally.errors += broken
+        elif isinstance(verdict, GiveWay):
+            reason = Reason("chained", verdict.reason, decision.rule)
+            self._ledger.exclude(record, sleeping, life.gave_way(record, verdict, now), reason, now)
+            feed.forget_chain(record)
         return verdict is PASS
 
     def _claim(self, crew: Crew, record: Record, agent_id: str | None, now: float) -> Dial:
@@ -499,6 +541,7 @@ class Run:
             call.agent_id,
             (record, *sleeping),
             seed=self.options.seed,
+            devices=crew.pipeline.devices,
         )
         settlement = crew.pipeline.settle(judged)
         result = judged.result
@@ -514,6 +557,12 @@ class Run:
                 "waiting" if change.waiting else "closed", f"{result.word}: {text}", settlement.rule
             )
         self._ledger.settle(call, sleeping, change, reason, at, event, result)
+        if isinstance(settlement, Settlement) and settlement.effects:
+            told = {
+                "at": round(at, 3), "group": crew.group.name, "list": feed.name, "result": result.word,
+                "disposition": call.disposition, "agent_id": call.agent_id, "action": event, "reason": text,
+            }  # fmt: skip
+            self._effects.intend(settlement.effects, judged.record, at, told)
         feed.forget_chain(record)
         if change.suppressions:
             self._facts.suppressed(change.suppressions)
@@ -560,6 +609,7 @@ class Run:
             self._clock.now(), (call for crew in crews for call in crew.engine.calls.values())
         )
         self._observers.tell_kept()
+        self._effects.deliver(self._clock.now())
         self._watch(self.tally)
 
     # --- before the first record ---
@@ -614,4 +664,8 @@ _EVENTS: Final[Mapping[type, str]] = {
     DialNext: "dial_next",
     Finish: "finish",
     Suppress: "suppress",
+    UpdateChain: "update_chain",
+    Reschedule: "reschedule",
+    AssignToGroup: "assign_to_group",
+    MarkAgentError: "agent_error",
 }

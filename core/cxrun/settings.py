@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from cxrun.elements import DURATION
 from cxrun.mapping import LIST_SCHEMA
+from cxrun.model import DeviceType
 from cxrun.registry import Entry, Registry
 from cxrun.ruleset import DRAFT
 
@@ -24,6 +25,14 @@ DIALING_SETTINGS: Final[Mapping[str, Any]] = {
         "uniqueItems": True,
         "description": "Names of the rulesets attached, in the order they are asked; replaces what is inherited, "
         "but for required rulesets.",
+    },
+    "devices": {
+        "type": "array",
+        "minItems": 1,
+        "uniqueItems": True,
+        "items": {"enum": [device.word for device in DeviceType]},
+        "description": "Device escalation: the types of device that are dialed, in their order, e.g. [mobile, home]; "
+        "without it all of a chain, in the order of the list.",
     },
     "connect_window": {
         **DURATION,

@@ -396,7 +396,8 @@ SECOND = "  west: {template: plain, lists: [people]}\nlists:\n"
         ),
         (
             with_lines(careful="ports: 3"),
-            "3:5: dialing_profiles.careful.ports: unknown key 'ports'; known: connect_window, default, mode, rulesets",
+            "3:5: dialing_profiles.careful.ports: unknown key 'ports'; known: connect_window, default, devices, mode, "
+            "rulesets",
         ),
         (
             CAMPAIGN.replace("  east:", "  far east:"),

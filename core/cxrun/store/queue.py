@@ -27,6 +27,7 @@ from cxrun.model import (
 )
 from cxrun.store.database import Store
 from cxrun.store.journal import Entry
+from cxrun.store.outbox import Letter, put
 
 _RECORD: Final = """
     r.record_id, r.list_id, r.chain_id, r.chain_n, c.chain_size, r.contact_info, r.phone, r.contact_info_type,
@@ -72,6 +73,8 @@ class Batch:
     out_of_work: list[tuple[int]] = field(default_factory=list)
     attempts: list[AttemptRow] = field(default_factory=list)
     suppressions: list[Suppression] = field(default_factory=list)
+    whole_chains: list[tuple[Record, Reason, float]] = field(default_factory=list)
+    letters: list[Letter] = field(default_factory=list)
     journal: list[Entry] = field(default_factory=list)
     first_due: int | None = None
 
@@ -235,7 +238,33 @@ def write(store: Store, run_id: int, batch: Batch) -> None:
     )
     if batch.suppressions:
         add_suppressions(store.connection, batch.suppressions)
+    if batch.whole_chains:
+        _update_whole_chains(store, batch)
+    if batch.letters:
+        put(store, batch.letters)
     store.journal.append(run_id, batch.journal)
+
+
+def _update_whole_chains(store: Store, batch: Batch) -> None:
+    """Records that were final before their chain was get the result of the chain too."""
+    chains = {record.chain_id: (record, reason, at) for record, reason, at in batch.whole_chains}
+    rows = store.connection.execute(
+        "SELECT c.record_id, r.chain_id, c.attempt, c.call_result FROM json_each(?) chains "
+        "JOIN records r ON r.chain_id = chains.value JOIN closed c ON c.record_id = r.record_id "
+        "ORDER BY r.chain_id, r.chain_n",
+        (json.dumps(list(chains)),),
+    ).fetchall()
+    changed = []
+    for record_id, chain_id, attempt, call_result in rows:
+        record, reason, at = chains[chain_id]
+        if call_result != record.call_result:
+            changed.append((record.call_result, store.journal.reason_id(reason), record_id))
+            batch.journal.append(
+                Entry(round(at, 3), "update_chain", record_id, attempt, record.call_result, reason, 0)
+            )
+    store.connection.executemany(
+        "UPDATE closed SET call_result = ?, reason_id = ? WHERE record_id = ?", changed
+    )
 
 
 def _queue_row(record: Record, reason_id: int) -> tuple[object, ...]:
