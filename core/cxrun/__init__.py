@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from cxrun.elements import (
         DURATION,
         PASS,
+        PER,
         TIME_OF_DAY,
         Action,
         AssignToGroup,
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
         Moment,
         Pacing,
         Pass,
+        Per,
         Reschedule,
         ResultHandler,
         Schema,
@@ -56,6 +58,8 @@ if TYPE_CHECKING:
         Verdict,
         clock_text,
         duration_text,
+        next_day,
+        per_text,
         seconds,
         time_of_day,
     )
@@ -76,6 +80,7 @@ if TYPE_CHECKING:
         Suppression,
         word_of,
     )
+    from cxrun.regions import REGION, Place, Region, most_precise, place_of
 
 __version__ = "0.1.0"
 
@@ -99,6 +104,7 @@ _HOMES = {
     "cxrun.elements": (
         "DURATION",
         "PASS",
+        "PER",
         "TIME_OF_DAY",
         "Action",
         "AssignToGroup",
@@ -120,6 +126,7 @@ _HOMES = {
         "Moment",
         "Pacing",
         "Pass",
+        "Per",
         "Reschedule",
         "ResultHandler",
         "Schema",
@@ -130,6 +137,8 @@ _HOMES = {
         "Verdict",
         "clock_text",
         "duration_text",
+        "next_day",
+        "per_text",
         "seconds",
         "time_of_day",
     ),
@@ -154,6 +163,13 @@ _HOMES = {
         "Suppression",
         "word_of",
     ),
+    "cxrun.regions": (
+        "REGION",
+        "Place",
+        "Region",
+        "most_precise",
+        "place_of",
+    ),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 
@@ -172,7 +188,9 @@ __all__ = [
     "COUNTED_RESULTS",
     "DURATION",
     "PASS",
+    "PER",
     "PERSONAL",
+    "REGION",
     "RESULT_GROUPS",
     "TIME_OF_DAY",
     "Action",
@@ -209,10 +227,13 @@ __all__ = [
     "Pacing",
     "Pass",
     "PastAttempt",
+    "Per",
+    "Place",
     "Progress",
     "Record",
     "RecordStatus",
     "RecordType",
+    "Region",
     "Reschedule",
     "ResultHandler",
     "RunFinished",
@@ -228,6 +249,10 @@ __all__ = [
     "clock_text",
     "duration_text",
     "hookimpl",
+    "most_precise",
+    "next_day",
+    "per_text",
+    "place_of",
     "seconds",
     "time_of_day",
     "word_of",

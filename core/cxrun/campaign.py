@@ -59,6 +59,23 @@ class ContactList:
     mark: Mark
 
 
+class SuppressionList(NamedTuple):
+    """A suppression list as the project declares it; entries are kept for `retention` seconds, None for ever."""
+
+    description: str
+    retention: float | None = None
+    required: bool = False
+
+    @classmethod
+    def read(cls, data: str | Mapping[str, Any]) -> SuppressionList:
+        """The list as campaign.yaml writes it: its description, or a mapping."""
+        if isinstance(data, str):
+            return cls(data)
+        retention = data.get("retention")
+        kept = None if retention is None else seconds(retention)
+        return cls(data["description"], kept, data.get("required", False))
+
+
 @dataclass(frozen=True)
 class Group:
     """A campaign group with everything it inherits, checked and built."""
@@ -137,7 +154,7 @@ class Project:
     folder: FilePath
     groups: Mapping[str, Group]
     lists: Mapping[str, ContactList]
-    suppression_lists: Mapping[str, str]
+    suppression_lists: Mapping[str, SuppressionList]
     rulesets: Mapping[str, Ruleset]
     registry: Registry
     hints: tuple[Problem, ...] = ()
@@ -182,7 +199,9 @@ def load_project(folder: FilePath, registry: Registry) -> Project:
     loader.check_conditions()
     if problems:
         raise Problems(problems)
-    suppression = loader.section("suppression_lists")
+    suppression = {
+        name: SuppressionList.read(data) for name, data in loader.section("suppression_lists").items()
+    }
     hints = tuple(hint for group in groups.values() for hint in loader.hints(group))
     return Project(folder, groups, lists, suppression, rulesets, registry, hints)
 
@@ -477,6 +496,22 @@ class _CampaignLoader:
                 "no ruleset of the group asks the suppression lists; attach one with a `suppression` filter, "
                 "such as courtesy",
             )
+            return
+        heeded = [
+            step.element.suppression_lists()
+            for ruleset in rulesets
+            for step in ruleset.filters
+            if step.when is None
+        ]
+        for name, data in declared.items():
+            if SuppressionList.read(data).required and not any(
+                lists is not None and (not lists or name in lists) for lists in heeded
+            ):
+                self.complain(
+                    path,
+                    f"no ruleset of the group always heeds suppression list '{name}', which is required; attach "
+                    "one whose `suppression` filter names it, or names none, and has no `when`",
+                )
 
     def _lists(self, path: Path, data: Any, lists: Mapping[str, ContactList]) -> dict[str, int]:
         weights = dict(data) if isinstance(data, dict) else dict.fromkeys(data or (), DEFAULT_WEIGHT)
@@ -507,6 +542,12 @@ class _CampaignLoader:
                 for complaint in condition.complaints(own_fields):
                     problem = ruleset.document.problem((*path, *complaint.path), complaint.message)
                     self.wrong_for.setdefault(problem, {})[contact_list.name] = None
+            for step in ruleset.steps():
+                for name in step.element.own_fields():
+                    if name not in own_fields:
+                        message = f"the list has no field of its own named '{name}'{near(name, own_fields)}"
+                        problem = ruleset.document.problem((*step.path, step.name), message)
+                        self.wrong_for.setdefault(problem, {})[contact_list.name] = None
 
 
 def _level_path(level: str, key: str) -> Path:

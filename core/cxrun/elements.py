@@ -12,10 +12,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime, time, timedelta
 from pathlib import Path
 from random import Random
 from typing import Any, ClassVar, Final, NamedTuple, Self
+from zoneinfo import ZoneInfo
 
 from cxrun.chain import DeviceOrder, remaining
 from cxrun.model import CallResult, PastAttempt, Record, Suppression
@@ -31,6 +33,22 @@ TIME_OF_DAY: Final[Schema] = {
     "type": "string",
     "pattern": r"^([01]?[0-9]|2[0-4]):[0-5][0-9](:[0-5][0-9])?$",
 }
+
+PER: Final[Schema] = {
+    "description": "Whose attempts are counted together: those to the client, to the device, to this client on "
+    "this device, or those with the same value of a field of the list's own, e.g. {field: debt_id}.",
+    "anyOf": [
+        {"enum": ["client", "device", "client_and_device"]},
+        {
+            "type": "object",
+            "additionalProperties": False,
+            "required": ["field"],
+            "properties": {"field": {"description": "A field of the list's own.", "type": "string"}},
+        },
+    ],
+}
+Per = str | Mapping[str, str]
+"""A value of `PER`."""
 
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
@@ -60,6 +78,29 @@ def time_of_day(text: str) -> int:
     if total > 86400:
         raise ValueError(f"'{text}' is past the end of the day, 24:00")
     return total
+
+
+def next_day(zones: Sequence[str], at: float, days: int = 1) -> float:
+    """Return the first moment (Unix UTC seconds) that is `days` days after the day of `at` in every zone.
+
+    Of an unknown zone it is the latest that moment can be: 25 hours after `at` for one day.
+    """
+    latest = at + days * 86400 + 3600
+    return max((_midnight(zone, at, days, latest) for zone in zones), default=latest)
+
+
+def _midnight(name: str, at: float, days: int, otherwise: float) -> float:
+    try:
+        zone = ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        return otherwise
+    day = datetime.fromtimestamp(at, zone).date() + timedelta(days=days)
+    return datetime.combine(day, time(), zone).timestamp()
+
+
+def per_text(per: Per) -> str:
+    """Return whose attempts are counted together, as a person would say it."""
+    return per.replace("_", " ") if isinstance(per, str) else per["field"]
 
 
 def clock_text(second_of_day: int) -> str:
@@ -103,7 +144,10 @@ class Moment:
     `chain` holds the records of the chain that still wait, this one included. `attempts` are the past
     attempts of the same client and the same number, oldest first, for at least the longest window a
     filter of the ruleset asked for by its `window` property. `suppressions` are the entries that name
-    this number or this client, in whatever list.
+    this number or this client, in whatever list. `attempts_by` holds, for each own field that a filter asked
+    for by its `attempt_field` property, the past attempts with the same value of that field; a field of which
+    the record has no value is left out. `ring_time` is how long the call may ring, in seconds. `imports` are
+    the imports of the record's list: the first chain and when it was (Unix UTC seconds), in order.
     """
 
     now: float
@@ -111,6 +155,31 @@ class Moment:
     chain: Sequence[Record] = ()
     attempts: Sequence[PastAttempt] = ()
     suppressions: Sequence[Suppression] = ()
+    attempts_by: Mapping[str, Sequence[PastAttempt]] = field(default_factory=dict)
+    ring_time: float = 0.0
+    imports: Sequence[tuple[int, float]] = ()
+
+    def attempts_per(self, per: Per) -> Sequence[PastAttempt] | None:
+        """The past attempts counted together, oldest first; None if the record has no value of the field."""
+        if not isinstance(per, str):
+            return self.attempts_by.get(per["field"])
+        client = None if per == "device" else self.record.client
+        phone = None if per == "client" else self.record.phone
+        return [
+            attempt
+            for attempt in self.attempts
+            if (client is None or attempt.client == client) and (phone is None or attempt.phone == phone)
+        ]
+
+    @property
+    def imported(self) -> float | None:
+        """When the record was imported (Unix UTC seconds), None if that is not known."""
+        at = None
+        for first_chain, moment in self.imports:
+            if at is not None and first_chain > self.record.chain_id:
+                break
+            at = moment
+        return at
 
 
 # --- call results ----------------------------------------------------------------------------------
@@ -341,6 +410,10 @@ class ElementBase:
         """
         return None
 
+    def own_fields(self) -> Sequence[str]:
+        """The own fields of the list that the parameters name, to be checked when the project is loaded."""
+        return ()
+
 
 class DialingMode(ElementBase):
     """Decides how many calls to place now.
@@ -373,6 +446,11 @@ class Filter(ElementBase):
     def window(self) -> float:
         """How many seconds of past attempts the filter needs to see."""
         return 0.0
+
+    @property
+    def attempt_field(self) -> str | None:
+        """The own field by whose value past attempts are to be found, beside those of the client and number."""
+        return None
 
     def check(self, moment: Moment) -> Verdict:
         raise NotImplementedError

@@ -26,7 +26,10 @@ CREATE TABLE imports (
     digest TEXT NOT NULL,
     loaded INTEGER NOT NULL,
     rejected INTEGER NOT NULL,
-    duplicates INTEGER NOT NULL
+    duplicates INTEGER NOT NULL,
+    first_chain INTEGER NOT NULL,
+    at REAL NOT NULL,
+    since REAL
 ) STRICT;
 
 CREATE TABLE records (
@@ -114,6 +117,19 @@ CREATE TABLE attempts (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX attempts_client ON attempts (client, placed);
 CREATE INDEX attempts_phone ON attempts (phone, placed);
+
+CREATE TABLE attempt_fields (
+    field TEXT PRIMARY KEY
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE attempt_keys (
+    field TEXT NOT NULL,
+    value TEXT NOT NULL,
+    placed REAL NOT NULL,
+    record_id INTEGER NOT NULL,
+    attempt INTEGER NOT NULL,
+    PRIMARY KEY (field, value, placed, record_id, attempt)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE suppressions (
     kind TEXT NOT NULL,

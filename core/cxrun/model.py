@@ -10,6 +10,8 @@ from enum import IntEnum
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
+from cxrun.areas import state_of_area
+
 Value = str | int | float | None
 """What a field of a contact list may hold."""
 
@@ -284,6 +286,17 @@ class Record(NamedTuple):
         return self.client_id or f"chain:{self.chain_id}"
 
     @property
+    def exchange(self) -> str:
+        """The three digits after the area code of a North American number; "" elsewhere."""
+        return self.phone[5:8] if self.phone.startswith("+1") else ""
+
+    @property
+    def state(self) -> str | None:
+        """The state as the list's own field `state` has it, else that of the area code; None if unknown."""
+        own = self.fields.get("state")
+        return own if isinstance(own, str) and own else state_of_area(self.country, self.area_code)
+
+    @property
     def attempt_id(self) -> str:
         """The id of the record's latest attempt, e.g. `17-2`; dialers must treat it as idempotent."""
         return f"{self.record_id}-{self.attempt}"
@@ -294,7 +307,10 @@ _STATE_TILL: Final = Record._fields.index("priority") + 1
 
 
 class PastAttempt(NamedTuple):
-    """One attempt that counts against a cap, of the same client or the same number."""
+    """One attempt that counts against a cap, of the same client or the same number.
+
+    `ended` is when the call was over, None while it is in progress.
+    """
 
     placed: float
     call_result: int
@@ -303,6 +319,7 @@ class PastAttempt(NamedTuple):
     phone: str
     record_id: int = 0
     attempt: int = 0
+    ended: float | None = None
 
 
 class Rule(NamedTuple):
@@ -342,6 +359,13 @@ class Suppression(NamedTuple):
     key: str
     valid_from: float = 0.0
     valid_till: float | None = None
+
+    def kept(self, retention: float | None, added: float) -> Suppression:
+        """The entry as a list keeps it to which it is added at a time, for so many seconds (None for ever)."""
+        if retention is None:
+            return self
+        till = max(self.valid_from, added) + retention
+        return self._replace(valid_till=till if self.valid_till is None else min(self.valid_till, till))
 
 
 def word_of(enumeration: type[IntEnum], code: int) -> str:

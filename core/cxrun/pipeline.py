@@ -130,10 +130,9 @@ class Pipeline:
             for number, rule in enumerate(ruleset.treatments, 1)
         ]
         self._fitting: dict[tuple[int, str | None], tuple[list[_Sequence], Callable[[Record], int]]] = {}
-        self.window = max(
-            (step.element.window for r in rulesets for step in r.filters if isinstance(step.element, Filter)),
-            default=0.0,
-        )
+        filters = [step.element for r in rulesets for step in r.filters if isinstance(step.element, Filter)]
+        self.window = max((element.window for element in filters), default=0.0)
+        self.attempt_fields = {element.attempt_field for element in filters if element.attempt_field}
 
     def decide(self, moment: Moment) -> Decision:
         """Ask the filters in order; the first that does not pass decides. One that raises fails closed."""

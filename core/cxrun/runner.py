@@ -49,8 +49,8 @@ from cxrun.observers import Observers
 from cxrun.pipeline import Broken, Decision, GiveWay, Settlement, rule_of
 from cxrun.store.database import Store
 from cxrun.store.journal import Entry
-from cxrun.store.lists import frozen_rules, stored_lists
-from cxrun.store.queue import Queue, look_again
+from cxrun.store.lists import date_imports, frozen_rules, imports_of, stored_lists
+from cxrun.store.queue import Queue, keep_attempt_fields, look_again
 from cxrun.store.runs import check_world, finish_run, last_reached, placed_at, start_run
 from cxrun.tally import Options, Tally
 
@@ -120,7 +120,10 @@ class Run:
             # a call in the real world must not outlive the memory of it, not even if the power fails
             store.make_durable()
         self._ledger = Ledger(store)
-        self._facts = Facts(store, max(crew.pipeline.window for crew in self._crews))
+        attempt_fields = {field for crew in self._crews for field in crew.pipeline.attempt_fields}
+        self._facts = Facts(store, max(crew.pipeline.window for crew in self._crews), sorted(attempt_fields))
+        self._attempt_fields = attempt_fields
+        self._retention = {name: kept.retention for name, kept in project.suppression_lists.items()}
         self._observers = Observers(project.registry)
         self._synced = start - POLL
         self._closing = ""
@@ -179,6 +182,8 @@ class Run:
         gc.set_threshold(100_000, 50, 100)
         try:
             self._ledger.lock()
+            self._ledger.attempt_fields = sorted(keep_attempt_fields(self._store, self._attempt_fields))
+            self._date_imports()
             self._freeze_rules()
             self._resume()
             self._effects.resume(self._start)
@@ -413,7 +418,16 @@ class Run:
         decision = _IN_CALL
         if not self._in_call[record.phone]:
             decision = crew.pipeline.decide(
-                Moment(now, record, chain, facts.attempts(record), facts.suppressions(record))
+                Moment(
+                    now,
+                    record,
+                    chain,
+                    facts.attempts(record),
+                    facts.suppressions(record),
+                    facts.attempts_by(record),
+                    crew.ring_time,
+                    feed.imports,
+                )
             )
         verdict = decision.verdict
         if decision is _IN_CALL:
@@ -444,7 +458,7 @@ class Run:
         crew.engine.place(LiveCall(attempt_id, dialed, now, agent_id))
         self.tally.attempts += 1
         self._in_call[dialed.phone] += 1
-        self._facts.dialed(_past(dialed, now))
+        self._facts.dialed(dialed, _past(dialed, now))
         return Dial(attempt_id, dialed, now, crew.caller_id, crew.ring_time)
 
     def _place(self, crew: Crew, dials: list[Dial]) -> None:
@@ -553,6 +567,9 @@ class Run:
         else:
             event, text = _EVENTS[type(settlement.action)], settlement.action.reason
             change = life.settled(judged, settlement)
+            if change.suppressions:
+                kept = [entry.kept(self._retention.get(entry.list_name), at) for entry in change.suppressions]
+                change = change._replace(suppressions=tuple(kept))
             reason = Reason(
                 "waiting" if change.waiting else "closed", f"{result.word}: {text}", settlement.rule
             )
@@ -566,7 +583,9 @@ class Run:
         feed.forget_chain(record)
         if change.suppressions:
             self._facts.suppressed(change.suppressions)
-        self._facts.dialed(_past(record, call.placed, int(result), call.disposition))
+        self._facts.dialed(
+            record, _past(record, call.placed, int(result), call.disposition, call.ended or at)
+        )
         self._in_call[record.phone] -= 1
         if not self._in_call[record.phone]:
             del self._in_call[record.phone]
@@ -597,7 +616,7 @@ class Run:
         calls = [call for call in self._calls() if not call.stored]
         self._facts.learn([call.record for call in calls], self._clock.now())
         for call in calls:
-            self._facts.dialed(_past(call.record, call.placed))
+            self._facts.dialed(call.record, _past(call.record, call.placed))
 
     def _commit(self, *, everything: bool = False) -> None:
         """Commit what is settled, and the intents of calls that outlive this process.
@@ -613,6 +632,13 @@ class Run:
         self._watch(self.tally)
 
     # --- before the first record ---
+
+    def _date_imports(self) -> None:
+        """What was imported since the last run came into its world now, or, in real time, when it was imported."""
+        date_imports(self._store, self._start if self._clock.jumps else None)
+        for crew in self._crews:
+            for feed in crew.feeds.values():
+                feed.imports = imports_of(self._store, self._lists[feed.name])
 
     def _freeze_rules(self) -> None:
         """A list whose rules are not those it was last dialed under is looked at anew."""
@@ -651,11 +677,15 @@ class Run:
 
 
 def _past(
-    record: Record, placed: float, result: int = int(CallResult.UNKNOWN), disposition: str | None = None
+    record: Record,
+    placed: float,
+    result: int = int(CallResult.UNKNOWN),
+    disposition: str | None = None,
+    ended: float | None = None,
 ) -> PastAttempt:
     """The latest attempt of a record as caps see it."""
     return PastAttempt(
-        placed, result, disposition, record.client, record.phone, record.record_id, record.attempt
+        placed, result, disposition, record.client, record.phone, record.record_id, record.attempt, ended
     )
 
 

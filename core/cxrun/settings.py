@@ -135,8 +135,27 @@ CAMPAIGN_SCHEMA: Final[Mapping[str, Any]] = {
         },
         "suppression_lists": {
             "type": "object",
-            "description": "Suppression lists by name, and what each is for.",
-            "additionalProperties": {"type": "string"},
+            "description": "Suppression lists by name, and what each is for: a description, or a mapping with one.",
+            "additionalProperties": {
+                "description": "What the list is for, or that and how it is kept.",
+                "type": ["string", "object"],
+                "additionalProperties": False,
+                "required": ["description"],
+                "properties": {
+                    "description": {"type": "string", "description": "What the list is for."},
+                    "retention": {
+                        **DURATION,
+                        "description": "How long an entry is kept from when it is added, e.g. 1825d; without it, as "
+                        "long as the entry says. Entries that are there already stay as they are.",
+                    },
+                    "required": {
+                        "type": "boolean",
+                        "default": False,
+                        "description": "true: every group must heed the list, by a `suppression` filter without "
+                        "`when`.",
+                    },
+                },
+            },
         },
     },
 }
