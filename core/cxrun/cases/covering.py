@@ -12,9 +12,20 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from cxrun.conditions import Condition, Predicate
-from cxrun.elements import Action, Call, Filter, Handling, Moment, Pass, ResultHandler, Treatment, Verdict
+from cxrun.elements import (
+    Action,
+    Call,
+    Effect,
+    Filter,
+    Handling,
+    Moment,
+    Pass,
+    ResultHandler,
+    Treatment,
+    Verdict,
+)
 from cxrun.model import CallResult, Record, word_of
-from cxrun.pipeline import Broken, Pipeline, Settlement
+from cxrun.pipeline import Broken, Devices, Pipeline, Settlement
 from cxrun.ruleset import OTHER, Ruleset, Step, TreatmentRule
 
 
@@ -53,9 +64,9 @@ class Coverage:
                 self.met.setdefault(branch, Counter())
         return self._watched[id(ruleset)]
 
-    def pipeline(self, rulesets: Sequence[Ruleset]) -> Pipeline:
+    def pipeline(self, rulesets: Sequence[Ruleset], devices: Devices | None = None) -> Pipeline:
         """The rulesets, watched and compiled."""
-        return _WatchedPipeline(self, [self.watch(ruleset) for ruleset in rulesets])
+        return _WatchedPipeline(self, [self.watch(ruleset) for ruleset in rulesets], devices)
 
     def passed_over(self, rulesets: Sequence[Ruleset], call: Call) -> None:
         """A call was settled: the rules for it that its record was not one for were passed over."""
@@ -125,6 +136,11 @@ class _WatchedFilter(Filter):
     def window(self) -> float:
         return float(self.inner.window)
 
+    @property
+    def attempt_field(self) -> str | None:
+        found: str | None = self.inner.attempt_field
+        return found
+
     def check(self, moment: Moment) -> Verdict:
         verdict: Verdict = self.inner.check(moment)
         self.tell("passes" if verdict is None or isinstance(verdict, Pass) else "objects")
@@ -148,8 +164,8 @@ class _WatchedTreatment(Treatment):
     inner: Any
     tell: _Tell
 
-    def apply(self, call: Call) -> Action | None:
-        action: Action | None = self.inner.apply(call)
+    def apply(self, call: Call) -> Action | Effect | None:
+        action: Action | Effect | None = self.inner.apply(call)
         if action is not None:
             self.tell("applies")
         return action
@@ -178,8 +194,8 @@ class _WatchedCondition(Condition):
 
 
 class _WatchedPipeline(Pipeline):
-    def __init__(self, coverage: Coverage, rulesets: Sequence[Ruleset]) -> None:
-        super().__init__(rulesets)
+    def __init__(self, coverage: Coverage, rulesets: Sequence[Ruleset], devices: Devices | None) -> None:
+        super().__init__(rulesets, devices)
         self._coverage = coverage
         self._rulesets = rulesets
 

@@ -50,7 +50,8 @@ _TYPES: Final = codes_by_word(RecordType)
 _STATUSES: Final = codes_by_word(RecordStatus)
 _DEVICES: Final = codes_by_word(DeviceType)
 _DECISIONS: Final = ("dial", "defer", "exclude")
-_CONSEQUENCES: Final = ("dial", "finish", "do_not_call")
+_CONSEQUENCES: Final = ("dial", "finish", "do_not_call", "update_chain", "agent_error")
+_WITH_REASON: Final = ("exclude", "finish", "update_chain", "agent_error")
 
 _TIME: Final = {"description": f"A time: {WRITTEN}.", "type": "string"}
 _TEXT: Final = {"type": "string", "minLength": 1}
@@ -62,6 +63,11 @@ _NUMBER: Final = {
 _RULE: Final = {**_TEXT, "description": "The element that says so, e.g. calling_hours."}
 _REASON: Final = {**_TEXT, "description": "The reason it gives, word for word."}
 _BECAUSE: Final = {"description": "The reason, word for word; may be left out.", "type": ["string", "null"]}
+_FIELDS: Final = {
+    "description": "The list's own fields.",
+    "type": "object",
+    "additionalProperties": {"type": ["string", "number", "boolean", "null"]},
+}
 _DEVICE: Final = {
     "phone": {**_TEXT, "description": "The number, E.164, or as people write it in `region`."},
     "type": {"description": "The device type.", "enum": list(_DEVICES)},
@@ -92,11 +98,7 @@ _CONTACT: Final = {
     "daily_from": {**TIME_OF_DAY, "description": "Earliest time of day; default 08:00."},
     "daily_till": {**TIME_OF_DAY, "description": "Latest time of day; default 18:00."},
     "agent_id": {**_TEXT, "description": "The agent who processed it or owns its callback."},
-    "fields": {
-        "description": "The list's own fields.",
-        "type": "object",
-        "additionalProperties": {"type": ["string", "number", "boolean", "null"]},
-    },
+    "fields": _FIELDS,
 }
 _RECORD: Final = {
     "description": "The record, or what all numbers of the chain have in common.",
@@ -127,6 +129,8 @@ _ATTEMPTS: Final = {
             "dial": _NUMBER,
             "phone": {**_TEXT, "description": "Another number than those of the chain."},
             "client_id": {**_TEXT, "description": "Another client than the record's."},
+            "fields": {**_FIELDS, "description": "Other own fields than the record's, e.g. of another debt."},
+            "lasts": {**DURATION, "description": "From dialing to the end of the call; default 0s."},
             "result": {"description": "The call result.", "enum": list(_RESULTS)},
             "disposition": {**_TEXT, "description": "The agent's code."},
         },
@@ -165,7 +169,7 @@ _EXPECT: Final = {
 _THEN: Final = {
     "description": "What follows the call: finish, or e.g. {dial: 1, at: 10:30} or {do_not_call: [device, client]}.",
     "anyOf": [
-        {"type": "string", "enum": ["finish"]},
+        {"type": "string", "enum": ["finish", "update_chain", "agent_error"]},
         {
             "type": "object",
             "additionalProperties": False,
@@ -173,7 +177,13 @@ _THEN: Final = {
             "properties": {
                 "dial": {**_NUMBER, "description": "This number of the chain is dialed next."},
                 "at": {**_TIME, "description": "When it is dialed; without it, at once."},
+                "as": {
+                    "description": "What kind of callback it is then, if it is one.",
+                    "enum": ["personal_callback", "campaign_callback", "personal_rescheduled"],
+                },
                 "finish": {**_BECAUSE, "description": "The chain is finished; the reason may be named."},
+                "update_chain": {**_BECAUSE, "description": "It is, and every record has this result."},
+                "agent_error": {**_BECAUSE, "description": "It is, with the status agent_error."},
                 "do_not_call": {
                     "description": "What goes on the suppression list: device, client, or both.",
                     "anyOf": [
@@ -213,6 +223,10 @@ _STEP: Final = {
                     "enum": list(_RESULTS),
                 },
                 "lasts": {**DURATION, "description": "From dialing to the end of the call; default 0s."},
+                "sends": {
+                    "description": "The treatments that have an effect outside, e.g. webhook; or several.",
+                    "anyOf": [_TEXT, {"type": "array", "minItems": 1, "items": _TEXT}],
+                },
                 "then": _THEN,
             },
         },
@@ -229,6 +243,11 @@ _GIVEN: Final = {
     "attempts": _ATTEMPTS,
     "suppressions": _SUPPRESSIONS,
     "at": {**_TIME, "description": "When it begins, with its date."},
+    "imported": {
+        **_TIME,
+        "description": "When the record was imported: a time with its date, or how long before it begins, e.g. 3d.",
+    },
+    "ring_time": {**DURATION, "description": "How long a call may ring; default: that of the group, or 25s."},
 }
 CASES_SCHEMA: Final[Mapping[str, Any]] = {
     "$schema": DRAFT,
@@ -287,7 +306,7 @@ CASES_SCHEMA: Final[Mapping[str, Any]] = {
 
 
 class Stated(NamedTuple):
-    """An outcome as a case states it; `kind` is dial, defer, exclude, finish or do_not_call."""
+    """An outcome as a case states it; `kind` is one of the words it is stated by, `callback` a record type."""
 
     kind: str
     path: Path
@@ -298,6 +317,7 @@ class Stated(NamedTuple):
     suppressed: frozenset[str] = frozenset()
     list_name: str | None = None
     till: When | None = None
+    callback: str | None = None
 
 
 class CaseStep(NamedTuple):
@@ -312,7 +332,15 @@ class CaseStep(NamedTuple):
     to: str | None = None
     becomes: CallResult | None = None
     lasts: float = 0.0
+    sends: tuple[str, ...] = ()
     then: Stated | None = None
+
+
+class Past(NamedTuple):
+    """An attempt made before the case begins, and the own fields of the record it was made on."""
+
+    attempt: PastAttempt
+    fields: Mapping[str, Value]
 
 
 class Look(NamedTuple):
@@ -335,8 +363,10 @@ class Case:
     zone: str
     start: float
     chain: tuple[Record, ...]
-    attempts: tuple[PastAttempt, ...]
+    past: tuple[Past, ...]
     suppressions: tuple[Suppression, ...]
+    imported: float | None
+    ring_time: float | None
     looks: tuple[Look, ...]
     steps: tuple[CaseStep, ...]
 
@@ -407,16 +437,20 @@ class _Reader:
         records = tuple(record for record in chain if record is not None)
         if start is None or zone is None or len(records) < len(chain):
             return None
-        attempts = tuple(self._attempts(path, data, records, start, zone))
-        records = self._in_state(records, devices, common, attempts)
+        past = self._attempts(path, data, records, start, zone)
+        records = self._in_state(records, devices, common, [attempt for attempt, _ in past])
+        at, imported = self._given(path, data, "imported")
+        ring_time = self._given(path, data, "ring_time")[1]
         case = Case(
             name=data["name"],
             path=path,
             zone=zone,
             start=start,
             chain=records,
-            attempts=attempts,
+            past=tuple(past),
             suppressions=tuple(self._suppressions(path, data, records, start, zone)),
+            imported=self._imported(at, imported, start, zone) if imported else None,
+            ring_time=None if ring_time is None else seconds(ring_time),
             looks=tuple(self._looks(path, data, start, zone)),
             steps=tuple(self._steps(path, data)),
         )
@@ -584,7 +618,7 @@ class _Reader:
 
     def _attempts(
         self, path: Path, data: Mapping[str, Any], chain: Sequence[Record], start: float, zone: str
-    ) -> list[PastAttempt]:
+    ) -> list[Past]:
         above, items = self._given(path, data, "attempts")
         found = []
         for index, item in enumerate(items or ()):
@@ -598,19 +632,25 @@ class _Reader:
                 continue
             record = chain[number - 1]
             for moment in self._past(at, item, start, zone):
-                found.append(
-                    PastAttempt(
-                        moment,
-                        _RESULTS[item["result"]],
-                        item.get("disposition"),
-                        item.get("client_id", record.client),
-                        phone.e164 if phone else record.phone,
-                        record.record_id,
-                    )
+                attempt = PastAttempt(
+                    moment,
+                    _RESULTS[item["result"]],
+                    item.get("disposition"),
+                    item.get("client_id", record.client),
+                    phone.e164 if phone else record.phone,
+                    record.record_id,
+                    ended=moment + seconds(item.get("lasts", 0)),
                 )
-        found.sort(key=lambda past: past.placed)
+                found.append(Past(attempt, {**record.fields, **item.get("fields", {})}))
+        found.sort(key=lambda past: past.attempt.placed)
         # numbered from -1 down, so that none is taken for an attempt the timeline makes
-        return [past._replace(attempt=-n) for n, past in enumerate(found, 1)]
+        return [Past(attempt._replace(attempt=-n), own) for n, (attempt, own) in enumerate(found, 1)]
+
+    def _imported(self, path: Path, text: str, start: float, zone: str) -> float | None:
+        when = self._when(path, text)
+        if when is not None and when.after is not None:
+            return start - when.after
+        return self._dated(path, text, zone)
 
     def _chain_number(self, path: Path, item: Mapping[str, Any], chain: Sequence[Record]) -> int | None:
         number: int = item.get("dial", 1)
@@ -682,7 +722,11 @@ class _Reader:
             at: Path = (*path, "timeline", index)
             item: dict[str, Any] = {"result": given} if isinstance(given, str) else given
             told = {key: item[key] for key in ("dial", "defer", "exclude", "rule", "reason") if key in item}
-            call = [key for key in ("result", "disposition", "to", "becomes", "lasts", "then") if key in item]
+            call = [
+                key
+                for key in ("result", "disposition", "to", "becomes", "lasts", "sends", "then")
+                if key in item
+            ]
             stated = self._stated(at, told, _DECISIONS) if told else None
             if stated and stated.kind != "dial" and call:
                 self.complain((*at, call[0]), f"there is no call, so no `{call[0]}`, when it is not dialed")
@@ -700,6 +744,9 @@ class _Reader:
                 to=item.get("to"),
                 becomes=CallResult(_RESULTS[item["becomes"]]) if "becomes" in item else None,
                 lasts=seconds(item.get("lasts", 0)),
+                sends=(item["sends"],)
+                if isinstance(item.get("sends"), str)
+                else tuple(item.get("sends", ())),
                 then=self._stated((*at, "then"), item.get("then"), _CONSEQUENCES),
             )
 
@@ -718,8 +765,9 @@ class _Reader:
             return None
         kind = named[0]
         at = value.get("defer") if kind == "defer" else value.get("at")
-        if kind in ("defer", "do_not_call") and "at" in value:
-            self.complain((*path, "at"), f"`at` belongs to `dial`, not to `{kind}`")
+        for key in ("at", "as"):
+            if kind != "dial" and key in value:
+                self.complain((*path, key), f"`{key}` belongs to `dial`, not to `{kind}`")
         devices = value.get("do_not_call", ())
         return Stated(
             kind,
@@ -727,8 +775,9 @@ class _Reader:
             number=value.get("dial"),
             at=self._when((*path, "defer" if kind == "defer" else "at"), at) if at else None,
             rule=value.get("rule"),
-            reason=value.get("reason") or (value.get(kind) if kind in ("exclude", "finish") else None),
+            reason=value.get("reason") or (value.get(kind) if kind in _WITH_REASON else None),
             suppressed=frozenset([devices] if isinstance(devices, str) else devices),
             list_name=value.get("list"),
             till=self._when((*path, "till"), value["till"]) if "till" in value else None,
+            callback=value.get("as"),
         )

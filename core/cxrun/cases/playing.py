@@ -8,11 +8,24 @@ from typing import Any, Final, NamedTuple
 
 from cxrun import life
 from cxrun.cases.flow import flow
-from cxrun.cases.format import Case, CaseStep, Look, Stated
+from cxrun.cases.format import Case, CaseStep, Look, Past, Stated
 from cxrun.cases.when import written
-from cxrun.elements import Call, Defer, Deliver, Drop, Exclude, Moment
-from cxrun.model import ASLEEP, CallResult, PastAttempt, Record, RecordStatus, Rule, Suppression
-from cxrun.pipeline import Broken, Pipeline
+from cxrun.elements import Call, Defer, Deliver, Drop, Exclude, Moment, seconds
+from cxrun.model import (
+    ASLEEP,
+    CALLBACKS,
+    CallResult,
+    PastAttempt,
+    Record,
+    RecordStatus,
+    RecordType,
+    Rule,
+    Suppression,
+    word_of,
+)
+from cxrun.pipeline import Broken, GiveWay, Pipeline
+from cxrun.settings import DEFAULTS
+from cxrun.store.queue import key_text
 from cxrun.yamlfile import Path
 
 _ANSWERED: Final = frozenset(
@@ -20,12 +33,16 @@ _ANSWERED: Final = frozenset(
 )
 """Results of calls that somebody or something answers, so that they are delivered or dropped."""
 _OPEN: Final = (RecordStatus.READY, RecordStatus.CHAIN_READY)
+_RING_TIME: Final = seconds(DEFAULTS["ring_time"])
 _PATIENCE: Final = 50
 """How many steps in a row may be written into a timeline between two that are there."""
 
 
 class Outcome(NamedTuple):
-    """What was decided. `kind` as in `Stated`, or error; `at` in Unix UTC seconds, None for at once."""
+    """What was decided. `kind` as in `Stated`, or error; `at` in Unix UTC seconds, None for at once.
+
+    `callback` is the record type of a callback.
+    """
 
     kind: str
     reason: str
@@ -33,6 +50,7 @@ class Outcome(NamedTuple):
     number: int | None = None
     at: float | None = None
     suppressed: tuple[Suppression, ...] = ()
+    callback: str | None = None
 
 
 class Failure(NamedTuple):
@@ -80,20 +98,21 @@ def _named(case: Case) -> bool:
 
 
 def _looked_at(case: Case, pipeline: Pipeline, look: Look) -> Outcome:
-    chain = _Chain(case)
-    record = chain.next()
-    if record is None:
+    chain = _Chain(case, pipeline)
+    if chain.next() is None:
         return Outcome("error", "no number of the chain is ready", None)
-    return _decide(pipeline, chain, record, look.at)
+    return chain.decide(look.at)[1]
 
 
 class _Chain:
     """The chain as it stands, and what is known of its client and numbers."""
 
-    def __init__(self, case: Case) -> None:
+    def __init__(self, case: Case, pipeline: Pipeline) -> None:
+        self.case = case
+        self.pipeline = pipeline
         self.records = {record.chain_n: record for record in case.chain if record.record_status in _OPEN}
-        self.attempts: list[PastAttempt] = list(case.attempts)
-        self.suppressions: list[Suppression] = list(case.suppressions)
+        self.past = list(case.past)
+        self.suppressions = list(case.suppressions)
 
     def next(self) -> Record | None:
         """The record that is due next."""
@@ -110,28 +129,52 @@ class _Chain:
             self.records.pop(record.chain_n, None)
         self.suppressions += change.suppressions
 
-    def moment(self, record: Record, now: float) -> Moment:
+    def decide(self, now: float) -> tuple[Record, Outcome]:
+        """What the rules say of the record that is due, or of another that by its device comes before it."""
+        record = self.next()
+        assert record is not None
+        decision = self.pipeline.decide(self._moment(record, now))
+        verdict, rule = decision.verdict, decision.rule
+        if isinstance(verdict, GiveWay):
+            self.change(life.gave_way(record, verdict, now))
+            return self.decide(now)
+        if isinstance(verdict, Defer):
+            return record, Outcome("defer", verdict.reason, rule, record.chain_n, verdict.until)
+        if isinstance(verdict, Exclude):
+            broken = rule is not None and rule.kind == "error"
+            return record, Outcome("error" if broken else "exclude", verdict.reason, rule, record.chain_n)
+        return record, Outcome("dial", "", None, record.chain_n)
+
+    def _moment(self, record: Record, now: float) -> Moment:
         """What the filters are told: as in a run, attempts and entries of this client or number."""
         attempts = [
-            past for past in self.attempts if past.client == record.client or past.phone == record.phone
+            past for past, _ in self.past if past.client == record.client or past.phone == record.phone
         ]
         entries = [
             entry
             for entry in self.suppressions
             if entry.key == (record.phone if entry.kind == "device" else record.client)
         ]
-        return Moment(now, record, (record, *self.others(record)), attempts, entries)
+        imported, ring_time = self.case.imported, self.case.ring_time
+        return Moment(
+            now,
+            record,
+            (record, *self.others(record)),
+            attempts,
+            entries,
+            {field: self._alike(field, key) for field, key in self._keys(record)},
+            _RING_TIME if ring_time is None else ring_time,
+            () if imported is None else ((0, imported),),
+        )
 
+    def _keys(self, record: Record) -> Iterator[tuple[str, str]]:
+        for name in self.pipeline.attempt_fields:
+            key = key_text(record.fields.get(name))
+            if key is not None:
+                yield name, key
 
-def _decide(pipeline: Pipeline, chain: _Chain, record: Record, now: float) -> Outcome:
-    decision = pipeline.decide(chain.moment(record, now))
-    verdict, rule = decision.verdict, decision.rule
-    if isinstance(verdict, Defer):
-        return Outcome("defer", verdict.reason, rule, record.chain_n, verdict.until)
-    if isinstance(verdict, Exclude):
-        broken = rule is not None and rule.kind == "error"
-        return Outcome("error" if broken else "exclude", verdict.reason, rule, record.chain_n)
-    return Outcome("dial", "", None, record.chain_n)
+    def _alike(self, field: str, key: str) -> list[PastAttempt]:
+        return [past for past, fields in self.past if key_text(fields.get(field)) == key]
 
 
 class _Timeline:
@@ -142,7 +185,7 @@ class _Timeline:
         self.pipeline = pipeline
         self.failures = failures
         self.mend = mend
-        self.chain = _Chain(case)
+        self.chain = _Chain(case, pipeline)
         self.clock = case.start
         self.over = ""
 
@@ -165,7 +208,7 @@ class _Timeline:
                 self._fail(step.path, f"nothing is left to dial: {self.over}")
                 return
             began, now = self._time(step, record)
-            outcome = _decide(self.pipeline, self.chain, record, now)
+            record, outcome = self.chain.decide(now)
             wrong = len(self.failures)
             stated = step.stated
             if stated is None or not _agrees(stated, outcome, now, self.case.zone):
@@ -216,9 +259,13 @@ class _Timeline:
             verdict = Defer(outcome.at, outcome.reason)
             self.chain.change(life.Change(waiting=(life.deferred(record, verdict, now),)))
             return
+        if outcome.kind == "error":
+            self.chain.change(life.broken(record))
+            return
         self.over = f"{outcome.reason} ({outcome.rule})"
         others = self.chain.others(record)
-        self.chain.change(life.excluded(record, others, Exclude(outcome.reason), now))
+        excluded = life.excluded(record, others, Exclude(outcome.reason), now, self.pipeline.devices)
+        self.chain.change(excluded)
 
     def _call(self, record: Record, step: CaseStep, now: float) -> dict[str, Any]:
         """The call is made and is over; returns what the step would have to say of it."""
@@ -233,7 +280,10 @@ class _Timeline:
             fresh["lasts"] = step.given["lasts"]
         answered = life.with_result(dialed, int(step.result), agent_id)
         others = self.chain.others(record)
-        call = Call(ended, answered, step.result, step.disposition, agent_id, (answered, *others))
+        call = Call(
+            ended, answered, step.result, step.disposition, agent_id, (answered, *others),
+            devices=self.pipeline.devices,
+        )  # fmt: skip
         settlement = self.pipeline.settle(call)
         if isinstance(settlement, Broken):
             change = life.broken(answered)
@@ -241,12 +291,13 @@ class _Timeline:
         else:
             change = life.settled(call, settlement)
             outcome = _followed(call, change, settlement.action.reason, settlement.rule)
+            self._send(step, [effect.rule.name for effect in settlement.effects], fresh)
         self._conclude(step, call.result, fresh)
-        self.chain.attempts.append(
-            PastAttempt(
-                now, int(call.result), step.disposition, dialed.client, dialed.phone, dialed.record_id, dialed.attempt
-            )
+        attempt = PastAttempt(
+            now, int(call.result), step.disposition, dialed.client, dialed.phone, dialed.record_id, dialed.attempt,
+            ended,
         )  # fmt: skip
+        self.chain.past.append(Past(attempt, dialed.fields))
         self.chain.change(change)
         self.clock = ended
         self.over = f"{call.result.word}: {outcome.reason}" + (f" ({outcome.rule})" if outcome.rule else "")
@@ -284,6 +335,17 @@ class _Timeline:
             fresh["to"] = went
         return "agent-1" if went == "agent" else None
 
+    def _send(self, step: CaseStep, effects: list[str], fresh: dict[str, Any]) -> None:
+        """What is done outside once the attempt is committed."""
+        if effects != list(step.sends):
+            said = f"stated sends: {flow(step.sends)}" if step.sends else "not stated"
+            at = (*step.path, "sends") if step.sends else step.path
+            self._fail(
+                at, f"what is done outside: {said}, but sends: {flow(effects) if effects else 'nothing'}"
+            )
+        if effects:
+            fresh["sends"] = effects if len(effects) > 1 else effects[0]
+
     def _conclude(self, step: CaseStep, result: CallResult, fresh: dict[str, Any]) -> None:
         """Which result is written."""
         wanted = step.becomes or step.result
@@ -301,10 +363,16 @@ def _followed(call: Call, change: life.Change, reason: str, rule: Rule | None) -
     if ready:
         heir = ready[0]
         at_once = heir.due <= int(call.now) + 1
-        return Outcome("dial", reason, rule, heir.chain_n, None if at_once else float(heir.due))
+        callback = word_of(RecordType, heir.record_type) if heir.record_type in CALLBACKS else None
+        return Outcome(
+            "dial", reason, rule, heir.chain_n, None if at_once else float(heir.due), callback=callback
+        )
     if change.suppressions:
         return Outcome("do_not_call", reason, rule, suppressed=change.suppressions)
-    return Outcome("finish", reason, rule)
+    if change.whole_chain:
+        return Outcome("update_chain", reason, rule)
+    marked = any(record.record_status == RecordStatus.AGENT_ERROR for record in change.closed)
+    return Outcome("agent_error" if marked else "finish", reason, rule)
 
 
 def _agrees(stated: Stated, outcome: Outcome, base: float, zone: str) -> bool:
@@ -312,6 +380,8 @@ def _agrees(stated: Stated, outcome: Outcome, base: float, zone: str) -> bool:
     if stated.kind != outcome.kind:
         return False
     if stated.number is not None and stated.number != outcome.number:
+        return False
+    if stated.callback != outcome.callback:
         return False
     if stated.rule is not None and (outcome.rule is None or stated.rule != outcome.rule.name):
         return False
@@ -372,6 +442,8 @@ def _stated_shown(stated: Stated) -> str:
             data["till"] = stated.till.text
     elif stated.at:
         data["at"] = stated.at.text
+    if stated.callback:
+        data["as"] = stated.callback
     if stated.rule:
         data["rule"] = stated.rule
     if stated.kind in ("dial", "defer") and stated.reason:
@@ -391,6 +463,8 @@ def _as_data(
         data: dict[str, Any] = {"dial": outcome.number}
         if outcome.at is not None:
             data["at"] = written(outcome.at, base, zone, exact=exact)
+        if outcome.callback:
+            data["as"] = outcome.callback
     elif outcome.kind == "defer":
         assert outcome.at is not None
         data = {"defer": written(outcome.at, base, zone, exact=exact)}

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path as FilePath
 from typing import Final
 
@@ -13,8 +13,8 @@ from cxrun.cases.covering import Coverage
 from cxrun.cases.format import SUFFIXES, Case, own_fields, read_cases
 from cxrun.cases.mending import mended
 from cxrun.cases.playing import Played, play
-from cxrun.errors import Problem, Problems, UserError, near
-from cxrun.pipeline import Pipeline
+from cxrun.errors import Mark, Problem, Problems, UserError, near
+from cxrun.pipeline import Devices, Pipeline
 from cxrun.registry import Registry, load_registry
 from cxrun.ruleset import Ruleset, read
 from cxrun.yamlfile import Document, load
@@ -134,11 +134,13 @@ class Loader:
             raise Problems(problems)
         return files
 
-    def _compiled(self, rulesets: Sequence[Ruleset]) -> Pipeline:
+    def _compiled(self, rulesets: Sequence[Ruleset], devices: Devices | None = None) -> Pipeline:
+        make = self._coverage.pipeline if self._coverage else Pipeline
+        if devices is not None:
+            return make(rulesets, devices)
         key = tuple(id(ruleset) for ruleset in rulesets)
         if key not in self._pipelines:
-            coverage = self._coverage
-            self._pipelines[key] = coverage.pipeline(rulesets) if coverage else Pipeline(rulesets)
+            self._pipelines[key] = make(rulesets)
         return self._pipelines[key]
 
     def _file(self, path: FilePath, problems: list[Problem]) -> CaseFile | None:
@@ -151,25 +153,20 @@ class Loader:
         data = document.data
         if "group" in data:
             group = self._group(path, document, data["group"])
-            return CaseFile(
-                path, document, cases, tuple(r.name for r in group.rulesets), self._compiled(group.rulesets)
-            )
+            ring_time = group.duration("ring_time")
+            cases = [
+                case if case.ring_time is not None else replace(case, ring_time=ring_time) for case in cases
+            ]
+            pipeline = self._compiled(group.rulesets, group.devices)
+            return CaseFile(path, document, cases, tuple(r.name for r in group.rulesets), pipeline)
         name = data.get("ruleset", _name(path))
         beside = data.get("beside", ())
         places = [*((("beside", n), other) for n, other in enumerate(beside)), (("ruleset",), name)]
         rulesets = [self._ruleset(path, document, at, other, problems) for at, other in places]
         known = tuple(ruleset for ruleset in rulesets if ruleset is not None)
-        types = own_fields(data)
-        for ruleset in known:
-            for condition, at in ruleset.conditions():
-                for complaint in condition.complaints(types):
-                    place = ruleset.document.mark((*at, *complaint.path))
-                    problems.append(
-                        document.problem(
-                            ("ruleset",), f"{place}: {complaint.message}; the records of the cases give their own "
-                            "fields as e.g. fields: {balance: 120}",
-                        )
-                    )  # fmt: skip
+        for place, message in _unknown_fields(known, own_fields(data)):
+            hint = "the records of the cases give their own fields as e.g. fields: {balance: 120}"
+            problems.append(document.problem(("ruleset",), f"{place}: {message}; {hint}"))
         if len(known) < len(rulesets):
             return None
         return CaseFile(path, document, cases, (name,), self._compiled(known))
@@ -237,6 +234,18 @@ class Loader:
                 [document.problem(("group",), f"no campaign group named '{name}'{near(name, groups)}")]
             )
         return groups[name]
+
+
+def _unknown_fields(rulesets: Iterable[Ruleset], types: Mapping[str, str]) -> Iterator[tuple[Mark, str]]:
+    """Fields the rules read that no record of the cases has, or has of another type, and where they stand."""
+    for ruleset in rulesets:
+        for condition, path in ruleset.conditions():
+            for complaint in condition.complaints(types):
+                yield ruleset.document.mark((*path, *complaint.path)), complaint.message
+        for step in ruleset.steps():
+            for name in step.element.own_fields():
+                if name not in types:
+                    yield step.mark, f"no record has a field of its own named '{name}'{near(name, types)}"
 
 
 def _project(path: FilePath) -> FilePath | None:
