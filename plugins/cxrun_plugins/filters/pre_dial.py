@@ -115,7 +115,7 @@ class PreDial(Filter):
             )
         try:
             answer = self._ask(_question(moment))
-        except (OSError, http.client.HTTPException, ValueError):
+        except (OSError, http.client.HTTPException, ValueError, RecursionError):
             self._rests[self.url] = moment.now
             return self._unanswered(moment)
         self._rests.pop(self.url, None)

@@ -111,7 +111,7 @@ def test_age_in_a_run_is_that_of_its_own_clock(project: Callable[..., Any]) -> N
 
 def test_old_records_are_left_alone_in_a_run(project: Callable[..., Any]) -> None:
     rules = "ruleset: age\nfilters:\n  - record_age: {field: since, at_most: 30d}\n"
-    folder = project(0, more_rules={"age": rules})
+    folder = project(1, more_rules={"age": rules})
     folder.write(
         "people.csv", "Phone,Since\n+12125550101,2026-02-27\n+12125550102,2026-01-27\n+12125550103,\n"
     )
