@@ -30,9 +30,8 @@ from cxrun.store.outbox import Letter
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
 
-_THREADS: Final = 4
-_AT_ONCE: Final = 64
-"""Letters that are under way at most; the others wait in the store."""
+_THREADS: Final = 8
+"""Letters that are under way at most; the others wait in the store, where a kill leaves no doubt about them."""
 _LONGEST_WAIT: Final = 60.0
 """Seconds between two tries at most; the first wait is one second, each further one twice as long."""
 _BEAT: Final = 0.02
@@ -132,7 +131,7 @@ class Effects:
         ledger.flush()
         while self._came:
             self._note(self._came.popleft(), at)
-        going = outbox.waiting(store, time.time(), _AT_ONCE - self._under_way) if self._due() else []
+        going = outbox.waiting(store, time.time(), _THREADS - self._under_way) if self._due() else []
         going = [letter._replace(tries=letter.tries + 1) for letter in going]
         outbox.mark(store, going, "under way")
         self._next = outbox.next_waiting(store)
@@ -157,7 +156,7 @@ class Effects:
             self._threads.shutdown(wait=False, cancel_futures=True)
 
     def _due(self) -> bool:
-        return self._next is not None and self._under_way < _AT_ONCE and self._next <= time.time()
+        return self._next is not None and self._under_way < _THREADS and self._next <= time.time()
 
     def _send(self, letter: Letter) -> None:
         if self._threads is None:
