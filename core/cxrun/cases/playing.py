@@ -477,7 +477,7 @@ def _as_data(
         till = outcome.suppressed[0].valid_till
         if till is not None:
             data["till"] = written(till, base, zone)
-    elif outcome.kind == outcome.reason:
+    elif outcome.kind == outcome.reason.replace(" ", "_"):
         return outcome.kind
     else:
         data = {outcome.kind: outcome.reason}
