@@ -92,9 +92,9 @@ _DEVICE: Final = {
 }
 _CONTACT: Final = {
     "client_id": {**_TEXT, "description": "The ClientID."},
-    "first_name": _TEXT,
-    "last_name": _TEXT,
-    "company": _TEXT,
+    "first_name": {**_TEXT, "description": "The first name."},
+    "last_name": {**_TEXT, "description": "The last name."},
+    "company": {**_TEXT, "description": "The company."},
     "daily_from": {**TIME_OF_DAY, "description": "Earliest time of day; default 08:00."},
     "daily_till": {**TIME_OF_DAY, "description": "Latest time of day; default 18:00."},
     "agent_id": {**_TEXT, "description": "The agent who processed it or owns its callback."},

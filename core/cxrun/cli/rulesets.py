@@ -10,7 +10,9 @@ from cxrun.cli.terminal import echo_columns, echo_json, json_option
 @json_option
 @click.pass_obj
 def command(session: Session, as_json: bool) -> None:
-    """List the rulesets a group can attach: those that come with cxrun, and the project's own.
+    """List the rulesets a group can attach, your own included.
+
+    Compliance packs tell the jurisdiction they are about and when they were last reviewed.
 
     \b
     Example:
