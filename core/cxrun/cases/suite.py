@@ -248,6 +248,15 @@ def _unknown_fields(rulesets: Iterable[Ruleset], types: Mapping[str, str]) -> It
                     yield step.mark, f"no record has a field of its own named '{name}'{near(name, types)}"
 
 
+def check(path: FilePath) -> list[Problem]:
+    """Every problem of a case file and of the rulesets it is about."""
+    try:
+        Loader().load([path])
+    except Problems as error:
+        return error.problems
+    return []
+
+
 def _project(path: FilePath) -> FilePath | None:
     """The project a file belongs to: the nearest folder above it with a campaign.yaml."""
     above = path.resolve().parents
