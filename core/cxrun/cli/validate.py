@@ -37,8 +37,8 @@ def command(session: Session, files: tuple[Path, ...], as_json: bool) -> int:
             else:
                 problems += read(file, session.registry)[1]
         cases = sum(file.name.endswith(SUFFIXES) for file in files)
-        parts = ((len(files) - cases, "ruleset"), (cases, "case file"))
-        what = ", ".join(counted(number, noun) for number, noun in parts if number)
+        read_as = ((len(files) - cases, "ruleset"), (cases, "case file"))
+        what = ", ".join(counted(number, noun) for number, noun in read_as if number)
     else:
         try:
             project = session.project
