@@ -106,16 +106,20 @@ class Group:
     def agent_group(self) -> str | None:
         return self.settings["agent_group"].value if "agent_group" in self.settings else None
 
+    @property
+    def devices(self) -> Devices | None:
+        """The kinds of device the group dials and their order, if it says so."""
+        if "devices" not in self.settings:
+            return None
+        words, origin = self.settings["devices"]
+        order = {int(DeviceType[word.upper()]): place for place, word in enumerate(words)}
+        mark = origin.mark or self.mark
+        return Devices(order, Rule("setting", "devices", "", FilePath(mark.file).name, mark.line))
+
     @cached_property
     def pipeline(self) -> Pipeline:
         """The rules of the group, compiled."""
-        devices = None
-        if "devices" in self.settings:
-            words, origin = self.settings["devices"]
-            order = {int(DeviceType[word.upper()]): place for place, word in enumerate(words)}
-            mark = origin.mark or self.mark
-            devices = Devices(order, Rule("setting", "devices", "", FilePath(mark.file).name, mark.line))
-        return Pipeline(self.rulesets, devices)
+        return Pipeline(self.rulesets, self.devices)
 
     def leaves(self) -> Iterator[tuple[Path, Any, Origin]]:
         """Every single value of the effective settings, its path and where it came from."""
@@ -131,7 +135,7 @@ class Group:
     @cached_property
     def frozen(self) -> dict[str, Any]:
         """Everything that can change a decision of the group, as plain data."""
-        told = ("description", "source", "reviewed")
+        told = ("description", "jurisdiction", "source", "reviewed", "unenforced")
         return {
             "settings": {key: setting.value for key, setting in sorted(self.settings.items())},
             "rulesets": {
@@ -179,8 +183,8 @@ def load_project(folder: FilePath, registry: Registry) -> Project:
     if not file.exists():
         raise UserError(f"no {CAMPAIGN_FILE} in {folder.resolve()}; `cxrun init` writes one")
     problems: list[Problem] = []
-    rulesets, unreadable = _rulesets(folder, registry, problems)
     document = load(file, _shown(folder, file))
+    rulesets, unreadable = _rulesets(folder, registry, _named_rulesets(document.data), problems)
     problems += document.problems
     if document.data is None:
         raise Problems(
@@ -210,10 +214,19 @@ def _shown(folder: FilePath, file: FilePath) -> str:
     return file.name if folder in (FilePath(), FilePath(".")) else str(file)
 
 
+def _named_rulesets(data: Any) -> set[str]:
+    """The names of rulesets in a campaign, whatever level attaches them."""
+    levels = ("session_profiles", "dialing_profiles", "templates", "groups")
+    sections = [data.get(level) for level in levels] if isinstance(data, dict) else []
+    parts = [part for section in sections if isinstance(section, dict) for part in section.values()]
+    lists = [part.get("rulesets") for part in parts if isinstance(part, dict)]
+    return {name for names in lists if isinstance(names, list) for name in names if isinstance(name, str)}
+
+
 def _rulesets(
-    folder: FilePath, registry: Registry, problems: list[Problem]
+    folder: FilePath, registry: Registry, named: set[str], problems: list[Problem]
 ) -> tuple[dict[str, Ruleset], set[str]]:
-    """The project's rulesets, then the bundled ones a project did not replace by one of the same name.
+    """The project's rulesets, then those `named` bundled ones that it did not replace by one of the same name.
 
     Beside them, by the name of the file, those that cannot be read, so that nobody is told they do not exist.
     """
@@ -235,7 +248,7 @@ def _rulesets(
             )
         rulesets[ruleset.name] = ruleset
     for name, file in bundled().items():
-        if name not in rulesets:
+        if name in named and name not in rulesets:
             ruleset, found, _ = read(file, registry, f"cxrun_rulesets/{file.name}")
             problems += found
             if ruleset:
@@ -248,7 +261,7 @@ def bundled() -> dict[str, FilePath]:
     from importlib.resources import files
 
     folder = FilePath(str(files("cxrun_rulesets")))
-    return {file.stem: file for file in sorted(folder.glob("*.yaml"))}
+    return {file.stem: file for file in sorted(folder.glob("*.yaml")) if "." not in file.stem}
 
 
 class _CampaignLoader:
@@ -385,7 +398,8 @@ class _CampaignLoader:
                         self._check_element((*path, key), data[key], kind)
                 for index, ruleset in enumerate(data.get("rulesets", ())):
                     if ruleset not in self.unreadable:
-                        self._check_known((*path, "rulesets", index), "ruleset", ruleset, self.rulesets)
+                        known = {**bundled(), **self.rulesets}
+                        self._check_known((*path, "rulesets", index), "ruleset", ruleset, known)
                 for key in ("agent_group", "dialing_profile", "session_profile", "template"):
                     if key in data:
                         known = self.section(f"{key}s")
