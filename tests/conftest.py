@@ -14,6 +14,7 @@ import pytest
 
 if TYPE_CHECKING:
     from cxrun.campaign import Project
+    from cxrun.clock import Clock
     from cxrun.store import Store
     from cxrun.tally import Tally
 
@@ -114,6 +115,7 @@ class ProjectFolder:
         self,
         *groups: str,
         wall: bool = False,
+        clock: Callable[[float], Clock] | None = None,
         watch: Callable[[Tally], None] | None = None,
         environment: Mapping[str, str] | None = None,
         **options: Any,
@@ -130,12 +132,18 @@ class ProjectFolder:
         project = self.load()
         chosen = [project.group(name) for name in groups] or list(project.groups.values())
         start = time.time() if wall else parse_moment(START)
+        made = clock or ((lambda at: WallClock(0.02)) if wall else VirtualClock)
         with self.store() as store:
-            run = Run(
-                project, chosen, store, lambda at: WallClock(0.02) if wall else VirtualClock(at), start,
-                Options(**options), environment,
-            )  # fmt: skip
+            run = Run(project, chosen, store, made, start, Options(**options), environment)
             return run.drive(watch) if watch else run.drive()
+
+    def reached(self) -> float:
+        """How far the last run came; the start before the first (Unix UTC seconds)."""
+        from cxrun.moments import parse_moment
+        from cxrun.store.runs import last_reached
+
+        with self.store() as store:
+            return last_reached(store) or parse_moment(START)
 
     def journal(self) -> list[str]:
         with self.store() as store:

@@ -192,7 +192,8 @@ def _fields(columns: Columns) -> dict[str, Any]:
         while name in fields:
             count += 1
             name = f"{stem}_{count}"
-        kind = _field_type(column, cells)
+        # what a list calls its state is where the customer lives, however it is written
+        kind = "text" if name == "state" else _field_type(column, cells)
         fields[name] = column if kind == "text" else {"column": column, "type": kind}
     return fields
 

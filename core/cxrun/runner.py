@@ -360,7 +360,7 @@ class Run:
         """Read what has become due into the buffers, at most every `POLL` seconds unless one is empty."""
         if not any(crew.starving for crew in self._crews):
             due = self._next_due()
-            if due is None or due > now or now - self._synced < POLL:
+            if due is None or due > now or now < self._synced + POLL:
                 return
         self._lock()
         self._ledger.flush()

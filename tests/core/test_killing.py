@@ -223,22 +223,11 @@ class Wired:
 
 
 @pytest.fixture
-def wired(project: Callable[..., ProjectFolder], tmp_path: Path) -> Iterator[Callable[..., Wired]]:
-    """A factory of imported projects on the wire; processes that still run at the end of the test are ended."""
+def at_work() -> Iterator[Callable[[ProjectFolder], Wired]]:
+    """Runs of imported projects; processes that still run at the end of the test are ended."""
     made: list[Wired] = []
 
-    def make(
-        size: int = 150, devices: int = 2, remembers: bool = True, rules: str = RULES, **settings: object
-    ) -> Wired:
-        folder = project(
-            size,
-            devices,
-            rules={"retry": rules},
-            plugins={"wire": WIRE},
-            dialer={"wire": {"file": str(tmp_path / "calls" / "wire.log"), "remembers": remembers}},
-            mode={"progressive": {"lines_per_agent": 2}},
-            **{"agents": 8, "calls_per_second": 40, **settings},
-        )
+    def make(folder: ProjectFolder) -> Wired:
         folder.import_lists()
         made.append(Wired(folder))
         return made[-1]
@@ -249,6 +238,30 @@ def wired(project: Callable[..., ProjectFolder], tmp_path: Path) -> Iterator[Cal
             if process.poll() is None:
                 process.kill()
             process.communicate()
+
+
+@pytest.fixture
+def wired(
+    project: Callable[..., ProjectFolder], at_work: Callable[[ProjectFolder], Wired], tmp_path: Path
+) -> Callable[..., Wired]:
+    """A factory of projects on the wire."""
+
+    def make(
+        size: int = 150, devices: int = 2, remembers: bool = True, rules: str = RULES, **settings: object
+    ) -> Wired:
+        return at_work(
+            project(
+                size,
+                devices,
+                rules={"retry": rules},
+                plugins={"wire": WIRE},
+                dialer={"wire": {"file": str(tmp_path / "calls" / "wire.log"), "remembers": remembers}},
+                mode={"progressive": {"lines_per_agent": 2}},
+                **{"agents": 8, "calls_per_second": 40, **settings},
+            )
+        )
+
+    return make
 
 
 def places(project: ProjectFolder) -> Counter[str]:
@@ -361,22 +374,17 @@ def test_calls_the_dialer_remembers_are_settled_after_a_kill(wired: Callable[...
 
 
 def test_a_killed_simulation_loses_nothing(
-    project: Callable[..., ProjectFolder],
+    project: Callable[..., ProjectFolder], at_work: Callable[[ProjectFolder], Wired]
 ) -> None:
     folder = project(max(700, ROUNDS * 30), 2, rules={"retry": SLOW_RULES}, plugins={"slow": SLOW}, agents=20)
-    folder.import_lists()
-    run = Wired(folder)
+    run = at_work(folder)
 
     def journalled() -> int:
         return int(
             folder.query("SELECT coalesce(max(seq), 0) + (SELECT count(*) FROM runs) FROM journal")[0][0]
         )
 
-    try:
-        kills = kill_until_done(run, random.Random(f"{SEED}:simulated"), journalled)
-    finally:
-        for process in run.started:
-            process.communicate()
+    kills = kill_until_done(run, random.Random(f"{SEED}:simulated"), journalled)
     assert kills >= ROUNDS * 0.9, "the run was over before it could be killed often enough"
     assert set(places(folder)) == {"closed"}
     assert_whole(folder)
@@ -385,13 +393,15 @@ def test_a_killed_simulation_loses_nothing(
 
 @pytest.mark.parametrize("kind", ["wire", "simulated"])
 def test_ctrl_c_stops_cleanly_and_the_next_run_goes_on(
-    wired: Callable[..., Wired], project: Callable[..., ProjectFolder], kind: str
+    wired: Callable[..., Wired],
+    project: Callable[..., ProjectFolder],
+    at_work: Callable[[ProjectFolder], Wired],
+    kind: str,
 ) -> None:
     if kind == "wire":
         run = wired(30, 2)
     else:
-        run = Wired(project(500, 2, rules={"retry": SLOW_RULES}, plugins={"slow": SLOW}, name="simulation"))
-        run.project.import_lists()
+        run = at_work(project(500, 2, rules={"retry": SLOW_RULES}, plugins={"slow": SLOW}, name="simulation"))
     process = run.start()
     if kind == "wire":
         run.wait_for_calls(20)

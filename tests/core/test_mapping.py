@@ -113,7 +113,13 @@ def test_settings_are_checked_beyond_their_schema() -> None:
         ["Phone", "Phone"],
         region="UK",
         default_time_zone="Mars/Base",
-        fields={"attempt": "A", "rowid": "B", "group": "C"},
+        fields={
+            "attempt": "A",
+            "rowid": "B",
+            "group": "C",
+            "exchange": "D",
+            "state": {"column": "E", "type": "integer"},
+        },
     )
     problems = dict(wrong.problems())
     assert set(problems) == {
@@ -122,6 +128,8 @@ def test_settings_are_checked_beyond_their_schema() -> None:
         ("map", "devices", 1),
         ("map", "fields", "attempt"),
         ("map", "fields", "rowid"),
+        ("map", "fields", "exchange"),
+        ("map", "fields", "state"),
     }
     assert "write e.g. GB, not UK" in problems[("region",)]
 

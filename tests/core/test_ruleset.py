@@ -126,7 +126,7 @@ def test_ruleset_becomes_what_it_says(registry: Registry) -> None:
         ),
         (
             "filters: [attempts: ]",
-            "2:11: filters[0].attempts: 'at_most' is missing; how many attempts may be made within the time, 1 or more",
+            "2:11: filters[0].attempts: 'at_most' or 'windows' is missing",
         ),
         (
             "filters: [attempts: {at_most: 0}]",
@@ -474,6 +474,10 @@ def schema_says(message: str) -> bool:
         "no time zone named",
         "is past the end",
         "shorter than a day",
+        "say how many with",
+        "say how long with",
+        "nothing is at least",
+        "format is that of a field",
     )
     return not any(words in message and "; how long before" not in message for words in beyond)
 

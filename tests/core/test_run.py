@@ -19,6 +19,7 @@ import pytest
 import cxrun.feed
 import cxrun.ledger
 import cxrun.runner
+from cxrun.clock import VirtualClock
 from cxrun.errors import UserError
 
 if TYPE_CHECKING:
@@ -227,6 +228,31 @@ def test_a_run_stops_at_until_and_the_next_goes_on_from_there(project: MakeProje
     assert tally.ended == "nothing left to dial"
     assert folder.query("SELECT count(*) FROM attempts")[0][0] == before + tally.attempts
     assert set(folder.query("SELECT place FROM record_states")) == {("closed",)}
+
+
+class StuckClock(VirtualClock):
+    """A virtual clock that complains when it is asked the time over and over and never moves."""
+
+    asked = 0
+
+    def now(self) -> float:
+        self.asked += 1
+        assert self.asked < 5000, "the run turns in circles"
+        return super().now()
+
+    def reach(self, moment: float) -> float:
+        if moment > self._now:
+            self.asked = 0
+        return super().reach(moment)
+
+
+def test_time_goes_on_though_a_look_is_due_at_a_fraction_of_a_second(
+    project: MakeProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cxrun.runner, "POLL", 0.3)
+    calls = project(400, 2, agents=5)
+    for piece in range(1, 41):
+        calls.run(clock=StuckClock, until=1772456400.795 + 97 * piece)
 
 
 def test_a_run_in_many_pieces_dials_the_same_people(project: MakeProject) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from cxrun.store import Store
 
 COMMANDS: Final = (
-    "demo", "init", "validate", "test", "show", "import", "run", "status", "explain", "plugins",
+    "demo", "init", "migrate", "validate", "test", "show", "import", "run", "status", "explain", "plugins",
     "rulesets", "docs", "schema",
 )  # fmt: skip
 """The built-in commands in the order a newcomer meets them."""
