@@ -141,7 +141,13 @@ def test_case_files_are_collected_one_test_for_each_case(plugin_project: Path) -
 
 
 def test_case_file_that_cannot_be_read_is_an_error_of_collection(tmp_path: Path) -> None:
+    (tmp_path / "quit.yaml").write_text("ruleset: quit\n")
     (tmp_path / "quit.cases.yaml").write_text("cases: [{nam: a}]\n")
     found = run(tmp_path)
     assert "quit.cases.yaml:1:10: cases[0].nam: unknown key 'nam'" in found.stdout
     assert found.returncode == 2
+
+
+def test_file_of_somebody_else_with_such_a_name_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "quit.cases.yaml").write_text("cases: [{nam: a}]\n")
+    assert "no tests ran" in run(tmp_path).stdout

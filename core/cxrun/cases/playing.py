@@ -162,19 +162,21 @@ class _Chain:
             (record, *self.others(record)),
             attempts,
             entries,
-            {field: self._alike(field, key) for field, key in self._keys(record)},
+            {name: self._alike(name, key) for name, key in self._keys(record)},
             _RING_TIME if ring_time is None else ring_time,
             () if imported is None else ((0, imported),),
         )
 
     def _keys(self, record: Record) -> Iterator[tuple[str, str]]:
+        """The own fields that attempts are counted by, and the record's values of them."""
         for name in self.pipeline.attempt_fields:
             key = key_text(record.fields.get(name))
             if key is not None:
                 yield name, key
 
-    def _alike(self, field: str, key: str) -> list[PastAttempt]:
-        return [past for past, fields in self.past if key_text(fields.get(field)) == key]
+    def _alike(self, name: str, key: str) -> list[PastAttempt]:
+        """The attempts on records with this value of an own field."""
+        return [past for past, fields in self.past if key_text(fields.get(name)) == key]
 
 
 class _Timeline:
@@ -187,7 +189,7 @@ class _Timeline:
         self.mend = mend
         self.chain = _Chain(case, pipeline)
         self.clock = case.start
-        self.over = ""
+        self.over = "no number of the chain is ready"
 
     def steps(self) -> Iterator[tuple[int | None, Mapping[str, Any]]]:
         """Play all; yields each step as it would have to be, with its index in the file."""
@@ -207,12 +209,11 @@ class _Timeline:
             if record is None:
                 self._fail(step.path, f"nothing is left to dial: {self.over}")
                 return
+            wrong = len(self.failures)
             began, now = self._time(step, record)
             record, outcome = self.chain.decide(now)
-            wrong = len(self.failures)
             stated = step.stated
-            if stated is None or not _agrees(stated, outcome, now, self.case.zone):
-                _compare(self.failures, step.path, stated, outcome, now, self.case.zone, True)
+            _compare(self.failures, step.path, stated, outcome, now, self.case.zone, True)
             fresh: dict[str, Any] = {"at": began} if began else {}
             if outcome.kind != "dial":
                 self._object(record, outcome, now)
@@ -252,15 +253,15 @@ class _Timeline:
         return step.at.text, at
 
     def _object(self, record: Record, outcome: Outcome, now: float) -> None:
-        """The rules object; the record waits, or sleeps and the next of its chain takes its place."""
+        """The rules object; the record waits, or sleeps and the next of its chain takes its place.
+
+        So it does where a filter raised.
+        """
         self.clock = now
         if outcome.kind == "defer":
             assert outcome.at is not None
             verdict = Defer(outcome.at, outcome.reason)
             self.chain.change(life.Change(waiting=(life.deferred(record, verdict, now),)))
-            return
-        if outcome.kind == "error":
-            self.chain.change(life.broken(record))
             return
         self.over = f"{outcome.reason} ({outcome.rule})"
         others = self.chain.others(record)

@@ -1,6 +1,7 @@
 """Case files as tests, and fixtures for plugin authors; loaded by pytest wherever cxrun is installed.
 
-Every `*.cases.yaml` that pytest comes by is collected, one test for each case. The fixtures begin with `cx_`.
+Every `*.cases.yaml` beside a ruleset or in a project is collected, one test for each case. The fixtures begin
+with `cx_`.
 """
 
 # Every pytest run loads this module, before coverage starts: cxrun itself is imported inside the fixtures.
@@ -23,8 +24,12 @@ _LOADER: pytest.StashKey[Loader] = pytest.StashKey()
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
-    """Case files are tests wherever they are found."""
-    if file_path.name.endswith((".cases.yaml", ".cases.yml")):
+    """Case files are tests wherever they are found: beside a ruleset, or in a project."""
+    name, dot, ending = file_path.name.rpartition(".cases.")
+    if not dot or ending not in ("yaml", "yml"):
+        return None
+    beside = any(file_path.with_name(f"{name}.{suffix}").exists() for suffix in ("yaml", "yml"))
+    if beside or any((folder / "campaign.yaml").exists() for folder in file_path.parents):
         return _CaseFile.from_parent(parent, path=file_path)
     return None
 

@@ -41,6 +41,10 @@ BEFORE = """\
       # the cap is met here
       - {dial: 2, result: answer, then: finish}
       - {dial: 1}
+  - name: before it is due
+    timeline:
+      - {dial: 1, result: busy, then: {dial: 1, at: 10:30}}
+      - {at: 10:20, dial: 1, result: answer, then: finish}   # not before it is due
 """
 AFTER = """\
   # opening hours
@@ -73,6 +77,10 @@ AFTER = """\
       - {defer: 2026-03-04 00:00, rule: attempts}
       - {defer: 09:00, rule: calling_hours}
       - {dial: 2, result: answer, then: finish}
+  - name: before it is due
+    timeline:
+      - {dial: 1, result: busy, then: {dial: 1, at: 10:30}}
+      - {at: 10:30, dial: 1, result: answer, then: finish}   # not before it is due
 """
 
 
@@ -82,7 +90,7 @@ def test_only_what_is_wrong_is_rewritten_and_comments_stay(
     path = case_file(BEFORE)
     head = path.read_text().removesuffix(BEFORE)
     outcomes = played(path, mend=True)
-    assert outcomes.mended == 5
+    assert outcomes.mended == 6
     assert path.read_text().removeprefix(head) == AFTER
     again = played(path, mend=True)
     assert (again.failed, again.mended) == (0, 0)
