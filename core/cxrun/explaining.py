@@ -99,7 +99,9 @@ def _told(item: Happened, attempts: dict[int, AttemptRow], zone: str) -> list[st
         return [f"{when}  attempt {item.attempt} {why}; it counts, and is not dialed again"]
     if item.event == "next_in_chain":
         return [f"{when}  its turn in the chain: {why}{due}"]
-    if item.event == "chain_updated":
+    if item.event in ("recycled", "restored"):
+        return [f"{when}  ready again: {why}"]
+    if item.event in ("chain_updated", "canceled"):
         return [f"{when}  closed: {why}"]
     lines = []
     attempt = attempts.get(item.attempt)

@@ -14,10 +14,10 @@ from typing import Any, Final
 
 from cxrun.contacts import NULLS
 from cxrun.errors import UserError
-from cxrun.listfile import rows, sniff
 from cxrun.mapping import zone_names
 from cxrun.model import Record
 from cxrun.numbers import BadNumber, likely_region, parse_number
+from cxrun.table import open_table
 
 REGIONS: Final = (
     *("US", "GB", "CA", "DE", "FR", "ES", "IT", "AU", "NZ", "IE", "NL", "BE", "AT", "CH", "SE", "NO", "DK"),
@@ -81,15 +81,15 @@ def guess_settings(path: Path) -> dict[str, Any]:
 
     The same file always gives the same guess. Raises UserError if no column holds phone numbers.
     """
-    format = sniff(path)
-    sample = [cells for _, cells in islice(rows(path, format), _SAMPLE_ROWS)]
+    table = open_table(path)
+    sample = [cells for _, cells in islice(table.rows(), _SAMPLE_ROWS)]
     columns = {
         name: [row[at].strip() for row in sample if at < len(row) and row[at].strip().lower() not in NULLS]
-        for at, name in enumerate(format.header)
+        for at, name in enumerate(table.header)
     }
     region, phones = _phones(columns)
     if not phones:
-        seen = ", ".join(f"'{name}'" for name in format.header)
+        seen = ", ".join(f"'{name}'" for name in table.header)
         raise UserError(
             f"{path}: no column holds phone numbers; name it in the mapping. The columns are {seen}"
         )
@@ -100,10 +100,10 @@ def guess_settings(path: Path) -> dict[str, Any]:
     if fields:
         mapping["fields"] = fields
     settings: dict[str, Any] = {"file": path.name}
-    if format.encoding != "utf-8":
-        settings["encoding"] = format.encoding
-    if format.delimiter != ",":
-        settings["delimiter"] = format.delimiter
+    if table.format and table.format.encoding != "utf-8":
+        settings["encoding"] = table.format.encoding
+    if table.format and table.format.delimiter != ",":
+        settings["delimiter"] = table.format.delimiter
     if region is not None:
         settings["region"] = region
     return {**settings, "map": mapping}
