@@ -41,6 +41,7 @@ REQUIRED: Final = frozenset(
     ("contact_info", "record_type", "record_status", "call_result", "attempt", "chain_id", "chain_n")
 )
 _MOST: Final = 2**53
+_DAY: Final = 86400
 _UNDIALED: Final = (DeviceType.EMAIL, DeviceType.INSTANT_MESSAGING)
 
 
@@ -75,8 +76,7 @@ def read_records(path: Path, settings: ListSettings, staging: Callable[[], Stagi
     Raises UserError for the file.
     """
     table = checked_table(path, settings)
-    given = {"time_zone": "tz", "daily_from": "daily_from", "daily_till": "daily_till"}
-    given = {name: column for name, column in given.items() if column in table.header}
+    given = {"time_zone": "tz"} if "tz" in table.header else {}
     settings = replace(settings, columns=MappingProxyType({**given, **settings.columns}))
     records = _Records(settings, table.header)
     rows = staging()
@@ -125,6 +125,10 @@ class _Records:
                 if chain_n in devices:
                     raise BadRow(f"chain_n {row.chain_n} is taken already in chain {chain_id}")
                 client_id, names, daily_from, daily_till, fields = self._reader.contact_values(row.cells)
+                daily_from = self._integer(row.cells, "daily_from", daily_from)
+                daily_till = self._integer(row.cells, "daily_till", daily_till)
+                if not daily_from < daily_till <= _DAY:
+                    raise BadRow(f"calls from second {daily_from} of the day till {daily_till} are none")
                 device = self._device(row, chain_n, daily_from, daily_till, notices)
             except BadRow as error:
                 yield Rejected(row.line, str(error), tuple(row.cells))

@@ -48,7 +48,7 @@ _RECORD: Final = {
     "dial_sched_time": "nullif(s.dial_sched_time, 0)",
     "agent_id": "s.agent_id",
     "treatments": "s.treatments",
-    "state": "w.state",
+    "place": "w.state",
     "reason": "w.text",
     "rule": "nullif(w.file || ':' || w.line || ' ' || w.name, ':0 ')",
 }
@@ -74,11 +74,12 @@ def results(
     """The attempts of a list made here, or its records with their last state.
 
     `only` are call results; `since` and `until` bound when an attempt was placed, or when a record was dialed
-    last (Unix UTC seconds, the end not included). Raises UserError for a column there is not.
+    last (Unix UTC seconds, the end not included). An own field that has the name of another column is called
+    list_NAME. Raises UserError for a column there is not.
     """
-    known: Mapping[str, str] = MappingProxyType(
-        {**(_RECORD if per_record else _ATTEMPT), **{name: f'c."{name}"' for name in stored.field_types}}
-    )
+    fixed = _RECORD if per_record else _ATTEMPT
+    own = {f"list_{name}" if name in fixed else name: f'c."{name}"' for name in stored.field_types}
+    known: Mapping[str, str] = MappingProxyType({**fixed, **own})
     for column in columns:
         if column not in known:
             raise UserError(f"no column named '{column}'{near(column, known)}")
