@@ -331,7 +331,7 @@ class RowReader:
         if not attempts and last is None:
             return device
         code = "" if reader.last_result is None else cells[reader.last_result].lower()
-        result = reader.results.get(code, int(CallResult.UNKNOWN))
+        result = reader.results.get(code, reader.results.get("other", int(CallResult.UNKNOWN)))
         return device._replace(past=Past(call_result=result, attempt=max(attempts, 1), call_time=last or 0))
 
 

@@ -135,7 +135,8 @@ MAP_SCHEMA: Final[dict[str, Any]] = {
                     },
                     "last_result": _column("of what came of the last attempt", "Last result"),
                     "results": {
-                        "description": "What the codes of the last result stand for; others are unknown.",
+                        "description": "What the codes of the last result stand for; `other` is any code not named, "
+                        "which is unknown else.",
                         "type": "object",
                         "additionalProperties": {"description": "A call result.", "enum": list(_RESULTS)},
                         "examples": [{"NA": "no_answer", "B": "busy"}],

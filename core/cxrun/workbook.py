@@ -1,6 +1,6 @@
 """Excel workbooks (.xlsx), streamed: neither the rows nor the texts of a sheet are kept in memory.
 
-Reading takes openpyxl, the extra `cxrun[xlsx]`. Of openpyxl two habits are changed here, for they cost memory
+Reading takes openpyxl, the extra `cxrun[xlsx]`. Its parts are put together anew here, for its own way costs memory
 by the row: it reads all texts of a workbook at once, and it keeps an empty element of every row it has read.
 """
 
@@ -10,12 +10,12 @@ import datetime
 import struct
 import warnings
 import zipfile
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import IO, Any, Final
+from typing import IO, Any, Final, NamedTuple
 
 from cxrun.errors import UserError, near
 from cxrun.listfile import problem_in
@@ -34,21 +34,21 @@ def rows(
     number stays one; fractions are written with the mark `decimal`. Dates become YYYY-MM-DD, times HH:MM, with
     seconds if there are any, and truths TRUE or FALSE. Raises UserError.
     """
-    openpyxl = _openpyxl(path)
+    _need_openpyxl(path)
     mark = decimal or "."
     number = 0
     try:
-        with closing(_opened(openpyxl, path)) as book:
+        with _opened(path) as book:
             named = _sheet(path, book, sheet)
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                for number, cells in _cells(named):
+                for number, cells in _cells(book, named):
                     texts = tuple(text_of(cell, mark) for cell in cells)
                     if any(texts):
                         yield number, texts
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror or error}") from error
-    except (zipfile.BadZipFile, zipfile.LargeZipFile, KeyError, ValueError, SyntaxError) as error:
+    except (zipfile.BadZipFile, zipfile.LargeZipFile, LookupError, ValueError, SyntaxError) as error:
         raise problem_in(path, number + 1, f"this is no whole Excel workbook: {error}") from error
 
 
@@ -81,62 +81,81 @@ def _clock(value: datetime.time) -> str:
     return value.strftime("%H:%M:%S" if value.second else "%H:%M")
 
 
-def _openpyxl(path: Path) -> Any:
+def _need_openpyxl(path: Path) -> None:
     try:
-        import openpyxl
+        import openpyxl  # noqa: F401
     except ImportError:
         raise UserError(
             f"{path}: reading workbooks takes openpyxl: pip install 'cxrun[xlsx]'; or save the sheet as CSV in UTF-8"
         ) from None
-    return openpyxl
 
 
-def _opened(openpyxl: Any, path: Path) -> Any:
+class _Book(NamedTuple):
+    """What is needed of a workbook: where its sheets are, its shared texts, and how its dates are told."""
+
+    archive: zipfile.ZipFile
+    sheets: Mapping[str, str]
+    texts: _Texts | None
+    dates: Mapping[str, Any]
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[_Book]:
     from openpyxl.reader.excel import ExcelReader
+    from openpyxl.styles.stylesheet import apply_stylesheet
     from openpyxl.utils.exceptions import InvalidFileException
-
-    class Reader(ExcelReader):  # type: ignore[misc]
-        """Leaves the texts of the workbook where they are until they are asked for."""
-
-        def read_strings(self) -> None:
-            from openpyxl.xml.constants import SHARED_STRINGS
-
-            part = self.package.find(SHARED_STRINGS)
-            if part is not None:
-                self.shared_strings = _Texts(self.archive.open(part.PartName[1:]))
+    from openpyxl.xml.constants import SHARED_STRINGS
 
     try:
-        reader = Reader(path, read_only=True, data_only=True, keep_links=False)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            reader.read()
+        reader = ExcelReader(path, read_only=True, data_only=True, keep_links=False)
     except InvalidFileException as error:
         raise problem_in(path, 1, f"is no Excel workbook: {error}") from error
-    return reader.wb
+    texts = None
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            reader.read_manifest()
+            reader.read_workbook()
+            apply_stylesheet(reader.archive, reader.wb)
+        part = reader.package.find(SHARED_STRINGS)
+        if part is not None:
+            texts = _Texts(reader.archive.open(part.PartName[1:]))
+        sheets = {
+            sheet.name: rel.target
+            for sheet, rel in reader.parser.find_sheets()
+            if rel.target in reader.valid_files and "chartsheet" not in rel.Type
+        }
+        book = reader.wb
+        dates = {
+            "epoch": book.epoch,
+            "date_formats": book._date_formats,
+            "timedelta_formats": book._timedelta_formats,
+        }
+        yield _Book(reader.archive, sheets, texts, dates)
+    finally:
+        if texts is not None:
+            texts.close()
+        reader.archive.close()
 
 
-def _sheet(path: Path, book: Any, name: str | None) -> Any:
-    names = [sheet.title for sheet in book.worksheets]
-    if not names:
+def _sheet(path: Path, book: _Book, name: str | None) -> str:
+    """Where the sheet is in the archive."""
+    if not book.sheets:
         raise problem_in(path, 1, "the workbook has no sheet with cells")
     if name is None:
-        return book.worksheets[0]
-    if name not in names:
-        raise problem_in(path, 1, f"no sheet named '{name}'{near(name, names)}")
-    return book[name]
+        return next(iter(book.sheets.values()))
+    if name not in book.sheets:
+        raise problem_in(path, 1, f"no sheet named '{name}'{near(name, book.sheets)}")
+    return book.sheets[name]
 
 
-def _cells(sheet: Any) -> Iterator[tuple[int, list[Any]]]:
+def _cells(book: _Book, sheet: str) -> Iterator[tuple[int, list[Any]]]:
     """The number of each row and the values of its cells."""
     from openpyxl.worksheet._reader import DATA_TAG, ROW_TAG, WorkSheetParser
     from openpyxl.xml.functions import iterparse
 
-    book = sheet.parent
-    with sheet._get_source() as source:
-        parser = WorkSheetParser(
-            source, sheet._shared_strings, data_only=True, epoch=book.epoch, date_formats=book._date_formats,
-            timedelta_formats=book._timedelta_formats,
-        )  # fmt: skip
+    with book.archive.open(sheet) as source:
+        parser = WorkSheetParser(source, book.texts, data_only=True, **book.dates)
         data: Any = None
         for event, element in iterparse(source, ("start", "end")):
             if event == "start":
@@ -162,6 +181,7 @@ class _Texts:
         self._ends: IO[bytes] = TemporaryFile()  # noqa: SIM115
         self._ends.write(_OFFSET.pack(0))
         self._count = self._size = 0
+        self._source = source
         self._coming = self._read(source)
         self._get = lru_cache(maxsize=4096)(self._stored)
 
@@ -170,6 +190,10 @@ class _Texts:
             if next(self._coming, None) is None:
                 raise ValueError(f"a cell names text {index}, and the workbook has {self._count}")
         return self._get(index)
+
+    def close(self) -> None:
+        for stream in (self._source, self._texts, self._ends):
+            stream.close()
 
     def _stored(self, index: int) -> str:
         self._ends.seek(_OFFSET.size * index)
@@ -186,18 +210,17 @@ class _Texts:
         item, plain = f"{{{SHEET_MAIN_NS}}}si", f"{{{SHEET_MAIN_NS}}}t"
         texts: list[bytes] = []
         root: Any = None
-        with source:
-            for event, element in iterparse(source, ("start", "end")):
-                if event == "start":
-                    root = element if root is None else root
-                elif element.tag == item:
-                    simple = len(element) == 1 and element[0].tag == plain
-                    text = element[0].text or "" if simple else Text.from_tree(element).content
-                    texts.append(text.replace("x005F_", "").encode())
-                    root.clear()
-                    if len(texts) == 1000:
-                        yield self._store(texts)
-                        texts = []
+        for event, element in iterparse(source, ("start", "end")):
+            if event == "start":
+                root = element if root is None else root
+            elif element.tag == item:
+                simple = len(element) == 1 and element[0].tag == plain
+                text = element[0].text or "" if simple else Text.from_tree(element).content
+                texts.append(text.replace("x005F_", "").encode())
+                root.clear()
+                if len(texts) == 1000:
+                    yield self._store(texts)
+                    texts = []
         if texts:
             yield self._store(texts)
 

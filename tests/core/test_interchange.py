@@ -62,7 +62,7 @@ def load(folder: ProjectFolder) -> ImportResult:
 def rows_text(
     rows: Sequence[dict[str, Any]],
     columns: Sequence[str] = (*COLUMNS, "client_id", "first_name", "last_name", "company"),
-) -> str:  # noqa: E501
+) -> str:
     stream = io.StringIO()
     writer = csv.DictWriter(stream, columns, lineterminator="\n", restval="")
     writer.writeheader()
@@ -72,8 +72,9 @@ def rows_text(
 
 def row(number: int, chain: int, chain_n: int = 1, **changed: Any) -> dict[str, Any]:
     return {
-        "record_id": number, "contact_info": f"(212) 555-0{100 + number % 100}", "contact_info_type": 1, "record_type": 2,
-        "record_status": 1 if chain_n == 1 else 9, "call_result": 28, "attempt": 0, "dial_sched_time": 0, "call_time": 0,
+        "record_id": number, "contact_info": f"(212) 555-0{100 + number % 100}", "contact_info_type": 1,
+        "record_type": 2, "record_status": 1 if chain_n == 1 else 9, "call_result": 28, "attempt": 0,
+        "dial_sched_time": 0, "call_time": 0,
         "daily_from": 28800, "daily_till": 64800, "tz": "America/New_York", "chain_id": chain, "chain_n": chain_n,
         "client_id": f"C{chain}", **changed,
     }  # fmt: skip
@@ -203,7 +204,7 @@ def test_attempts_made_elsewhere_count_in_caps(project: MakeProject) -> None:
     ]
     folder.write(
         "rulesets/retry.yaml",
-        "ruleset: retry\nfilters:\n  - attempts: {at_most: 3, within: 7d, per: client}\n  - suppression\ntreatments: []\n",
+        "ruleset: retry\nfilters:\n  - attempts: {at_most: 3, within: 7d, per: client}\n  - suppression\n",
     )
     assert folder.run(until=last + 2 * 86400.0).attempts == 0
     assert folder.run().attempts == 1

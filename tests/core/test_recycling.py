@@ -50,7 +50,8 @@ def test_chains_return_whole_and_are_dialed_anew_with_attempts_counted_on(finish
 def test_the_journal_tells_of_every_record(finished: ProjectFolder) -> None:
     again(finished)
     assert finished.query(
-        "SELECT event, text, count(*) FROM journal JOIN reasons USING (reason_id) WHERE event = 'recycled' GROUP BY 1, 2"
+        "SELECT event, text, count(*) FROM journal JOIN reasons USING (reason_id) "
+        "WHERE event = 'recycled' GROUP BY 1, 2"
     ) == [("recycled", "recycled after no_answer", 40)]
 
 

@@ -122,11 +122,17 @@ def test_attempts_schedules_and_results_are_kept(project: MakeProject) -> None:
     folder.run(limit=25)
     state = "SELECT record_id, attempt, call_result, call_time, dial_sched_time, treatments FROM record_states ORDER BY 1"
     before, attempts = folder.query(state), folder.query("SELECT * FROM attempts ORDER BY 1, 2")
-    rows = [[f"C{n + 1}", f"+1212555{100 + n:04}", f"+1213555{100 + n:04}"] for n in range(30)]
-    with folder.store() as store:
-        kept = dict(store.connection.execute("SELECT client_id, group_concat(phone) FROM contacts_1 JOIN "
-                                             "(SELECT * FROM records ORDER BY chain_n) USING (chain_id) GROUP BY 1"))  # fmt: skip
-    folder.write_list("people", [[row[0], *kept[row[0]].split(","), row[2]] for row in rows])
+    phones = folder.query(
+        "SELECT client_id, phone FROM contacts_1 JOIN records USING (chain_id) ORDER BY chain_id, chain_n"
+    )
+    first, second = phones[0::2], phones[1::2]
+    folder.write_list(
+        "people",
+        [
+            [*one, two, f"+1213555{100 + n:04}"]
+            for n, (one, (_, two)) in enumerate(zip(first, second, strict=True))
+        ],
+    )
     result = bring(folder)
     assert (result.updated, result.records) == (30, 30)
     assert folder.query(state)[: len(before)] == before
