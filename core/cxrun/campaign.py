@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path as FilePath
 from typing import Any, Final, NamedTuple
@@ -19,7 +19,7 @@ from typing import Any, Final, NamedTuple
 from cxrun.dialer import Dialer
 from cxrun.elements import DialingMode, Treatment, seconds
 from cxrun.errors import Mark, Problem, Problems, UserError, near
-from cxrun.mapping import ListSettings
+from cxrun.mapping import MAP_SCHEMA, ListSettings
 from cxrun.model import DeviceType, Rule
 from cxrun.pipeline import Devices, Pipeline
 from cxrun.registry import Registry
@@ -51,12 +51,13 @@ class Setting(NamedTuple):
 
 @dataclass(frozen=True)
 class ContactList:
-    """A contact list as the project declares it."""
+    """A contact list as the project declares it; one that is split from another has the settings of that one."""
 
     name: str
     settings: ListSettings
     path: FilePath
     mark: Mark
+    split_from: str | None = None
 
 
 class SuppressionList(NamedTuple):
@@ -195,6 +196,7 @@ def load_project(folder: FilePath, registry: Registry) -> Project:
     if broken:
         raise Problems(problems)
     loader = _CampaignLoader(document, rulesets, unreadable, registry, problems)
+    loader.read_mappings(folder)
     loader.check_levels()
     lists = loader.lists(folder)
     groups = {name: group for name in loader.section("groups") if (group := loader.group(name, lists))}
@@ -283,6 +285,7 @@ class _CampaignLoader:
         self.registry = registry
         self.problems = problems
         self.unsound: set[Path] = set()
+        self.mappings: dict[str, Document] = {}
 
     def section(self, name: str) -> dict[str, Any]:
         return self.data.get(name) or {}
@@ -290,13 +293,61 @@ class _CampaignLoader:
     def complain(self, path: Path, message: str) -> None:
         self.problems.append(self.document.problem(path, message))
 
-    def lists(self, folder: FilePath) -> dict[str, ContactList]:
-        lists = {}
+    def read_mappings(self, folder: FilePath) -> None:
+        """Read the mappings that stand in files of their own; a file is checked once, whoever shares it."""
         for name, data in self.section("lists").items():
+            if not isinstance(data.get("map"), str):
+                continue
+            shown = data["map"]
+            if shown not in self.mappings:
+                self._read_mapping(("lists", name, "map"), folder / shown, shown)
+
+    def _read_mapping(self, at: Path, file: FilePath, shown: str) -> None:
+        try:
+            document = load(file)
+        except Problems as error:
+            self.problems += error.problems
+            document = Document(shown, None, {}, [])
+        except UserError:
+            self.complain(
+                at, f"there is no file {shown} beside {CAMPAIGN_FILE}; a mapping file holds what `map:` would"
+            )
+            document = Document(shown, None, {}, [])
+        else:
+            self.problems += document.problems
+            wrong = schema_problems(document, (), document.data, MAP_SCHEMA)
+            self.problems += wrong
+            if wrong:
+                document = Document(shown, None, {}, [])
+        self.mappings[shown] = document
+
+    def _mapped(self, data: Mapping[str, Any]) -> Document | None:
+        """The document of a list's mapping, if that has a file of its own."""
+        return self.mappings[data["map"]] if isinstance(data.get("map"), str) else None
+
+    def complain_of_list(self, name: str, at: Path, message: str) -> None:
+        """A problem with the settings of a list, told where they are written."""
+        mapping = self._mapped(self.section("lists")[name])
+        if mapping is not None and at[0] == "map":
+            self.problems.append(mapping.problem(at[1:], f"{message} (contact list '{name}')"))
+        else:
+            self.complain(("lists", name, *at), message)
+
+    def lists(self, folder: FilePath) -> dict[str, ContactList]:
+        """The lists with a file, then those that are split from one of them."""
+        lists: dict[str, ContactList] = {}
+        for name, data in self.section("lists").items():
+            if "split_from" in data:
+                continue
+            mapping = self._mapped(data)
+            if mapping is not None:
+                if mapping.data is None:
+                    continue
+                data = {**data, "map": mapping.data}
             settings = ListSettings.from_mapping(data)
             path = folder / settings.file
             for at, message in settings.problems():
-                self.complain(("lists", name, *at), message)
+                self.complain_of_list(name, at, message)
             if path.exists():
                 self._check_header(name, settings, path)
             elif not (folder / STORE_FILE).exists():
@@ -304,18 +355,45 @@ class _CampaignLoader:
                     ("lists", name, "file"), f"there is no file {settings.file} beside {CAMPAIGN_FILE}"
                 )
             lists[name] = ContactList(name, settings, path, self.document.mark(("lists", name)))
+        for name in self.section("lists"):
+            self._split(name, lists)
         return lists
 
+    def _split(self, name: str, lists: dict[str, ContactList]) -> None:
+        declared = self.section("lists")
+        path: Path = ("lists", name, "split_from")
+        seen = [name]
+        while "split_from" in declared[seen[-1]]:
+            parent = declared[seen[-1]]["split_from"]
+            if parent not in declared:
+                if len(seen) == 1:
+                    self._check_known(path, "list", parent, declared)
+                return
+            if parent in seen:
+                self.complain(path, f"is split from itself: {' from '.join([*seen, parent])}")
+                return
+            seen.append(parent)
+        if len(seen) == 1:
+            return
+        for key in declared[name]:
+            if key != "split_from":
+                self.complain(
+                    ("lists", name, key), f"a list that is split from '{seen[1]}' takes this from there"
+                )
+        if seen[-1] in lists:
+            mark = self.document.mark(("lists", name))
+            lists[name] = replace(lists[seen[-1]], name=name, mark=mark, split_from=seen[1])
+
     def _check_header(self, name: str, settings: ListSettings, path: FilePath) -> None:
-        from cxrun.listfile import sniff
+        from cxrun.table import open_table
 
         try:
-            header = sniff(path, settings.encoding, settings.delimiter).header
+            header = open_table(path, settings).header
         except UserError as error:
             self.complain(("lists", name, "file"), str(error))
             return
         for at, message in settings.problems_with_header(header):
-            self.complain(("lists", name, *at), message)
+            self.complain_of_list(name, at, message)
 
     def group(self, name: str, lists: Mapping[str, ContactList]) -> Group | None:
         data = self.section("groups")[name]
@@ -531,10 +609,11 @@ class _CampaignLoader:
         weights = dict(data) if isinstance(data, dict) else dict.fromkeys(data or (), DEFAULT_WEIGHT)
         if not weights:
             self.complain(path, "has no contact list; add `lists: [NAME]`")
+        declared = self.section("lists")
         for index, name in enumerate(weights):
-            if name not in lists:
+            if name not in declared:
                 at = (*path, "lists", name if isinstance(data, dict) else index)
-                self.complain(at, f"no contact list named '{name}'{near(name, lists)}")
+                self.complain(at, f"no contact list named '{name}'{near(name, declared)}")
         return {name: weight for name, weight in weights.items() if name in lists}
 
     def check_shared_lists(self) -> None:

@@ -10,13 +10,13 @@ from cxrun.cli.terminal import echo_json
 
 
 @click.command("schema")
-@click.argument("what", type=click.Choice(["ruleset", "campaign", "cases"]), default="ruleset")
+@click.argument("what", type=click.Choice(["ruleset", "campaign", "mapping", "cases"]), default="ruleset")
 @click.pass_obj
 def command(session: Session, what: str) -> None:
     """Print the JSON Schema of the files, for editors.
 
-    Draft 2020-12, of ruleset files, of campaign.yaml or of case files. The schema of rulesets is composed from
-    the elements that are installed, your own plugins included.
+    Draft 2020-12, of ruleset files, of campaign.yaml, of mapping files or of case files. The schema of rulesets
+    is composed from the elements that are installed, your own plugins included.
 
     \b
     Example:
@@ -27,6 +27,10 @@ def command(session: Session, what: str) -> None:
         from cxrun.cases.format import CASES_SCHEMA
 
         schema: Mapping[str, Any] = CASES_SCHEMA
+    elif what == "mapping":
+        from cxrun.mapping import MAP_SCHEMA
+
+        schema = MAP_SCHEMA
     elif what == "campaign":
         from cxrun.settings import composed_campaign_schema
 
