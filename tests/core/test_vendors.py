@@ -54,8 +54,16 @@ def test_the_standard_load_layout_of_vicidial_has_no_header(file: Path) -> None:
 
 
 def list_row(lead: int, **told: str) -> str:
-    row = {"lead_id": str(lead), "vendor_lead_code": f"V{lead}", "phone_code": "1", "status": "NEW",
-           "called_count": "0", "phone_number": f"21255501{lead:02}", "last_local_call_time": "2008-01-01 00:00:00", **told}  # fmt: skip
+    row = {
+        "lead_id": str(lead),
+        "vendor_lead_code": f"V{lead}",
+        "phone_code": "1",
+        "phone_number": f"21255501{lead:02}",
+        "status": "NEW",
+        "called_count": "0",
+        "last_local_call_time": "2008-01-01 00:00:00",
+        **told,
+    }
     return "\t".join(row.get(name, "") for name in VICIDIAL_LIST)
 
 
