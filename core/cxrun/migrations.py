@@ -16,7 +16,8 @@ CREATE TABLE lists (
     name TEXT NOT NULL UNIQUE,
     source TEXT NOT NULL,
     field_types TEXT NOT NULL,
-    rules_digest TEXT NOT NULL DEFAULT ''
+    rules_digest TEXT NOT NULL DEFAULT '',
+    credit REAL NOT NULL DEFAULT 0
 ) STRICT;
 
 CREATE TABLE imports (
@@ -159,6 +160,7 @@ CREATE TABLE runs (
     versions TEXT NOT NULL,
     started_at REAL NOT NULL,
     reached REAL NOT NULL,
+    states TEXT NOT NULL DEFAULT '{}',
     ended TEXT
 ) STRICT;
 

@@ -276,7 +276,8 @@ class Rule(NamedTuple):
 class Reason(NamedTuple):
     """Why a record is as it is: a state, a phrase, and the rule that says so, if one does.
 
-    `state` is one of waiting, chained, deferred, excluded, error, in work, closed.
+    `state` is one of waiting, chained, deferred, excluded, error, in work, closed; group for what concerns a
+    whole group.
     """
 
     state: str

@@ -30,6 +30,7 @@ class StoredList(NamedTuple):
     name: str
     field_types: Mapping[str, str]
     rules_digest: str
+    credit: float
 
 
 class Import(NamedTuple):
@@ -43,9 +44,9 @@ class Import(NamedTuple):
 def stored_lists(store: Store) -> dict[str, StoredList]:
     """The lists of the store by name."""
     rows = store.connection.execute(
-        "SELECT list_id, name, field_types, rules_digest FROM lists ORDER BY list_id"
+        "SELECT list_id, name, field_types, rules_digest, credit FROM lists ORDER BY list_id"
     )
-    return {row[1]: StoredList(row[0], row[1], json.loads(row[2]), row[3]) for row in rows}
+    return {row[1]: StoredList(row[0], row[1], json.loads(row[2]), row[3], row[4]) for row in rows}
 
 
 def declare_list(store: Store, name: str, source: str, field_types: Mapping[str, str]) -> StoredList:
@@ -194,3 +195,10 @@ def record_import(store: Store, stored: StoredList, source: str, digest: str, re
 def frozen_rules(store: Store, stored: StoredList, digest: str) -> None:
     """Remember under which rules the list was last dialed."""
     store.connection.execute("UPDATE lists SET rules_digest = ? WHERE list_id = ?", (digest, stored.list_id))
+
+
+def keep_credits(store: Store, credits: Mapping[int, float]) -> None:
+    """Remember how many calls each list is behind its share of the dialing, by its id."""
+    store.connection.executemany(
+        "UPDATE lists SET credit = ? WHERE list_id = ?", [(credit, key) for key, credit in credits.items()]
+    )

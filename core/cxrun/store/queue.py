@@ -113,6 +113,12 @@ class Queue:
             f"AND q.record_id = r.record_id JOIN {contacts} c ON c.chain_id = r.chain_id "
             "ORDER BY r.chain_id, r.chain_n"
         )
+        self._at = (
+            f"SELECT {columns} FROM json_each(?) k CROSS JOIN queue q ON q.list_id = ? "
+            "AND q.priority = json_extract(k.value, '$[0]') AND q.due = json_extract(k.value, '$[1]') "
+            "AND q.record_id = json_extract(k.value, '$[2]') JOIN records r ON r.record_id = q.record_id "
+            f"JOIN {contacts} c ON c.chain_id = r.chain_id"
+        )
         self._in_work = (
             f"SELECT {_RECORD.format(state='w')}{own} FROM in_work w JOIN records r ON r.record_id = w.record_id "
             f"JOIN {contacts} c ON c.chain_id = r.chain_id WHERE w.list_id = ? ORDER BY w.record_id"
@@ -122,6 +128,22 @@ class Queue:
         """The next waiting records of a priority whose time has come, after the (due, record) `after`."""
         rows = self._db.execute(self._due, (self.list_id, priority, *after, int(now), limit))
         return [self._record(row) for row in rows]
+
+    def at(self, places: Iterable[tuple[object, object, int]]) -> list[Record]:
+        """The waiting records that stand at these places: priority, due, record."""
+        return [
+            self._record(row) for row in self._db.execute(self._at, (json.dumps(list(places)), self.list_id))
+        ]
+
+    def unfinished(self) -> bool:
+        """Whether any record of the list waits to be dialed, now or later, or is in work."""
+        return bool(
+            self._db.execute(
+                f"SELECT EXISTS (SELECT 1 FROM queue WHERE list_id = ?1 AND priority > {ASLEEP}) "
+                "OR EXISTS (SELECT 1 FROM in_work WHERE list_id = ?1)",
+                (self.list_id,),
+            ).fetchone()[0]
+        )
 
     def next_due(self, now: float) -> int | None:
         """When the next record that still sleeps today becomes due."""

@@ -1,0 +1,100 @@
+"""The due records of one list in an order of fields: a temporary table, filled from the queue set by set.
+
+It holds a key of each record that has become due, never the record, and belongs to one connection: what a run
+leaves behind is gone with it. A record that has left the queue since is found out when it is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Final
+
+from cxrun.model import Record
+from cxrun.store.database import Store
+from cxrun.store.queue import Queue
+
+_QUEUE: Final = frozenset(
+    ("record_type", "record_status", "call_result", "attempt", "dial_sched_time", "call_time", "agent_id")
+)
+_CONTACTS: Final = frozenset(("chain_size", "client_id", "first_name", "last_name", "company"))
+
+Row = tuple[object, ...]
+"""The key of a due record: place, the fields, then due and record_id or, newest first, the other way round."""
+
+
+class Ready:
+    """The due records of a list, by place of their urgency, by fields, then oldest first or newest first.
+
+    `keys` are fields of the record or of the list, each with whether it descends; a missing value comes last.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        queue: Queue,
+        own_fields: Iterable[str],
+        keys: Sequence[tuple[str, bool]],
+        places: Mapping[int, int],
+        *,
+        newest_first: bool,
+    ) -> None:
+        self._db = store.connection
+        self._queue = queue
+        self._table = table = f"temp.ready_{queue.list_id}"
+        own = frozenset(own_fields)
+        terms = [(_term(name, descends, own), descends) for name, descends in keys]
+        last = (
+            [("record_id", True), ("due", False)] if newest_first else [("due", False), ("record_id", False)]
+        )
+        names = [("place", False), *((f"k{n}", descends) for n, (_, descends) in enumerate(terms)), *last]
+        self._order = ", ".join(f"{name} DESC" if descends else name for name, descends in names)
+        self._due = [name for name, _ in names].index("due")
+        self._record_id = [name for name, _ in names].index("record_id")
+        columns = ", ".join(f"{name} NOT NULL" for name, _ in names)
+        self._db.execute(f"DROP TABLE IF EXISTS {table}")
+        self._db.execute(
+            f"CREATE TABLE {table} ({columns}, priority NOT NULL, PRIMARY KEY ({self._order})) WITHOUT ROWID"
+        )
+        self._add = {
+            priority: f"INSERT INTO {table} SELECT "
+            + ", ".join([str(place), *(term for term, _ in terms), *(f"q.{name}" for name, _ in last)])
+            + ", q.priority FROM queue q CROSS JOIN records r ON r.record_id = q.record_id "
+            f"CROSS JOIN contacts_{queue.list_id} c ON c.chain_id = r.chain_id "
+            f"WHERE q.list_id = {queue.list_id} AND q.priority = {priority} AND q.due > ? AND q.due <= ? "
+            f"ORDER BY {', '.join(f'{n} DESC' if descends else str(n) for n, (_, descends) in enumerate(names, 1))}"
+            for priority, place in places.items()
+        }
+        equal = " AND ".join(f"{name} = ?" for name, _ in names)
+        self._delete = f"DELETE FROM {table} WHERE {equal}"
+        self._front = f"SELECT * FROM {table} ORDER BY {self._order} LIMIT ?"
+
+    def add_due(self, after: int, till: int) -> int:
+        """Add the records that have become due after a time, up to another; returns how many."""
+        return sum(self._db.execute(sql, (after, till)).rowcount for sql in self._add.values())
+
+    def clear(self) -> None:
+        self._db.execute(f"DELETE FROM {self._table}")
+
+    def front(self, limit: int) -> dict[int, Row]:
+        """The keys of the first records by their ids, in order."""
+        at = self._record_id
+        return {row[at]: row for row in self._db.execute(self._front, (limit,))}
+
+    def fetch(self, rows: Mapping[int, Row]) -> dict[int, Record]:
+        """The records of these keys by id; keys whose records have left the queue are deleted."""
+        due = self._due
+        found = {
+            record.record_id: record
+            for record in self._queue.at((row[-1], row[due], record_id) for record_id, row in rows.items())
+        }
+        gone = [row[:-1] for record_id, row in rows.items() if record_id not in found]
+        if gone:
+            self._db.executemany(self._delete, gone)
+        return found
+
+
+def _term(field: str, descends: bool, own: Collection[str]) -> str:
+    """The value of a field, or what comes last instead of a missing one: SQLite puts blobs after all else."""
+    table = "c" if field in own or field in _CONTACTS else "q" if field in _QUEUE else "r"
+    last = "-9e999" if descends else "x''"
+    return f'coalesce({table}."{field}", {last})'
