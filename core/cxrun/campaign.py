@@ -17,11 +17,13 @@ from pathlib import Path as FilePath
 from typing import Any, Final, NamedTuple
 
 from cxrun.dialer import Dialer
-from cxrun.elements import DialingMode, seconds
+from cxrun.elements import DialingMode, Treatment, seconds
 from cxrun.errors import Mark, Problem, Problems, UserError, near
 from cxrun.mapping import ListSettings
+from cxrun.model import DeviceType, Rule
 from cxrun.ordering import ORDERING_SETTINGS, Ordering
 from cxrun.ordering import complaints as ordering_complaints
+from cxrun.pipeline import Devices, Pipeline
 from cxrun.registry import Registry
 from cxrun.ruleset import Ruleset, Step, element_step, read, schema_problems
 from cxrun.schedule import Schedule
@@ -63,6 +65,23 @@ class ContactList:
     mark: Mark
 
 
+class SuppressionList(NamedTuple):
+    """A suppression list as the project declares it; entries are kept for `retention` seconds, None for ever."""
+
+    description: str
+    retention: float | None = None
+    required: bool = False
+
+    @classmethod
+    def read(cls, data: str | Mapping[str, Any]) -> SuppressionList:
+        """The list as campaign.yaml writes it: its description, or a mapping."""
+        if isinstance(data, str):
+            return cls(data)
+        retention = data.get("retention")
+        kept = None if retention is None else seconds(retention)
+        return cls(data["description"], kept, data.get("required", False))
+
+
 @dataclass(frozen=True)
 class Group:
     """A campaign group with everything it inherits, checked and built."""
@@ -94,6 +113,17 @@ class Group:
     @property
     def agent_group(self) -> str | None:
         return self.settings["agent_group"].value if "agent_group" in self.settings else None
+
+    @cached_property
+    def pipeline(self) -> Pipeline:
+        """The rules of the group, compiled."""
+        devices = None
+        if "devices" in self.settings:
+            words, origin = self.settings["devices"]
+            order = {int(DeviceType[word.upper()]): place for place, word in enumerate(words)}
+            mark = origin.mark or self.mark
+            devices = Devices(order, Rule("setting", "devices", "", FilePath(mark.file).name, mark.line))
+        return Pipeline(self.rulesets, devices)
 
     def leaves(self) -> Iterator[tuple[Path, Any, Origin]]:
         """Every single value of the effective settings, its path and where it came from."""
@@ -145,14 +175,15 @@ class Group:
 
 @dataclass(frozen=True)
 class Project:
-    """A checked project folder."""
+    """A checked project folder; `hints` are what is right and probably not meant."""
 
     folder: FilePath
     groups: Mapping[str, Group]
     lists: Mapping[str, ContactList]
-    suppression_lists: Mapping[str, str]
+    suppression_lists: Mapping[str, SuppressionList]
     rulesets: Mapping[str, Ruleset]
     registry: Registry
+    hints: tuple[Problem, ...] = ()
 
     @property
     def store_file(self) -> FilePath:
@@ -196,8 +227,11 @@ def load_project(folder: FilePath, registry: Registry) -> Project:
     loader.check_conditions()
     if problems:
         raise Problems(problems)
-    suppression = loader.section("suppression_lists")
-    return Project(folder, groups, lists, suppression, rulesets, registry)
+    suppression = {
+        name: SuppressionList.read(data) for name, data in loader.section("suppression_lists").items()
+    }
+    hints = tuple(hint for group in groups.values() for hint in loader.hints(group))
+    return Project(folder, groups, lists, suppression, rulesets, registry, hints)
 
 
 def _shown(folder: FilePath, file: FilePath) -> str:
@@ -332,6 +366,21 @@ class _CampaignLoader:
             after=_names(data.get("after")),
             schedule_entries=self._schedule(settings),
         )
+
+    def hints(self, group: Group) -> Iterator[Problem]:
+        """What is right and probably not meant."""
+        if "devices" not in group.settings or len(group.settings["devices"].value) < 2:
+            return
+        treatments = (
+            step.element for ruleset in group.rulesets for rule in ruleset.treatments for step in rule.steps
+        )
+        if not any(isinstance(element, Treatment) and element.moves_on for element in treatments):
+            path = _level_path(group.settings["devices"].origin.level, "devices")
+            yield self.document.problem(
+                path,
+                f"only the first device of a chain is dialed: no ruleset of group '{group.name}' has a treatment "
+                "that goes on in the chain, such as next_in_chain",
+            )
 
     def _levels(self, group: str, template: str) -> Iterator[tuple[str, Path, Mapping[str, Any]]]:
         """The levels of a group from the most general to the group itself."""
@@ -511,6 +560,22 @@ class _CampaignLoader:
                 "no ruleset of the group asks the suppression lists; attach one with a `suppression` filter, "
                 "such as courtesy",
             )
+            return
+        heeded = [
+            step.element.suppression_lists()
+            for ruleset in rulesets
+            for step in ruleset.filters
+            if step.when is None
+        ]
+        for name, data in declared.items():
+            if SuppressionList.read(data).required and not any(
+                lists is not None and (not lists or name in lists) for lists in heeded
+            ):
+                self.complain(
+                    path,
+                    f"no ruleset of the group always heeds suppression list '{name}', which is required; attach "
+                    "one whose `suppression` filter names it, or names none, and has no `when`",
+                )
 
     def _lists(self, path: Path, data: Any, lists: Mapping[str, ContactList]) -> dict[str, int]:
         weights = dict(data) if isinstance(data, dict) else dict.fromkeys(data or (), DEFAULT_WEIGHT)
@@ -554,6 +619,12 @@ class _CampaignLoader:
                 for complaint in condition.complaints(own_fields):
                     problem = ruleset.document.problem((*path, *complaint.path), complaint.message)
                     self.wrong_for.setdefault(problem, {})[contact_list.name] = None
+            for step in ruleset.steps():
+                for name in step.element.own_fields():
+                    if name not in own_fields:
+                        message = f"the list has no field of its own named '{name}'{near(name, own_fields)}"
+                        problem = ruleset.document.problem((*step.path, step.name), message)
+                        self.wrong_for.setdefault(problem, {})[contact_list.name] = None
 
 
 def _level_path(level: str, key: str) -> Path:

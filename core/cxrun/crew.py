@@ -6,7 +6,6 @@ from cxrun.campaign import Group
 from cxrun.dialer import Line
 from cxrun.engine import AgentPool, Engine
 from cxrun.feed import Feed
-from cxrun.pipeline import Pipeline
 from cxrun.shares import Shares
 
 
@@ -27,7 +26,7 @@ class Crew:
     ) -> None:
         settings = group.settings
         self.group = group
-        self.pipeline = Pipeline(group.rulesets)
+        self.pipeline = group.pipeline
         self.line = line
         self.feeds = {feed.queue.list_id: feed for feed in feeds}
         self.shares = Shares({feed.queue.list_id: group.lists[feed.name] for feed in feeds}, credits)

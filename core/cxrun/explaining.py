@@ -2,24 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from cxrun.campaign import Group, Project
 from cxrun.elements import Defer, Exclude, Moment
-from cxrun.model import CallResult, DeviceType, Reason, Record, RecordStatus, RecordType, word_of
+from cxrun.model import (
+    CallResult,
+    DeviceType,
+    PastAttempt,
+    Reason,
+    Record,
+    RecordStatus,
+    RecordType,
+    word_of,
+)
 from cxrun.moments import moment_text
-from cxrun.pipeline import Decision, Pipeline
+from cxrun.pipeline import Decision
 from cxrun.store.database import Store
-from cxrun.store.lists import stored_lists
-from cxrun.store.queue import AttemptRow, Queue, past_attempts, suppressions
+from cxrun.store.lists import imports_of, stored_lists
+from cxrun.store.queue import (
+    AttemptRow,
+    Queue,
+    attempts_by_field,
+    keep_attempt_fields,
+    kept_attempt_fields,
+    key_text,
+    past_attempts,
+    suppressions,
+)
 from cxrun.store.reading import Happened, attempts_of, current_reason, life_of
 from cxrun.store.runs import last_reached
 
 _Ask = Callable[[float], list[Decision]]
 _PATIENCE: Final = 20
 """How many deferrals in a row are followed to find when a record will be dialed."""
+
+_EFFECTS: Final[Mapping[str, str]] = {
+    "would_send": "would have sent",
+    "effect_sent": "sent",
+    "effect_delayed": "not sent yet",
+    "effect_failed": "not sent",
+    "effect_unknown": "perhaps sent",
+}
 
 
 @dataclass(frozen=True)
@@ -62,7 +88,7 @@ def explain(project: Project, store: Store, list_id: int, record_id: int) -> Sto
     group = next((group for group in project.groups.values() if stored.name in group.lists), None)
     ask = None
     if group is not None and reason and reason.state not in ("closed", "in work"):
-        ask = _asker(group, store, queue, record)
+        ask = _asker(group, store, queue, record, imports_of(store, stored))
     return Story(
         record,
         _title(record, stored.name),
@@ -99,7 +125,11 @@ def _told(item: Happened, attempts: dict[int, AttemptRow], zone: str) -> list[st
         return [f"{when}  attempt {item.attempt} {why}; it counts, and is not dialed again"]
     if item.event == "next_in_chain":
         return [f"{when}  its turn in the chain: {why}{due}"]
-    if item.event == "chain_updated":
+    if item.event == "chained":
+        return [f"{when}  gives way in its chain: {why}"]
+    if item.event in _EFFECTS:
+        return [f"{when}  {_EFFECTS[item.event]}: {why}"]
+    if item.event in ("chain_updated", "update_chain") and not _just_ended(attempts, item):
         return [f"{when}  closed: {why}"]
     lines = []
     attempt = attempts.get(item.attempt)
@@ -175,15 +205,38 @@ def _verdict_text(decision: Decision, zone: str) -> str:
     return verdict.reason
 
 
-def _asker(group: Group, store: Store, queue: Queue, record: Record) -> _Ask:
+def _asker(
+    group: Group, store: Store, queue: Queue, record: Record, imports: Sequence[tuple[int, float]]
+) -> _Ask:
     """A function that tells what every filter says against dialing the record at a moment."""
-    pipeline = Pipeline(group.rulesets)
+    pipeline = group.pipeline
     chain = (record, *queue.members([record.chain_id]).get(record.chain_id, ()))
     attempts = list(past_attempts(store, [record.client], [record.phone], 0.0))
     entries = list(suppressions(store, [record.client], [record.phone]))
+    by_field = _attempts_by(store, record, pipeline.attempt_fields)
+    ring_time = group.duration("ring_time")
 
     def ask(at: float) -> list[Decision]:
-        decisions = pipeline.verdicts(Moment(at, record, chain, attempts, entries))
+        moment = Moment(at, record, chain, attempts, entries, by_field, ring_time, imports)
+        decisions = pipeline.verdicts(moment)
         return [decision for decision in decisions if isinstance(decision.verdict, Defer | Exclude)]
 
     return ask
+
+
+def _attempts_by(store: Store, record: Record, fields: set[str]) -> dict[str, list[PastAttempt]]:
+    """The attempts on records with the same value of each field, whether or not a run has asked for it yet."""
+    values = {field: key_text(record.fields.get(field)) for field in fields}
+    new = fields - kept_attempt_fields(store)
+    if new:
+        store.begin()
+        keep_attempt_fields(store, new)
+    try:
+        return {
+            field: [attempt for _, attempt in attempts_by_field(store, field, [value], 0.0)]
+            for field, value in values.items()
+            if value is not None
+        }
+    finally:
+        if new:
+            store.rollback()

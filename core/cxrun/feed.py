@@ -6,12 +6,12 @@ Both are bounded; buffered records are untouched on disk, so dropping a buffer l
 from __future__ import annotations
 
 import operator
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
 
 from cxrun.model import PRIORITY, PastAttempt, Record, Suppression
 from cxrun.store.database import Store
-from cxrun.store.queue import Queue, past_attempts, suppressions
+from cxrun.store.queue import Queue, attempts_by_field, key_text, past_attempts, suppressions
 
 READ: Final = 5000
 """Records read at once from a list."""
@@ -20,6 +20,7 @@ _PLACED: Final = operator.attrgetter("placed")
 _FACTS: Final = 50_000
 """Numbers and clients whose facts are remembered before any are forgotten."""
 _START: Final = (-1, -1)
+_NO_ATTEMPTS: Final[Mapping[str, Sequence[PastAttempt]]] = {}
 _PRIORITIES: Final = tuple(sorted(set(PRIORITY.values())))
 
 
@@ -31,6 +32,7 @@ class Feed:
         self.queue = queue
         self.more = True
         self.next_due: int | None = None
+        self.imports: Sequence[tuple[int, float]] = ()
         self._chains: dict[int, list[Record]] = {}
         self._buffer: list[Record] = []
         self._cursors = dict.fromkeys(_PRIORITIES, _START)
@@ -101,17 +103,24 @@ class Feed:
 class Facts:
     """Past attempts and suppressions of the clients and numbers in the buffers, kept current as the run dials."""
 
-    def __init__(self, store: Store, window: float) -> None:
+    def __init__(self, store: Store, window: float, attempt_fields: Iterable[str] = ()) -> None:
         self._store = store
         self._window = window
         self._most = _FACTS
         # apart, since a list may use somebody's number as the id of a client
         self._phones = _Known()
         self._clients = _Known()
+        self._values = {field: _Known() for field in attempt_fields}
 
     def learn(self, records: Iterable[Record], now: float) -> None:
-        """Fetch what is not known yet, in two queries for the whole batch."""
+        """Fetch what is not known yet, in two queries for the whole batch and one for each field asked for."""
         records = list(records)
+        for field, known in self._values.items():
+            values = _values(field, records) - known.keys
+            known.keys |= values
+            if values:
+                for value, attempt in attempts_by_field(self._store, field, values, now - self._window):
+                    known.note(value, attempt)
         phones = {record.phone for record in records} - self._phones.keys
         clients = {record.client for record in records} - self._clients.keys
         if not phones and not clients:
@@ -135,6 +144,17 @@ class Facts:
         both = {**(of_client or {}), **(of_phone or {})}
         return sorted(both.values(), key=_PLACED)
 
+    def attempts_by(self, record: Record) -> Mapping[str, Sequence[PastAttempt]]:
+        """By each field asked for, the attempts on records with the same value of it, oldest first."""
+        if not self._values:
+            return _NO_ATTEMPTS
+        found = {}
+        for field, known in self._values.items():
+            value = key_text(record.fields.get(field))
+            if value is not None:
+                found[field] = sorted(known.attempts.get(value, {}).values(), key=_PLACED)
+        return found
+
     def suppressions(self, record: Record) -> Sequence[Suppression]:
         """The entries that name the record's number or client."""
         if not self._phones.suppressions and not self._clients.suppressions:
@@ -144,13 +164,17 @@ class Facts:
             *self._clients.suppressions.get(record.client, ()),
         ]
 
-    def dialed(self, attempt: PastAttempt) -> None:
-        """An attempt was made, or the result of one made before is known."""
+    def dialed(self, record: Record, attempt: PastAttempt) -> None:
+        """An attempt was made on a record, or the result of one made before is known."""
         if self._window:
             if attempt.phone in self._phones.keys:
                 self._phones.note(attempt.phone, attempt)
             if attempt.client in self._clients.keys:
                 self._clients.note(attempt.client, attempt)
+            for field, known in self._values.items():
+                value = key_text(record.fields.get(field))
+                if value in known.keys:
+                    known.note(value, attempt)
 
     def suppressed(self, entries: Iterable[Suppression]) -> None:
         """There are these entries."""
@@ -162,6 +186,8 @@ class Facts:
         """Forget everything but what concerns these records."""
         self._phones.keep({record.phone for record in records})
         self._clients.keep({record.client for record in records})
+        for field, known in self._values.items():
+            known.keep(_values(field, records))
         self._most = max(_FACTS, 2 * len(self._phones.keys) + 2 * len(self._clients.keys))
 
     def forget(self) -> None:
@@ -174,8 +200,14 @@ class Facts:
         return len(self._phones.keys) + len(self._clients.keys) > self._most
 
 
+def _values(field: str, records: Iterable[Record]) -> set[str]:
+    """The values of an own field that the records have."""
+    texts = (key_text(record.fields.get(field)) for record in records)
+    return {text for text in texts if text is not None}
+
+
 class _Known:
-    """What is known of numbers, or of clients."""
+    """What is known of numbers, of clients, or of the values of a field."""
 
     def __init__(self) -> None:
         self.keys: set[str] = set()

@@ -68,7 +68,7 @@ _COMPANIES: Final = (
     *("provider name", "store name", "school name", "vendor name", "account name", "firma", "hospital"),
 )
 _TIME_ZONES: Final = ("time zone", "timezone", "tz", "iana zone", "iana time zone", "zeitzone")
-_TAKEN_NAMES: Final = frozenset((*Record._fields, "rowid", "oid"))
+_TAKEN_NAMES: Final = frozenset((*Record._fields, "exchange", "rowid", "oid"))
 _INTEGER: Final = re.compile(r"-?(?:0|[1-9][0-9]{0,14})")
 _NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]{0,14})(?:\.[0-9]+)?")
 

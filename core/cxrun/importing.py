@@ -14,7 +14,15 @@ from cxrun.campaign import ContactList
 from cxrun.contacts import Contact, Notice, Rejected, read_contacts
 from cxrun.errors import UserError
 from cxrun.store.database import Store
-from cxrun.store.lists import Import, add_contacts, declare_list, has_imports, imported, record_import
+from cxrun.store.lists import (
+    Import,
+    add_contacts,
+    declare_list,
+    has_imports,
+    imported,
+    next_chain,
+    record_import,
+)
 
 BATCH = 5000
 
@@ -67,6 +75,7 @@ def import_list(
     rejects = _RejectFile(folder / "rejects" / f"{contact_list.name}.csv")
     digest = file_digest(contact_list.path)
     again = has_imports(store, stored)
+    first_chain = next_chain(store)
     items = read_contacts(contact_list.path, contact_list.settings)
     try:
         for contacts in _batches(items, result, rejects):
@@ -82,7 +91,7 @@ def import_list(
             watch(result)
         with store.transaction():
             counts = Import(result.loaded, result.rejected, result.duplicates)
-            record_import(store, stored, contact_list.settings.file, digest, counts)
+            record_import(store, stored, contact_list.settings.file, digest, counts, first_chain)
     finally:
         rejects.close()
     result.rejects = rejects.path if rejects.written else None

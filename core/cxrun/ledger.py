@@ -7,7 +7,7 @@ committed; so a cap or a suppression is always judged in the transaction that cl
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Final
 
 from cxrun.engine import LiveCall
@@ -15,7 +15,7 @@ from cxrun.life import Change
 from cxrun.model import ASLEEP, CHAINED, IN_CHAIN, CallResult, Reason, Record
 from cxrun.store.database import Store
 from cxrun.store.journal import Entry
-from cxrun.store.queue import AttemptRow, Batch, key_of, write
+from cxrun.store.queue import AttemptKey, AttemptRow, Batch, key_of, key_text, write
 from cxrun.store.runs import reach
 
 CHAIN_FINISHED: Final = Reason("closed", "its chain is finished")
@@ -32,6 +32,7 @@ class Ledger:
     def __init__(self, store: Store) -> None:
         self.store = store
         self.run_id = 0
+        self.attempt_fields: Collection[str] = ()
         self.batch = Batch()
         self._locked = False
         self._uncommitted = 0
@@ -176,6 +177,8 @@ class Ledger:
                 batch.closed.append((changed, why))
                 self.note(at, event, changed, why)
         batch.suppressions += change.suppressions
+        if change.whole_chain:
+            batch.whole_chains.append((change.closed[0], reason, at))
 
     def _attempt(self, call: LiveCall, result: CallResult) -> None:
         record = call.record
@@ -186,6 +189,11 @@ class Ledger:
                 None if call.detected is None else int(call.detected), int(result), call.disposition, call.agent_id,
             )
         )  # fmt: skip
+        for field in self.attempt_fields:
+            value = key_text(record.fields.get(field))
+            if value is not None:
+                key = AttemptKey(field, value, call.placed, record.record_id, record.attempt)
+                self.batch.attempt_keys.append(key)
 
     def note(self, at: float, event: str, record: Record, reason: Reason) -> None:
         """Append to the journal."""

@@ -241,6 +241,10 @@ class ListSettings:
         for field in self.fields:
             if field.name in Record._fields:
                 message = f"every record has a field '{field.name}' already; choose another name"
+            elif field.name == "exchange":
+                message = "the exchange is known from the number already; choose another name"
+            elif field.name == "state" and field.type != "text":
+                message = "'state' is where the customer lives and must be text; choose another name"
             elif field.name in _ROWID_NAMES:
                 message = f"'{field.name}' is SQLite's own name for the key of a row; choose another name"
             else:

@@ -27,7 +27,10 @@ CREATE TABLE imports (
     digest TEXT NOT NULL,
     loaded INTEGER NOT NULL,
     rejected INTEGER NOT NULL,
-    duplicates INTEGER NOT NULL
+    duplicates INTEGER NOT NULL,
+    first_chain INTEGER NOT NULL,
+    at REAL NOT NULL,
+    since REAL
 ) STRICT;
 
 CREATE TABLE records (
@@ -116,6 +119,19 @@ CREATE TABLE attempts (
 CREATE INDEX attempts_client ON attempts (client, placed);
 CREATE INDEX attempts_phone ON attempts (phone, placed);
 
+CREATE TABLE attempt_fields (
+    field TEXT PRIMARY KEY
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE attempt_keys (
+    field TEXT NOT NULL,
+    value TEXT NOT NULL,
+    placed REAL NOT NULL,
+    record_id INTEGER NOT NULL,
+    attempt INTEGER NOT NULL,
+    PRIMARY KEY (field, value, placed, record_id, attempt)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE suppressions (
     kind TEXT NOT NULL,
     key TEXT NOT NULL,
@@ -124,6 +140,27 @@ CREATE TABLE suppressions (
     valid_till REAL,
     PRIMARY KEY (kind, key, list_name)
 ) STRICT, WITHOUT ROWID;
+
+CREATE TABLE outbox (
+    record_id INTEGER NOT NULL,
+    attempt INTEGER NOT NULL,
+    step TEXT NOT NULL,
+    element TEXT NOT NULL,
+    parameters TEXT NOT NULL,
+    body TEXT NOT NULL,
+    call_result INTEGER NOT NULL,
+    reason_id INTEGER NOT NULL,
+    state TEXT NOT NULL,
+    tries INTEGER NOT NULL,
+    not_before REAL NOT NULL,
+    PRIMARY KEY (record_id, attempt, step)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX outbox_open ON outbox (state, not_before) WHERE state IN ('waiting', 'under way');
+
+CREATE TABLE identity (
+    store_id TEXT PRIMARY KEY
+) STRICT, WITHOUT ROWID;
+INSERT INTO identity VALUES (lower(hex(randomblob(8))));
 
 CREATE TABLE reasons (
     reason_id INTEGER PRIMARY KEY,

@@ -10,6 +10,8 @@ from enum import IntEnum
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
+from cxrun.areas import state_of_area
+
 Value = str | int | float | None
 """What a field of a contact list may hold."""
 
@@ -97,6 +99,47 @@ COUNTED_RESULTS: Final = frozenset(
 """The results an attempt rule counts when it names none."""
 
 
+_TECHNICAL: Final = (
+    CallResult.GENERAL_ERROR,
+    CallResult.SYSTEM_ERROR,
+    CallResult.ALL_TRUNKS_BUSY,
+    CallResult.SIT_NO_CIRCUIT,
+    CallResult.SIT_REORDER,
+    CallResult.NO_DIAL_TONE,
+    CallResult.NO_PROGRESS,
+    CallResult.NO_RINGBACK,
+    CallResult.NO_ESTABLISHED_DETECTED,
+    CallResult.DIAL_ERROR,
+    CallResult.SWITCH_ERROR,
+    CallResult.NO_PORT_AVAILABLE,
+)
+RESULT_GROUPS: Final[Mapping[str, frozenset[CallResult]]] = MappingProxyType(
+    {
+        "technical": frozenset(_TECHNICAL),
+        "sit": frozenset(
+            {
+                CallResult.SIT_DETECTED,
+                CallResult.SIT_INVALID_NUMBER,
+                CallResult.SIT_VACANT_CODE,
+                CallResult.SIT_INTERCEPT,
+                CallResult.SIT_UNKNOWN,
+                CallResult.NU_TONE,
+            }
+        ),
+        "machine": frozenset(
+            {CallResult.ANSWERING_MACHINE, CallResult.FAX_DETECTED, CallResult.PAGER_DETECTED}
+        ),
+        "no_contact": frozenset({CallResult.BUSY, CallResult.NO_ANSWER, CallResult.SILENCE}),
+    }
+)
+"""Call results a ruleset may name together; no result is in two groups.
+
+technical: the call failed on our side or in the network, before anybody could answer; it says nothing of the
+customer or the number. sit: the number does not work. machine: a machine answered. no_contact: the line is
+in order and nobody spoke.
+"""
+
+
 class RecordType(IntEnum):
     """Why a record is to be dialed."""
 
@@ -161,6 +204,10 @@ PRIORITY: Final[Mapping[int, int]] = MappingProxyType(
     }
 )
 """Record types of a smaller number are dialed first."""
+PERSONAL: Final = frozenset({RecordType.PERSONAL_CALLBACK, RecordType.PERSONAL_RESCHEDULED})
+"""Record types that belong to one agent."""
+CALLBACKS: Final = PERSONAL | {RecordType.CAMPAIGN_CALLBACK}
+"""Record types of a call that was promised."""
 
 
 NEVER: Final = 2**62
@@ -239,6 +286,17 @@ class Record(NamedTuple):
         return self.client_id or f"chain:{self.chain_id}"
 
     @property
+    def exchange(self) -> str:
+        """The three digits after the area code of a North American number; "" elsewhere."""
+        return self.phone[5:8] if self.phone.startswith("+1") else ""
+
+    @property
+    def state(self) -> str | None:
+        """The state as the list's own field `state` has it, else that of the area code; None if unknown."""
+        own = self.fields.get("state")
+        return own if isinstance(own, str) and own else state_of_area(self.country, self.area_code)
+
+    @property
     def attempt_id(self) -> str:
         """The id of the record's latest attempt, e.g. `17-2`; dialers must treat it as idempotent."""
         return f"{self.record_id}-{self.attempt}"
@@ -249,7 +307,10 @@ _STATE_TILL: Final = Record._fields.index("priority") + 1
 
 
 class PastAttempt(NamedTuple):
-    """One attempt that counts against a cap, of the same client or the same number."""
+    """One attempt that counts against a cap, of the same client or the same number.
+
+    `ended` is when the call was over, None while it is in progress.
+    """
 
     placed: float
     call_result: int
@@ -258,6 +319,7 @@ class PastAttempt(NamedTuple):
     phone: str
     record_id: int = 0
     attempt: int = 0
+    ended: float | None = None
 
 
 class Rule(NamedTuple):
@@ -276,8 +338,8 @@ class Rule(NamedTuple):
 class Reason(NamedTuple):
     """Why a record is as it is: a state, a phrase, and the rule that says so, if one does.
 
-    `state` is one of waiting, chained, deferred, excluded, error, in work, closed; group for what concerns a
-    whole group.
+    `state` is one of waiting, chained, deferred, excluded, error, in work, closed. What the journal says of an
+    effect has the state effect, what it says of a whole group the state group.
     """
 
     state: str
@@ -297,6 +359,13 @@ class Suppression(NamedTuple):
     key: str
     valid_from: float = 0.0
     valid_till: float | None = None
+
+    def kept(self, retention: float | None, added: float) -> Suppression:
+        """The entry as a list keeps it to which it is added at a time, for so many seconds (None for ever)."""
+        if retention is None:
+            return self
+        till = max(self.valid_from, added) + retention
+        return self._replace(valid_till=till if self.valid_till is None else min(self.valid_till, till))
 
 
 def word_of(enumeration: type[IntEnum], code: int) -> str:

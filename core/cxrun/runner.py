@@ -23,7 +23,23 @@ from cxrun.campaign import Group, Project
 from cxrun.clock import Clock
 from cxrun.crew import Crew
 from cxrun.dialer import AgentReady, Answered, Completed, Dial, Ended, Opening, Progress
-from cxrun.elements import PASS, Call, Defer, DialAgain, DialNext, Exclude, Finish, Moment, Suppress
+from cxrun.effects import Effects
+from cxrun.elements import (
+    PASS,
+    AssignToGroup,
+    Call,
+    Defer,
+    DialAgain,
+    DialNext,
+    Exclude,
+    Finish,
+    MarkAgentError,
+    Moment,
+    Reschedule,
+    Suppress,
+    Treatment,
+    UpdateChain,
+)
 from cxrun.engine import AgentPool, Command, Connect, HangUp, LiveCall, Over, Place
 from cxrun.errors import UserError
 from cxrun.events import AttemptSettled, RunFinished, RunStarted
@@ -32,12 +48,12 @@ from cxrun.ledger import Ledger
 from cxrun.model import IN_CHAIN, CallResult, PastAttempt, Reason, Record
 from cxrun.observers import Observers
 from cxrun.ordered import OrderedFeed
-from cxrun.pipeline import Broken, Decision, rule_of
+from cxrun.pipeline import Broken, Decision, GiveWay, Settlement, rule_of
 from cxrun.rota import Rota, Turn
 from cxrun.store.database import Store
 from cxrun.store.journal import Entry
-from cxrun.store.lists import frozen_rules, keep_credits, stored_lists
-from cxrun.store.queue import Queue, look_again
+from cxrun.store.lists import date_imports, frozen_rules, imports_of, keep_credits, stored_lists
+from cxrun.store.queue import Queue, keep_attempt_fields, look_again
 from cxrun.store.ready import Ready
 from cxrun.store.runs import check_world, finish_run, last_reached, placed_at, start_run
 from cxrun.tally import Options, Tally
@@ -110,13 +126,29 @@ class Run:
             # a call in the real world must not outlive the memory of it, not even if the power fails
             store.make_durable()
         self._ledger = Ledger(store)
-        self._facts = Facts(store, max(crew.pipeline.window for crew in self._crews))
+        attempt_fields = {field for crew in self._crews for field in crew.pipeline.attempt_fields}
+        self._facts = Facts(store, max(crew.pipeline.window for crew in self._crews), sorted(attempt_fields))
+        self._attempt_fields = attempt_fields
+        self._retention = {name: kept.retention for name, kept in project.suppression_lists.items()}
         self._observers = Observers(project.registry)
         self._synced = start - POLL
         self._closing = ""
         self._in_call: Counter[str] = Counter()
         self.tally = Tally(start, start, agents=sum(pool.size for pool in self._pools.values()))
         self.tally.per_list = {feed.name: Counter() for crew in self._crews for feed in crew.feeds.values()}
+        self._effects = Effects(
+            self._ledger, project.registry, project.folder, environment, self.tally.effects,
+            sending=self._external or options.send_effects,
+        )  # fmt: skip
+        self._effects.check(
+            [
+                step.element
+                for group in groups
+                for ruleset in group.rulesets
+                for step in ruleset.steps()
+                if isinstance(step.element, Treatment)
+            ]
+        )
         self._start = start
         self._groups = tuple(group.name for group in groups)
         versions = {"python": platform.python_version()}
@@ -183,18 +215,23 @@ class Run:
         gc.set_threshold(100_000, 50, 100)
         try:
             self._ledger.lock()
+            self._ledger.attempt_fields = sorted(keep_attempt_fields(self._store, self._attempt_fields))
+            self._date_imports()
             self._freeze_rules()
             self._resume()
+            self._effects.resume(self._start)
             self._commit()
             started = RunStarted(self.run_id, self._start, self._groups, self.options.seed)
             self._observers.tell("run_started", [started])
             self._loop()
             self._commit(everything=True)
+            self._effects.finish(self._clock.now, lambda: self.stop)
             for crew in self._crews:
                 keep_credits(self._store, crew.shares.credits)
             finish_run(self._store, self.run_id, self.tally.ended)
         finally:
             gc.set_threshold(*thresholds)
+            self._effects.close()
             self._ledger.abandon()
             self._store.give_lease()
         finished = RunFinished(self.run_id, self.tally.now, self.tally.attempts, self.tally.ended)
@@ -217,7 +254,12 @@ class Run:
                 for crew in self._rota.working:
                     self._dial(crew, now)
             pending = self._ledger.uncommitted
-            if (self._external and pending) or pending >= FLUSH or self._ledger.breathless:
+            if (
+                (self._external and pending)
+                or pending >= FLUSH
+                or self._ledger.breathless
+                or self._effects.restless
+            ):
                 self._commit()
             if not self._advance(self._horizon(now)) and not self._turn(now):
                 self.tally.ended = self._reason_to_stop(now) or "nothing left to dial"
@@ -454,7 +496,16 @@ class Run:
         decision = _IN_CALL
         if not self._in_call[record.phone]:
             decision = crew.pipeline.decide(
-                Moment(now, record, chain, facts.attempts(record), facts.suppressions(record))
+                Moment(
+                    now,
+                    record,
+                    chain,
+                    facts.attempts(record),
+                    facts.suppressions(record),
+                    facts.attempts_by(record),
+                    crew.ring_time,
+                    feed.imports,
+                )
             )
         verdict = decision.verdict
         if decision is _IN_CALL:
@@ -468,11 +519,16 @@ class Run:
         elif isinstance(verdict, Exclude):
             broken = decision.rule is not None and decision.rule.kind == "error"
             reason = Reason("error" if broken else "excluded", verdict.reason, decision.rule)
-            self._ledger.exclude(record, sleeping, life.excluded(record, sleeping, verdict, now), reason, now)
+            change = life.excluded(record, sleeping, verdict, now, crew.pipeline.devices)
+            self._ledger.exclude(record, sleeping, change, reason, now)
             feed.forget_chain(record)
             self.tally.excluded += 1
             crew.refused += 1
             self.tally.errors += broken
+        elif isinstance(verdict, GiveWay):
+            reason = Reason("chained", verdict.reason, decision.rule)
+            self._ledger.exclude(record, sleeping, life.gave_way(record, verdict, now), reason, now)
+            feed.forget_chain(record)
         return verdict is PASS
 
     def _claim(self, crew: Crew, record: Record, agent_id: str | None, now: float) -> Dial:
@@ -482,7 +538,7 @@ class Run:
         crew.engine.place(LiveCall(attempt_id, dialed, now, agent_id))
         self.tally.attempts += 1
         self._in_call[dialed.phone] += 1
-        self._facts.dialed(_past(dialed, now))
+        self._facts.dialed(dialed, _past(dialed, now))
         return Dial(attempt_id, dialed, now, crew.caller_id, crew.ring_time)
 
     def _place(self, crew: Crew, dials: list[Dial]) -> None:
@@ -579,6 +635,7 @@ class Run:
             call.agent_id,
             (record, *sleeping),
             seed=self.options.seed,
+            devices=crew.pipeline.devices,
         )
         settlement = crew.pipeline.settle(judged)
         result = judged.result
@@ -590,14 +647,25 @@ class Run:
         else:
             event, text = _EVENTS[type(settlement.action)], settlement.action.reason
             change = life.settled(judged, settlement)
+            if change.suppressions:
+                kept = [entry.kept(self._retention.get(entry.list_name), at) for entry in change.suppressions]
+                change = change._replace(suppressions=tuple(kept))
             reason = Reason(
                 "waiting" if change.waiting else "closed", f"{result.word}: {text}", settlement.rule
             )
         self._ledger.settle(call, sleeping, change, reason, at, event, result)
+        if isinstance(settlement, Settlement) and settlement.effects:
+            told = {
+                "at": round(at, 3), "group": crew.group.name, "list": feed.name, "result": result.word,
+                "disposition": call.disposition, "agent_id": call.agent_id, "action": event, "reason": text,
+            }  # fmt: skip
+            self._effects.intend(settlement.effects, judged.record, at, told)
         feed.forget_chain(record)
         if change.suppressions:
             self._facts.suppressed(change.suppressions)
-        self._facts.dialed(_past(record, call.placed, int(result), call.disposition))
+        self._facts.dialed(
+            record, _past(record, call.placed, int(result), call.disposition, call.ended or at)
+        )
         self._in_call[record.phone] -= 1
         if not self._in_call[record.phone]:
             del self._in_call[record.phone]
@@ -628,7 +696,7 @@ class Run:
         calls = [call for call in self._calls() if not call.stored]
         self._facts.learn([call.record for call in calls], self._clock.now())
         for call in calls:
-            self._facts.dialed(_past(call.record, call.placed))
+            self._facts.dialed(call.record, _past(call.record, call.placed))
 
     def _commit(self, *, everything: bool = False) -> None:
         """Commit what is settled, and the intents of calls that outlive this process.
@@ -642,9 +710,17 @@ class Run:
             json.dumps(self._rota.states()),
         )
         self._observers.tell_kept()
+        self._effects.deliver(self._clock.now())
         self._watch(self.tally)
 
     # --- before the first record ---
+
+    def _date_imports(self) -> None:
+        """What was imported since the last run came into its world now, or, in real time, when it was imported."""
+        date_imports(self._store, self._start if self._clock.jumps else None)
+        for crew in self._crews:
+            for feed in crew.feeds.values():
+                feed.imports = imports_of(self._store, self._lists[feed.name])
 
     def _freeze_rules(self) -> None:
         """A list whose rules are not those it was last dialed under is looked at anew."""
@@ -683,11 +759,15 @@ class Run:
 
 
 def _past(
-    record: Record, placed: float, result: int = int(CallResult.UNKNOWN), disposition: str | None = None
+    record: Record,
+    placed: float,
+    result: int = int(CallResult.UNKNOWN),
+    disposition: str | None = None,
+    ended: float | None = None,
 ) -> PastAttempt:
     """The latest attempt of a record as caps see it."""
     return PastAttempt(
-        placed, result, disposition, record.client, record.phone, record.record_id, record.attempt
+        placed, result, disposition, record.client, record.phone, record.record_id, record.attempt, ended
     )
 
 
@@ -696,4 +776,8 @@ _EVENTS: Final[Mapping[type, str]] = {
     DialNext: "dial_next",
     Finish: "finish",
     Suppress: "suppress",
+    UpdateChain: "update_chain",
+    Reschedule: "reschedule",
+    AssignToGroup: "assign_to_group",
+    MarkAgentError: "agent_error",
 }

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from cxrun.elements import DURATION
 from cxrun.mapping import LIST_SCHEMA
+from cxrun.model import DeviceType
 from cxrun.ordering import ORDERING_SETTINGS
 from cxrun.registry import Entry, Registry
 from cxrun.ruleset import DRAFT
@@ -26,6 +27,14 @@ DIALING_SETTINGS: Final[Mapping[str, Any]] = {
         "uniqueItems": True,
         "description": "Names of the rulesets attached, in the order they are asked; replaces what is inherited, "
         "but for required rulesets.",
+    },
+    "devices": {
+        "type": "array",
+        "minItems": 1,
+        "uniqueItems": True,
+        "items": {"enum": [device.word for device in DeviceType]},
+        "description": "Device escalation: the types of device that are dialed, in their order, e.g. [mobile, home]; "
+        "without it all of a chain, in the order of the list.",
     },
     "connect_window": {
         **DURATION,
@@ -147,8 +156,27 @@ CAMPAIGN_SCHEMA: Final[Mapping[str, Any]] = {
         },
         "suppression_lists": {
             "type": "object",
-            "description": "Suppression lists by name, and what each is for.",
-            "additionalProperties": {"type": "string"},
+            "description": "Suppression lists by name, and what each is for: a description, or a mapping with one.",
+            "additionalProperties": {
+                "description": "What the list is for, or that and how it is kept.",
+                "type": ["string", "object"],
+                "additionalProperties": False,
+                "required": ["description"],
+                "properties": {
+                    "description": {"type": "string", "description": "What the list is for."},
+                    "retention": {
+                        **DURATION,
+                        "description": "How long an entry is kept from when it is added, e.g. 1825d; without it, as "
+                        "long as the entry says. Entries that are there already stay as they are.",
+                    },
+                    "required": {
+                        "type": "boolean",
+                        "default": False,
+                        "description": "true: every group must heed the list, by a `suppression` filter without "
+                        "`when`.",
+                    },
+                },
+            },
         },
     },
 }

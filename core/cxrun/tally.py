@@ -10,12 +10,16 @@ from cxrun.rota import Turn
 
 @dataclass(frozen=True)
 class Options:
-    """What a run is asked to do. `until` is in Unix UTC seconds; `limit` counts attempts."""
+    """What a run is asked to do. `until` is in Unix UTC seconds; `limit` counts attempts.
+
+    With `send_effects` webhooks and scripts of a simulation leave this machine, as those of a real run always do.
+    """
 
     seed: int = 0
     until: float | None = None
     limit: int | None = None
     max_errors: int = 100
+    send_effects: bool = False
 
 
 @dataclass
@@ -38,6 +42,7 @@ class Tally:
     staffed_seconds: float = 0.0
     results: Counter[str] = field(default_factory=Counter)
     turns: list[Turn] = field(default_factory=list)
+    effects: Counter[str] = field(default_factory=Counter)
     per_list: dict[str, Counter[str]] = field(default_factory=dict)
     ended: str = ""
 

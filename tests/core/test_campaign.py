@@ -397,7 +397,7 @@ SECOND = "  west: {template: plain, lists: [people]}\nlists:\n"
         (
             with_lines(careful="ring_time: 3"),
             "3:5: dialing_profiles.careful.ring_time: unknown key 'ring_time'; "
-            "known: connect_window, default, lifo, mode, ordering, priorities, rulesets",
+            "known: connect_window, default, devices, lifo, mode, ordering, priorities, rulesets",
         ),
         (
             CAMPAIGN.replace("  east:", "  far east:"),

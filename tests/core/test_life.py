@@ -6,7 +6,7 @@ import pytest
 
 from cxrun import life
 from cxrun.elements import Action, Call, Defer, DialAgain, DialNext, Exclude, Finish, Suppress
-from cxrun.history import History
+from cxrun.history import passes
 from cxrun.model import (
     ASLEEP,
     CHAINED,
@@ -99,14 +99,18 @@ def test_excluded_record_that_is_alone_sleeps() -> None:
 def test_next_of_the_chain_takes_the_place_of_an_excluded_record(
     members: tuple[RecordStatus, ...], at: int, heir: int
 ) -> None:
-    records = chain(*members, at=at, priority=RESCHEDULED, dial_sched_time=77, treatments="r/1.2>@1@2@1")
+    moved = "r/1.2>@1@2@1"
+    records = [
+        record._replace(treatments=moved, attempt=1) if record.chain_n < at else record
+        for record in chain(*members, at=at, priority=RESCHEDULED, dial_sched_time=77, treatments=moved)
+    ]
     change = life.excluded(records[at - 1], records, Exclude("never"), NOW)
     asleep, awake = change.waiting
     assert (asleep.record_id, asleep.due, asleep.priority) == (10 + at, NEVER, ASLEEP)
     assert awake.record_id == heir
     assert awake.record_status == READY
     assert (awake.due, awake.priority, awake.dial_sched_time) == (1001, RESCHEDULED, 77)
-    assert History.read(awake.treatments).passes == (heir < 10 + at)
+    assert passes(awake.treatments) == (heir < 10 + at)
     assert not change.closed
 
 

@@ -250,8 +250,8 @@ def test_ruleset_becomes_what_it_says(registry: Registry) -> None:
         ),
         (
             "treatments: [{on: 6, do: [finish: ]}]",
-            "2:15: treatments[0].on: 6 is not understood; call results this sequence answers, or `other` for all "
-            "that nothing else answers",
+            "2:15: treatments[0].on: 6 is not understood; call results this sequence answers, groups of them "
+            "(`technical`, `sit`, `machine`, `no_contact`), or `other` for all that nothing else answers",
         ),
         (
             "treatments: [finish]",

@@ -35,6 +35,8 @@ _TURNS = 12
 @click.option("--max-errors", type=click.IntRange(min=0), default=100, show_default=True,
               help="Stop when plugins have failed more often than this.")  # fmt: skip
 @click.option("--real-time", is_flag=True, help="Let the clock run as it does, not in jumps.")
+@click.option("--send-effects", is_flag=True,
+              help="Send webhooks and start scripts in a simulation too; a real run always does.")  # fmt: skip
 @json_option
 @click.pass_obj
 def command(
@@ -45,6 +47,7 @@ def command(
     seed: int | None,
     max_errors: int,
     real_time: bool,
+    send_effects: bool,
     as_json: bool,
 ) -> int:
     """Dial the records of campaign GROUPS, all by default.
@@ -74,7 +77,9 @@ def command(
 
         begin = max(start, last_reached(store) or start)
         seed = last_seed(store) or 0 if seed is None else seed
-        options = Options(seed, parse_moment(until, begin) if until else None, limit, max_errors)
+        options = Options(
+            seed, parse_moment(until, begin) if until else None, limit, max_errors, send_effects
+        )
         run = Run(project, chosen, store, clock, start, options, os.environ)
         with _stoppable(run), _watching(as_json) as watch:
             tally = run.drive(watch)
@@ -201,6 +206,9 @@ def _echo_summary(tally: Tally) -> None:
     ):
         if count:
             click.secho(f"{count:,} {what}", fg="red")
+    for what, count in tally.effects.items():
+        failed = what in ("failed", "unknown")
+        click.secho(f"{counted(count, 'effect')} {what}", fg="red" if failed else None)
     rows = [
         (name, result, count)
         for name, results in tally.per_list.items()

@@ -26,6 +26,7 @@ def command(session: Session, files: tuple[Path, ...], as_json: bool) -> int:
     from cxrun.ruleset import read
 
     problems: list[Problem] = []
+    hints: tuple[Problem, ...] = ()
     what = ""
     if files:
         for file in files:
@@ -35,6 +36,7 @@ def command(session: Session, files: tuple[Path, ...], as_json: bool) -> int:
     else:
         try:
             project = session.project
+            hints = project.hints
             own = [r for r in project.rulesets.values() if not r.document.file.startswith("cxrun_rulesets/")]
             parts = ((len(project.groups), "group"), (len(project.lists), "list"), (len(own), "ruleset"))
             what = ", ".join(counted(number, noun) for number, noun in parts)
@@ -48,5 +50,7 @@ def command(session: Session, files: tuple[Path, ...], as_json: bool) -> int:
     else:
         for problem in sorted(set(problems)):
             click.secho(str(problem), fg="red")
+        for hint in hints:
+            click.secho(f"{hint.mark}: hint: {hint.path}: {hint.message}", fg="yellow")
         click.echo(counted(len(set(problems)), "problem") if problems else f"{what}: no problems")
     return 3 if problems else 0

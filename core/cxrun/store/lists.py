@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
@@ -184,12 +185,34 @@ def has_imports(store: Store, stored: StoredList) -> bool:
     return bool(row.fetchone()[0])
 
 
-def record_import(store: Store, stored: StoredList, source: str, digest: str, result: Import) -> None:
-    """Note that a file was imported."""
+def next_chain(store: Store) -> int:
+    """The chain that the next new contact of any list makes."""
+    return int(store.connection.execute("SELECT coalesce(max(chain_id), 0) + 1 FROM records").fetchone()[0])
+
+
+def record_import(
+    store: Store, stored: StoredList, source: str, digest: str, result: Import, first_chain: int
+) -> None:
+    """Note that a file was imported just now; its contacts begin with chain `first_chain`."""
     store.connection.execute(
-        "INSERT INTO imports (list_id, source, digest, loaded, rejected, duplicates) VALUES (?, ?, ?, ?, ?, ?)",
-        (stored.list_id, source, digest, *result),
+        "INSERT INTO imports (list_id, source, digest, loaded, rejected, duplicates, first_chain, at) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (stored.list_id, source, digest, *result, first_chain, time.time()),
     )
+
+
+def date_imports(store: Store, at: float | None) -> None:
+    """Settle when new imports were made for the rules: `at`, or when they were made if that is None."""
+    store.connection.execute("UPDATE imports SET since = coalesce(?, at) WHERE since IS NULL", (at,))
+
+
+def imports_of(store: Store, stored: StoredList) -> list[tuple[int, float]]:
+    """The first chain of each import of a list and when that was (Unix UTC seconds), in order."""
+    return store.connection.execute(
+        "SELECT first_chain, coalesce(since, at) FROM imports WHERE list_id = ? AND loaded > 0 "
+        "ORDER BY first_chain, import_id",
+        (stored.list_id,),
+    ).fetchall()
 
 
 def frozen_rules(store: Store, stored: StoredList, digest: str) -> None:

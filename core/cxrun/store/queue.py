@@ -24,9 +24,12 @@ from cxrun.model import (
     Record,
     RecordStatus,
     Suppression,
+    Value,
 )
 from cxrun.store.database import Store
 from cxrun.store.journal import Entry
+from cxrun.store.lists import stored_lists
+from cxrun.store.outbox import Letter, put
 
 _RECORD: Final = """
     r.record_id, r.list_id, r.chain_id, r.chain_n, c.chain_size, r.contact_info, r.phone, r.contact_info_type,
@@ -34,6 +37,11 @@ _RECORD: Final = """
     {state}.record_type, {state}.record_status, {state}.call_result, {state}.attempt, {state}.dial_sched_time,
     {state}.call_time, {state}.treatments, {state}.agent_id, {state}.due, {state}.priority,
     c.client_id, c.first_name, c.last_name, c.company"""
+COLUMNS: Final = dict(
+    zip(Record._fields, (column.strip() for column in _RECORD.format(state="q").split(",")), strict=False)
+)
+"""Where the fields of a waiting record are: `q` is the queue, `r` its record, `c` its contact."""
+_PAST: Final = "placed, call_result, disposition, client, phone, record_id, attempt, ended"
 _ATTEMPT: Final = operator.itemgetter(0, 1)
 _FIXED: Final = len(Record._fields) - 1
 _STATE_FROM: Final = Record._fields.index("record_type")
@@ -61,6 +69,16 @@ class AttemptRow(NamedTuple):
     agent_id: str | None
 
 
+class AttemptKey(NamedTuple):
+    """That an attempt was made on a record with this value of a field of its list."""
+
+    field: str
+    value: str
+    placed: float
+    record_id: int
+    attempt: int
+
+
 @dataclass
 class Batch:
     """Changes to write together: records that leave the queue, enter it, are closed or are in work."""
@@ -71,7 +89,10 @@ class Batch:
     in_work: list[tuple[Record, Reason]] = field(default_factory=list)
     out_of_work: list[tuple[int]] = field(default_factory=list)
     attempts: list[AttemptRow] = field(default_factory=list)
+    attempt_keys: list[AttemptKey] = field(default_factory=list)
     suppressions: list[Suppression] = field(default_factory=list)
+    whole_chains: list[tuple[Record, Reason, float]] = field(default_factory=list)
+    letters: list[Letter] = field(default_factory=list)
     journal: list[Entry] = field(default_factory=list)
     first_due: int | None = None
 
@@ -196,13 +217,68 @@ def past_attempts(
 ) -> Iterator[PastAttempt]:
     """The attempts of these clients and of these numbers since a time, oldest first, each once."""
     rows = store.connection.execute(
-        "SELECT placed, call_result, disposition, client, phone, record_id, attempt FROM attempts "
+        f"SELECT {_PAST} FROM attempts "
         "WHERE client IN (SELECT value FROM json_each(?)) AND placed > ? "
-        "UNION SELECT placed, call_result, disposition, client, phone, record_id, attempt FROM attempts "
+        f"UNION SELECT {_PAST} FROM attempts "
         "WHERE phone IN (SELECT value FROM json_each(?)) AND placed > ? ORDER BY 1, 6, 7",
         (json.dumps(list(clients)), since, json.dumps(list(phones)), since),
     )
     return (PastAttempt(*row) for row in rows)
+
+
+def attempts_by_field(
+    store: Store, field: str, values: Iterable[str], since: float
+) -> Iterator[tuple[str, PastAttempt]]:
+    """The attempts since a time on records with these values of an own field, each with the value.
+
+    Known of the fields that `keep_attempt_fields` was asked to keep.
+    """
+    rows = store.connection.execute(
+        f"SELECT k.value, {_PAST} FROM attempt_keys k JOIN attempts USING (record_id, attempt, placed) "
+        "WHERE k.field = ? AND k.value IN (SELECT value FROM json_each(?)) AND k.placed > ? "
+        "ORDER BY placed, record_id, attempt",
+        (field, json.dumps(list(values)), since),
+    )
+    return ((row[0], PastAttempt(*row[1:])) for row in rows)
+
+
+def key_text(value: Value) -> str | None:
+    """The value of an own field as attempts are found by it: 17 and 17.0 are "17"; None for no value."""
+    if value is None or value == "":
+        return None
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
+def kept_attempt_fields(store: Store) -> set[str]:
+    """The own fields by which the attempts of every list can be found."""
+    return {row[0] for row in store.connection.execute("SELECT field FROM attempt_fields")}
+
+
+def keep_attempt_fields(store: Store, fields: Iterable[str]) -> set[str]:
+    """From now on keep each attempt's value of these own fields, inside the caller's transaction.
+
+    Attempts that were made before get the value their contact has now. Returns all the fields that are kept.
+    """
+    db = store.connection
+    kept = kept_attempt_fields(store)
+    for name in sorted(set(fields) - kept):
+        db.execute("INSERT INTO attempt_fields VALUES (?)", (name,))
+        for stored in stored_lists(store).values():
+            if name in stored.field_types:
+                rows = db.execute(
+                    f'SELECT c."{name}", a.placed, a.record_id, a.attempt FROM attempts a '
+                    f"JOIN records r USING (record_id) JOIN contacts_{stored.list_id} c USING (chain_id) "
+                    "WHERE r.list_id = ?",
+                    (stored.list_id,),
+                )
+                keys = ((key_text(row[0]), *row[1:]) for row in rows)
+                _add_keys(store, (AttemptKey(name, key, *rest) for key, *rest in keys if key is not None))
+        kept.add(name)
+    return kept
+
+
+def _add_keys(store: Store, keys: Iterable[AttemptKey]) -> None:
+    store.connection.executemany("INSERT OR IGNORE INTO attempt_keys VALUES (?, ?, ?, ?, ?)", keys)
 
 
 def suppressions(store: Store, clients: Iterable[str], phones: Iterable[str]) -> Iterator[Suppression]:
@@ -255,9 +331,37 @@ def write(store: Store, run_id: int, batch: Batch) -> None:
         "INSERT OR REPLACE INTO attempts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         sorted(batch.attempts, key=_ATTEMPT),
     )
+    if batch.attempt_keys:
+        _add_keys(store, batch.attempt_keys)
     if batch.suppressions:
         add_suppressions(store.connection, batch.suppressions)
+    if batch.whole_chains:
+        _update_whole_chains(store, batch)
+    if batch.letters:
+        put(store, batch.letters)
     store.journal.append(run_id, batch.journal)
+
+
+def _update_whole_chains(store: Store, batch: Batch) -> None:
+    """Records that were final before their chain was get the result of the chain too."""
+    chains = {record.chain_id: (record, reason, at) for record, reason, at in batch.whole_chains}
+    rows = store.connection.execute(
+        "SELECT c.record_id, r.chain_id, c.attempt, c.call_result FROM json_each(?) chains "
+        "JOIN records r ON r.chain_id = chains.value JOIN closed c ON c.record_id = r.record_id "
+        "ORDER BY r.chain_id, r.chain_n",
+        (json.dumps(list(chains)),),
+    ).fetchall()
+    changed = []
+    for record_id, chain_id, attempt, call_result in rows:
+        record, reason, at = chains[chain_id]
+        if call_result != record.call_result:
+            changed.append((record.call_result, store.journal.reason_id(reason), record_id))
+            batch.journal.append(
+                Entry(round(at, 3), "update_chain", record_id, attempt, record.call_result, reason, 0)
+            )
+    store.connection.executemany(
+        "UPDATE closed SET call_result = ?, reason_id = ? WHERE record_id = ?", changed
+    )
 
 
 def _queue_row(record: Record, reason_id: int) -> tuple[object, ...]:

@@ -7,16 +7,11 @@ leaves behind is gone with it. A record that has left the queue since is found o
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Final
 
+from cxrun.areas import state_of_area
 from cxrun.model import Record
 from cxrun.store.database import Store
-from cxrun.store.queue import Queue
-
-_QUEUE: Final = frozenset(
-    ("record_type", "record_status", "call_result", "attempt", "dial_sched_time", "call_time", "agent_id")
-)
-_CONTACTS: Final = frozenset(("chain_size", "client_id", "first_name", "last_name", "company"))
+from cxrun.store.queue import COLUMNS, Queue
 
 Row = tuple[object, ...]
 """The key of a due record: place, the fields, then due and record_id or, newest first, the other way round."""
@@ -51,6 +46,7 @@ class Ready:
         self._due = [name for name, _ in names].index("due")
         self._record_id = [name for name, _ in names].index("record_id")
         columns = ", ".join(f"{name} NOT NULL" for name, _ in names)
+        self._db.create_function("state_of_area", 2, state_of_area, deterministic=True)
         self._db.execute(f"DROP TABLE IF EXISTS {table}")
         self._db.execute(
             f"CREATE TABLE {table} ({columns}, priority NOT NULL, PRIMARY KEY ({self._order})) WITHOUT ROWID"
@@ -95,6 +91,19 @@ class Ready:
 
 def _term(field: str, descends: bool, own: Collection[str]) -> str:
     """The value of a field, or what comes last instead of a missing one: SQLite puts blobs after all else."""
-    table = "c" if field in own or field in _CONTACTS else "q" if field in _QUEUE else "r"
     last = "-9e999" if descends else "x''"
-    return f'coalesce({table}."{field}", {last})'
+    return f"coalesce({_value(field, own)}, {last})"
+
+
+def _value(field: str, own: Collection[str]) -> str:
+    """A field as SQL over a waiting record `q`, `r`, `c`; the same as conditions see."""
+    if field == "exchange":
+        return "CASE WHEN r.phone LIKE '+1%' THEN nullif(substr(r.phone, 6, 3), '') END"
+    if field == "state":
+        of_area = "state_of_area(r.country, r.area_code)"
+        return (
+            f"CASE WHEN c.state <> '' AND typeof(c.state) = 'text' THEN c.state ELSE {of_area} END"
+            if "state" in own
+            else of_area
+        )
+    return f'c."{field}"' if field in own else f"nullif({COLUMNS[field]}, '')"
