@@ -9,7 +9,7 @@ from cxrun.feed import Feed
 from cxrun.model import Record
 from cxrun.ordering import Ordering
 from cxrun.store.queue import Queue
-from cxrun.store.ready import Ready
+from cxrun.store.ready import Ready, place_of
 
 WINDOW: Final = 1000
 """Records of the front that are held in memory."""
@@ -47,12 +47,12 @@ class OrderedFeed(Feed):
         self._till = int(now)
         found: list[Record] = []
         if added or not self._buffer:
-            known = {record.record_id: record for record in self._buffer}
+            known = {place_of(record): record for record in self._buffer}
             while True:
                 room = WINDOW + self._popped + len(held)
                 front = self._ready.front(room)
                 fetched = self._ready.fetch(
-                    {i: row for i, row in front.items() if i not in known and i not in held}
+                    {at: key for at, key in front.items() if at not in known and at[-1] not in held}
                 )
                 self._popped = 0
                 self.more = len(front) == room
@@ -61,7 +61,7 @@ class OrderedFeed(Feed):
             found = list(fetched.values())
             self._learn_chains(found)
             known |= fetched
-            self._buffer = [known[i] for i in reversed(front) if i in known]
+            self._buffer = [known[at] for at in reversed(front) if at in known]
         self.next_due = self.queue.next_due(now)
         if self._stale:
             again = int(self._read_at) + _PATIENCE

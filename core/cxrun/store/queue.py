@@ -150,7 +150,7 @@ class Queue:
         rows = self._db.execute(self._due, (self.list_id, priority, *after, int(now), limit))
         return [self._record(row) for row in rows]
 
-    def at(self, places: Iterable[tuple[object, object, int]]) -> list[Record]:
+    def at(self, places: Iterable[tuple[int, int, int]]) -> list[Record]:
         """The waiting records that stand at these places: priority, due, record."""
         return [
             self._record(row) for row in self._db.execute(self._at, (json.dumps(list(places)), self.list_id))

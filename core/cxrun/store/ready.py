@@ -7,13 +7,16 @@ leaves behind is gone with it. A record that has left the queue since is found o
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
 
 from cxrun.areas import state_of_area
 from cxrun.model import Record
 from cxrun.store.database import Store
 from cxrun.store.queue import COLUMNS, Queue
 
-Row = tuple[object, ...]
+Place = tuple[int, int, int]
+"""Where a waiting record stands in the queue of its list: priority, due, record_id."""
+Row = tuple[Any, ...]
 """The key of a due record: place, the fields, then due and record_id or, newest first, the other way round."""
 
 
@@ -71,22 +74,23 @@ class Ready:
     def clear(self) -> None:
         self._db.execute(f"DELETE FROM {self._table}")
 
-    def front(self, limit: int) -> dict[int, Row]:
-        """The keys of the first records by their ids, in order."""
-        at = self._record_id
-        return {row[at]: row for row in self._db.execute(self._front, (limit,))}
+    def front(self, limit: int) -> dict[Place, Row]:
+        """The first records, in order: where each stands in the queue, and its key here."""
+        due, record_id = self._due, self._record_id
+        return {(row[-1], row[due], row[record_id]): row for row in self._db.execute(self._front, (limit,))}
 
-    def fetch(self, rows: Mapping[int, Row]) -> dict[int, Record]:
-        """The records of these keys by id; keys whose records have left the queue are deleted."""
-        due = self._due
-        found = {
-            record.record_id: record
-            for record in self._queue.at((row[-1], row[due], record_id) for record_id, row in rows.items())
-        }
-        gone = [row[:-1] for record_id, row in rows.items() if record_id not in found]
+    def fetch(self, rows: Mapping[Place, Row]) -> dict[Place, Record]:
+        """The records that still stand where their keys say; the other keys are deleted."""
+        found = {place_of(record): record for record in self._queue.at(rows)}
+        gone = [row[:-1] for place, row in rows.items() if place not in found]
         if gone:
             self._db.executemany(self._delete, gone)
         return found
+
+
+def place_of(record: Record) -> Place:
+    """Where a waiting record stands in the queue of its list."""
+    return (record.priority, record.due, record.record_id)
 
 
 def _term(field: str, descends: bool, own: Collection[str]) -> str:
