@@ -12,7 +12,8 @@ from cxrun.shares import Shares
 class Crew:
     """One campaign group at work: its rules, its engine, its line and its lists.
 
-    `working` says whether it may dial now; a rota decides that.
+    `working` says whether it may dial now, `watched` whether anything follows from its last call; a rota
+    decides both.
     """
 
     def __init__(
@@ -32,7 +33,7 @@ class Crew:
         self.shares = Shares({feed.queue.list_id: group.lists[feed.name] for feed in feeds}, credits)
         self.previewed: set[int] = set()
         self.working = True
-        self.awaited = False
+        self.watched = False
         self.refused = 0
         self.external = group.dialer.external
         self.caller_id = settings["caller_id"].value if "caller_id" in settings else None

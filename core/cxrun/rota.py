@@ -64,10 +64,10 @@ class Rota:
         self._places = {crew.group.name: _Place(crew) for crew in crews}
         self._planned = [place for place in self._places.values() if place.planned]
         for place in self._planned:
-            place.crew.working = False
+            place.crew.working, place.crew.watched = False, True
             for name in place.waits:
                 if name in self._places:
-                    self._places[name].crew.awaited = True
+                    self._places[name].crew.watched = True
         self.working = [crew for crew in crews if crew.working]
 
     def turn(self, now: float) -> list[tuple[Crew, Turn]]:
@@ -76,8 +76,9 @@ class Rota:
             return []
         turns = []
         for place in self._planned:
+            over = place.over
             state, why = self._wanted(place, now)
-            if state != place.state:
+            if state != place.state or place.over != over:
                 place.state = state
                 place.crew.working = state == "running"
                 turns.append((place.crew, Turn(now, place.crew.group.name, state, why)))
@@ -91,14 +92,11 @@ class Rota:
             if place.change is None or place.waits or place.over:
                 continue
             crew = place.crew
-            if crew.working:
-                busy = (
-                    crew.engine.calls
-                    or crew.buffered
-                    or any(f.next_due is not None for f in crew.feeds.values())
-                )
-            else:
-                busy = crew.engine.calls or self._unfinished(crew)
+            busy = crew.engine.calls or crew.engine.previewing or crew.buffered
+            if not busy and crew.working:
+                busy = any(feed.next_due is not None for feed in crew.feeds.values())
+            elif not busy:
+                busy = self._unfinished(crew)
             if busy:
                 yield place.change.at
 

@@ -243,12 +243,12 @@ class Run:
     def _loop(self) -> None:
         while True:
             now = self._clock.now()
+            self._turn(now)
             for crew in self._crews:
                 self._obey(crew, crew.engine.tick(now), now)
             self.tally.ended = self._reason_to_stop(now)
             if self.tally.ended:
                 return
-            self._turn(now)
             if self._may_dial:
                 self._supply(now)
                 for crew in self._rota.working:
@@ -291,7 +291,7 @@ class Run:
                     return True
                 if self._may_dial and crew.working and crew.engine.eager(event.at):
                     return True
-                if crew.awaited and not crew.engine.calls:
+                if crew.watched and not crew.engine.calls:
                     return True
                 if batch.first_due is not None and batch.first_due + POLL < until:
                     break
