@@ -109,6 +109,8 @@ class ProjectFolder:
 
         with self.store() as store:
             for contact_list in self.load().lists.values():
+                if contact_list.split_from is not None:
+                    continue
                 import_list(store, contact_list, self.folder)
 
     def run(

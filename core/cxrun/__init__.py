@@ -80,7 +80,7 @@ if TYPE_CHECKING:
         Suppression,
         word_of,
     )
-    from cxrun.regions import REGION, Place, Region, most_precise, place_of
+    from cxrun.regions import REGION, Place, Region, by_precision, most_precise, place_of
 
 __version__ = "0.1.0"
 
@@ -167,6 +167,7 @@ _HOMES = {
         "REGION",
         "Place",
         "Region",
+        "by_precision",
         "most_precise",
         "place_of",
     ),
@@ -246,6 +247,7 @@ __all__ = [
     "UpdateChain",
     "UserError",
     "Verdict",
+    "by_precision",
     "clock_text",
     "duration_text",
     "hookimpl",

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path as FilePath
 from typing import Any, Final, NamedTuple
@@ -19,7 +19,7 @@ from typing import Any, Final, NamedTuple
 from cxrun.dialer import Dialer
 from cxrun.elements import DialingMode, Treatment, seconds
 from cxrun.errors import Mark, Problem, Problems, UserError, near
-from cxrun.mapping import ListSettings
+from cxrun.mapping import MAP_SCHEMA, ListSettings
 from cxrun.model import DeviceType, Rule
 from cxrun.ordering import ORDERING_SETTINGS, Ordering
 from cxrun.ordering import complaints as ordering_complaints
@@ -57,12 +57,13 @@ class Setting(NamedTuple):
 
 @dataclass(frozen=True)
 class ContactList:
-    """A contact list as the project declares it."""
+    """A contact list as the project declares it; one that is split from another has the settings of that one."""
 
     name: str
     settings: ListSettings
     path: FilePath
     mark: Mark
+    split_from: str | None = None
 
 
 class SuppressionList(NamedTuple):
@@ -114,16 +115,20 @@ class Group:
     def agent_group(self) -> str | None:
         return self.settings["agent_group"].value if "agent_group" in self.settings else None
 
+    @property
+    def devices(self) -> Devices | None:
+        """The kinds of device the group dials and their order, if it says so."""
+        if "devices" not in self.settings:
+            return None
+        words, origin = self.settings["devices"]
+        order = {int(DeviceType[word.upper()]): place for place, word in enumerate(words)}
+        mark = origin.mark or self.mark
+        return Devices(order, Rule("setting", "devices", "", FilePath(mark.file).name, mark.line))
+
     @cached_property
     def pipeline(self) -> Pipeline:
         """The rules of the group, compiled."""
-        devices = None
-        if "devices" in self.settings:
-            words, origin = self.settings["devices"]
-            order = {int(DeviceType[word.upper()]): place for place, word in enumerate(words)}
-            mark = origin.mark or self.mark
-            devices = Devices(order, Rule("setting", "devices", "", FilePath(mark.file).name, mark.line))
-        return Pipeline(self.rulesets, devices)
+        return Pipeline(self.rulesets, self.devices)
 
     def leaves(self) -> Iterator[tuple[Path, Any, Origin]]:
         """Every single value of the effective settings, its path and where it came from."""
@@ -149,7 +154,7 @@ class Group:
     @cached_property
     def frozen(self) -> dict[str, Any]:
         """Everything that can change a decision of the group, when it dials and in which order, as plain data."""
-        told = ("description", "source", "reviewed")
+        told = ("description", "jurisdiction", "source", "reviewed", "unenforced")
         return {
             "settings": {key: setting.value for key, setting in sorted(self.settings.items())},
             "rulesets": {
@@ -205,8 +210,8 @@ def load_project(folder: FilePath, registry: Registry) -> Project:
     if not file.exists():
         raise UserError(f"no {CAMPAIGN_FILE} in {folder.resolve()}; `cxrun init` writes one")
     problems: list[Problem] = []
-    rulesets, unreadable = _rulesets(folder, registry, problems)
     document = load(file, _shown(folder, file))
+    rulesets, unreadable = _rulesets(folder, registry, _named_rulesets(document.data), problems)
     problems += document.problems
     if document.data is None:
         raise Problems(
@@ -217,6 +222,7 @@ def load_project(folder: FilePath, registry: Registry) -> Project:
     if broken:
         raise Problems(problems)
     loader = _CampaignLoader(document, rulesets, unreadable, registry, problems)
+    loader.read_mappings(folder)
     loader.check_levels()
     loader.check_schedules()
     loader.check_sequences()
@@ -238,10 +244,19 @@ def _shown(folder: FilePath, file: FilePath) -> str:
     return file.name if folder in (FilePath(), FilePath(".")) else str(file)
 
 
+def _named_rulesets(data: Any) -> set[str]:
+    """The names of rulesets in a campaign, whatever level attaches them."""
+    levels = ("session_profiles", "dialing_profiles", "templates", "groups")
+    sections = [data.get(level) for level in levels] if isinstance(data, dict) else []
+    parts = [part for section in sections if isinstance(section, dict) for part in section.values()]
+    lists = [part.get("rulesets") for part in parts if isinstance(part, dict)]
+    return {name for names in lists if isinstance(names, list) for name in names if isinstance(name, str)}
+
+
 def _rulesets(
-    folder: FilePath, registry: Registry, problems: list[Problem]
+    folder: FilePath, registry: Registry, named: set[str], problems: list[Problem]
 ) -> tuple[dict[str, Ruleset], set[str]]:
-    """The project's rulesets, then the bundled ones a project did not replace by one of the same name.
+    """The project's rulesets, then those `named` bundled ones that it did not replace by one of the same name.
 
     Beside them, by the name of the file, those that cannot be read, so that nobody is told they do not exist.
     """
@@ -263,7 +278,7 @@ def _rulesets(
             )
         rulesets[ruleset.name] = ruleset
     for name, file in bundled().items():
-        if name not in rulesets:
+        if name in named and name not in rulesets:
             ruleset, found, _ = read(file, registry, f"cxrun_rulesets/{file.name}")
             problems += found
             if ruleset:
@@ -276,7 +291,7 @@ def bundled() -> dict[str, FilePath]:
     from importlib.resources import files
 
     folder = FilePath(str(files("cxrun_rulesets")))
-    return {file.stem: file for file in sorted(folder.glob("*.yaml"))}
+    return {file.stem: file for file in sorted(folder.glob("*.yaml")) if "." not in file.stem}
 
 
 class _CampaignLoader:
@@ -298,6 +313,7 @@ class _CampaignLoader:
         self.registry = registry
         self.problems = problems
         self.unsound: set[Path] = set()
+        self.mappings: dict[str, Document] = {}
 
     def section(self, name: str) -> dict[str, Any]:
         return self.data.get(name) or {}
@@ -305,13 +321,61 @@ class _CampaignLoader:
     def complain(self, path: Path, message: str) -> None:
         self.problems.append(self.document.problem(path, message))
 
-    def lists(self, folder: FilePath) -> dict[str, ContactList]:
-        lists = {}
+    def read_mappings(self, folder: FilePath) -> None:
+        """Read the mappings that stand in files of their own; a file is checked once, whoever shares it."""
         for name, data in self.section("lists").items():
+            if not isinstance(data.get("map"), str):
+                continue
+            shown = data["map"]
+            if shown not in self.mappings:
+                self._read_mapping(("lists", name, "map"), folder / shown, shown)
+
+    def _read_mapping(self, at: Path, file: FilePath, shown: str) -> None:
+        try:
+            document = load(file)
+        except Problems as error:
+            self.problems += error.problems
+            document = Document(shown, None, {}, [])
+        except UserError:
+            self.complain(
+                at, f"there is no file {shown} beside {CAMPAIGN_FILE}; a mapping file holds what `map:` would"
+            )
+            document = Document(shown, None, {}, [])
+        else:
+            self.problems += document.problems
+            wrong = schema_problems(document, (), document.data, MAP_SCHEMA)
+            self.problems += wrong
+            if wrong:
+                document = Document(shown, None, {}, [])
+        self.mappings[shown] = document
+
+    def _mapped(self, data: Mapping[str, Any]) -> Document | None:
+        """The document of a list's mapping, if that has a file of its own."""
+        return self.mappings[data["map"]] if isinstance(data.get("map"), str) else None
+
+    def complain_of_list(self, name: str, at: Path, message: str) -> None:
+        """A problem with the settings of a list, told where they are written."""
+        mapping = self._mapped(self.section("lists")[name])
+        if mapping is not None and at[0] == "map":
+            self.problems.append(mapping.problem(at[1:], f"{message} (contact list '{name}')"))
+        else:
+            self.complain(("lists", name, *at), message)
+
+    def lists(self, folder: FilePath) -> dict[str, ContactList]:
+        """The lists with a file, then those that are split from one of them."""
+        lists: dict[str, ContactList] = {}
+        for name, data in self.section("lists").items():
+            if "split_from" in data:
+                continue
+            mapping = self._mapped(data)
+            if mapping is not None:
+                if mapping.data is None:
+                    continue
+                data = {**data, "map": mapping.data}
             settings = ListSettings.from_mapping(data)
             path = folder / settings.file
             for at, message in settings.problems():
-                self.complain(("lists", name, *at), message)
+                self.complain_of_list(name, at, message)
             if path.exists():
                 self._check_header(name, settings, path)
             elif not (folder / STORE_FILE).exists():
@@ -319,18 +383,45 @@ class _CampaignLoader:
                     ("lists", name, "file"), f"there is no file {settings.file} beside {CAMPAIGN_FILE}"
                 )
             lists[name] = ContactList(name, settings, path, self.document.mark(("lists", name)))
+        for name in self.section("lists"):
+            self._split(name, lists)
         return lists
 
+    def _split(self, name: str, lists: dict[str, ContactList]) -> None:
+        declared = self.section("lists")
+        path: Path = ("lists", name, "split_from")
+        seen = [name]
+        while "split_from" in declared[seen[-1]]:
+            parent = declared[seen[-1]]["split_from"]
+            if parent not in declared:
+                if len(seen) == 1:
+                    self._check_known(path, "list", parent, declared)
+                return
+            if parent in seen:
+                self.complain(path, f"is split from itself: {' from '.join([*seen, parent])}")
+                return
+            seen.append(parent)
+        if len(seen) == 1:
+            return
+        for key in declared[name]:
+            if key != "split_from":
+                self.complain(
+                    ("lists", name, key), f"a list that is split from '{seen[1]}' takes this from there"
+                )
+        if seen[-1] in lists:
+            mark = self.document.mark(("lists", name))
+            lists[name] = replace(lists[seen[-1]], name=name, mark=mark, split_from=seen[1])
+
     def _check_header(self, name: str, settings: ListSettings, path: FilePath) -> None:
-        from cxrun.listfile import sniff
+        from cxrun.table import open_table
 
         try:
-            header = sniff(path, settings.encoding, settings.delimiter).header
+            header = open_table(path, settings).header
         except UserError as error:
             self.complain(("lists", name, "file"), str(error))
             return
         for at, message in settings.problems_with_header(header):
-            self.complain(("lists", name, *at), message)
+            self.complain_of_list(name, at, message)
 
     def group(self, name: str, lists: Mapping[str, ContactList]) -> Group | None:
         data = self.section("groups")[name]
@@ -416,7 +507,8 @@ class _CampaignLoader:
                         self._check_element((*path, key), data[key], kind)
                 for index, ruleset in enumerate(data.get("rulesets", ())):
                     if ruleset not in self.unreadable:
-                        self._check_known((*path, "rulesets", index), "ruleset", ruleset, self.rulesets)
+                        known = {**bundled(), **self.rulesets}
+                        self._check_known((*path, "rulesets", index), "ruleset", ruleset, known)
                 for key in ("agent_group", "dialing_profile", "session_profile", "template"):
                     if key in data:
                         known = self.section(f"{key}s")
@@ -581,10 +673,11 @@ class _CampaignLoader:
         weights = dict(data) if isinstance(data, dict) else dict.fromkeys(data or (), DEFAULT_WEIGHT)
         if not weights:
             self.complain(path, "has no contact list; add `lists: [NAME]`")
+        declared = self.section("lists")
         for index, name in enumerate(weights):
-            if name not in lists:
+            if name not in declared:
                 at = (*path, "lists", name if isinstance(data, dict) else index)
-                self.complain(at, f"no contact list named '{name}'{near(name, lists)}")
+                self.complain(at, f"no contact list named '{name}'{near(name, declared)}")
         return {name: weight for name, weight in weights.items() if name in lists}
 
     def check_shared_lists(self) -> None:

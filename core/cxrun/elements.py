@@ -38,7 +38,7 @@ PER: Final[Schema] = {
     "description": "Whose attempts are counted together: those to the client, to the device, to this client on "
     "this device, or those with the same value of a field of the list's own, e.g. {field: debt_id}.",
     "anyOf": [
-        {"enum": ["client", "device", "client_and_device"]},
+        {"type": "string", "enum": ["client", "device", "client_and_device"]},
         {
             "type": "object",
             "additionalProperties": False,

@@ -63,10 +63,11 @@ class Place(NamedTuple):
 
 
 class Connect(NamedTuple):
-    """Connect an answered call to an agent, or to an announcement for None."""
+    """Connect an answered call to an agent, or to another destination for None."""
 
     attempt_id: str
     agent_id: str | None
+    destination: str = "agent"
 
 
 class HangUp(NamedTuple):
@@ -209,7 +210,7 @@ class Engine:
         if self.pool is None or handling.destination != "agent":
             self._free(call)
             call.connected = at
-            return [Connect(attempt_id, None)]
+            return [Connect(attempt_id, None, handling.destination)]
         if call.agent_id is not None:
             return [self._connect(call, at, call.agent_id)]
         if self.pool.ready:

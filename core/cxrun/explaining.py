@@ -129,7 +129,11 @@ def _told(item: Happened, attempts: dict[int, AttemptRow], zone: str) -> list[st
         return [f"{when}  gives way in its chain: {why}"]
     if item.event in _EFFECTS:
         return [f"{when}  {_EFFECTS[item.event]}: {why}"]
-    if item.event in ("chain_updated", "update_chain") and not _just_ended(attempts, item):
+    if item.event in ("recycled", "restored"):
+        return [f"{when}  ready again: {why}"]
+    if item.event == "canceled" or (
+        item.event in ("chain_updated", "update_chain") and not _just_ended(attempts, item)
+    ):
         return [f"{when}  closed: {why}"]
     lines = []
     attempt = attempts.get(item.attempt)

@@ -311,3 +311,33 @@ def _suppressions(call: Call, action: Suppress) -> tuple[Suppression, ...]:
     device = Suppression(action.list_name, "device", call.record.phone, call.now, till)
     client = Suppression(action.list_name, "client", call.record.client, call.now, till)
     return (device, client) if action.client else (device,)
+
+
+def recycled(chain: Sequence[Record], now: float) -> Change:
+    """The chain once it is asked to be dialed anew: of these final records the first is next, the others sleep.
+
+    Attempts, the last result and the time of it stay; the plans of treatments begin anew. A record that is
+    never to be dialed, canceled or no_call, is left as it is.
+    """
+    again = sorted(
+        (
+            r
+            for r in chain
+            if r.record_type != RecordType.NO_CALL and r.record_status != RecordStatus.CANCELED
+        ),
+        key=lambda record: record.chain_n,
+    )
+    at = int(now) + 1
+    waiting = [
+        record._replace(
+            record_type=int(RecordType.GENERAL), record_status=_CHAIN_READY, dial_sched_time=0, treatments="",
+            due=CHAINED, priority=ASLEEP,
+        )
+        for record in again
+    ]  # fmt: skip
+    if waiting:
+        leader = waiting[0]
+        waiting[0] = leader._replace(
+            record_status=_READY, dial_sched_time=at, due=at, priority=PRIORITY[RecordType.GENERAL]
+        )
+    return Change(waiting=tuple(waiting))

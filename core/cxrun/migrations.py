@@ -17,6 +17,7 @@ CREATE TABLE lists (
     source TEXT NOT NULL,
     field_types TEXT NOT NULL,
     rules_digest TEXT NOT NULL DEFAULT '',
+    split_from INTEGER REFERENCES lists,
     credit REAL NOT NULL DEFAULT 0
 ) STRICT;
 
@@ -24,13 +25,19 @@ CREATE TABLE imports (
     import_id INTEGER PRIMARY KEY,
     list_id INTEGER NOT NULL REFERENCES lists,
     source TEXT NOT NULL,
-    digest TEXT NOT NULL,
-    loaded INTEGER NOT NULL,
-    rejected INTEGER NOT NULL,
-    duplicates INTEGER NOT NULL,
-    first_chain INTEGER NOT NULL,
+    mode TEXT NOT NULL,
+    state TEXT NOT NULL,
     at REAL NOT NULL,
-    since REAL
+    since REAL,
+    first_chain INTEGER NOT NULL,
+    digest TEXT NOT NULL DEFAULT '',
+    loaded INTEGER NOT NULL DEFAULT 0,
+    updated INTEGER NOT NULL DEFAULT 0,
+    unchanged INTEGER NOT NULL DEFAULT 0,
+    rejected INTEGER NOT NULL DEFAULT 0,
+    duplicates INTEGER NOT NULL DEFAULT 0,
+    last_record INTEGER NOT NULL DEFAULT 0,
+    last_chain INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
 CREATE TABLE records (
@@ -46,10 +53,19 @@ CREATE TABLE records (
     country TEXT NOT NULL,
     area_code TEXT NOT NULL,
     daily_from INTEGER NOT NULL,
-    daily_till INTEGER NOT NULL
+    daily_till INTEGER NOT NULL,
+    import_id INTEGER NOT NULL
 ) STRICT;
 CREATE UNIQUE INDEX records_chain ON records (chain_id, chain_n);
 CREATE INDEX records_phone ON records (phone);
+
+CREATE TABLE interchange (
+    record_id INTEGER PRIMARY KEY,
+    group_id TEXT,
+    campaign_id TEXT,
+    app_id TEXT,
+    switch_id TEXT
+) STRICT;
 
 CREATE TABLE queue (
     list_id INTEGER NOT NULL,

@@ -31,7 +31,8 @@ class Number(NamedTuple):
     `country` is its ISO 3166 code, "" if it belongs to none. `area_code` holds the digits of its national
     destination code, "" if there is none. `zones` are all the IANA zones it may be in; empty if it is bound
     to no place (toll-free, premium rate, internet telephony) or not assigned to anyone yet. `doubt` says why
-    a number of the right length will hardly ever be answered; "" for all others.
+    a number of the right length will hardly ever be answered; "" for all others. `extension` is what was
+    written after the number and is not dialed; "" if there was none.
     """
 
     e164: str
@@ -39,6 +40,7 @@ class Number(NamedTuple):
     area_code: str
     zones: tuple[str, ...]
     doubt: str = ""
+    extension: str = ""
 
 
 class _Facts(NamedTuple):
@@ -52,7 +54,7 @@ def parse_number(text: str, region: str | None = None) -> Number:
     """Return the number that `text` writes down; `region` is the country of one without a leading +.
 
     A number of the right length is accepted even where nobody holds it, for plans grow faster than tables
-    of them, and numbers reserved for fiction are held by nobody. An extension is left out. Raises BadNumber.
+    of them, and numbers reserved for fiction are held by nobody. Raises BadNumber.
     """
     import phonenumbers
     from phonenumbers import ValidationResult
@@ -68,7 +70,7 @@ def parse_number(text: str, region: str | None = None) -> Number:
         number = phonenumbers.parse(text, region)
     except phonenumbers.NumberParseException as error:
         raise BadNumber(_why_unparsable(text, region, error.error_type)) from None
-    number.extension = None
+    extension, number.extension = number.extension or "", None
     verdict = phonenumbers.is_possible_number_with_reason(number)
     if verdict != ValidationResult.IS_POSSIBLE:
         raise BadNumber(_why_impossible(text, number, verdict))
@@ -79,7 +81,7 @@ def parse_number(text: str, region: str | None = None) -> Number:
         facts = _facts(number)
     doubt = "" if facts.assigned else _doubt(text, number)
     e164 = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
-    return Number(e164, facts.country, facts.area_code, facts.zones, doubt)
+    return Number(e164, facts.country, facts.area_code, facts.zones, doubt, extension)
 
 
 def is_region(code: str) -> bool:
@@ -87,6 +89,18 @@ def is_region(code: str) -> bool:
     import phonenumbers
 
     return code in phonenumbers.SUPPORTED_REGIONS
+
+
+@lru_cache(maxsize=512)
+def region_of_code(calling_code: str) -> str | None:
+    """Return the main country of a calling code such as 44, +44 or 0044; None if there is none."""
+    import phonenumbers
+
+    digits = calling_code.strip().lstrip("+").lstrip("0")
+    if not digits.isdecimal() or len(digits) > 3:
+        return None
+    region = phonenumbers.region_code_for_country_code(int(digits))
+    return region if is_region(region) else None
 
 
 def likely_region(texts: Iterable[str], candidates: Sequence[str]) -> str | None:

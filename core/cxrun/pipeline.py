@@ -238,7 +238,7 @@ class _Sequence:
         for number, step, when, element, rule in self.steps:
             key = number + TECHNICAL if technical else number
             call.applied = history.applied(key, sequence)
-            call.passes = history.passes(key)
+            call.passes = history.passes(key) if call.record.chain_size > 1 else 0
             try:
                 if when and not when.holds(call.record):
                     continue

@@ -86,16 +86,22 @@ class Region(NamedTuple):
         return (len(self.prefix), len(self.state))
 
 
+def by_precision(regions: Mapping[Region, T]) -> dict[Region, T]:
+    """The same, the most precise regions first."""
+    return dict(sorted(regions.items(), key=lambda item: item[0].precision, reverse=True))
+
+
 def most_precise(regions: Mapping[Region, T], place: Place, otherwise: T) -> Sequence[T]:
     """What holds at a place: the value of the most precise region that covers it, else `otherwise`.
 
-    Before it come the values of more precise regions of which it cannot be told: all of them must be kept.
+    `regions` are in the order of `by_precision`. Before it come the values of more precise regions of which it
+    cannot be told: all of them must be kept.
     """
     found: list[T] = []
-    for region in sorted(regions, key=lambda region: region.precision, reverse=True):
+    for region, value in regions.items():
         covers = region.covers(place)
         if covers is not False:
-            found.append(regions[region])
+            found.append(value)
         if covers:
             return found
     return [*found, otherwise]

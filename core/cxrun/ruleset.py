@@ -70,6 +70,7 @@ ENVELOPE: Final[Mapping[str, Any]] = {
     "type": "object",
     "additionalProperties": False,
     "required": ["ruleset"],
+    "dependentRequired": {"jurisdiction": ["description", "source", "reviewed"]},
     "properties": {
         "ruleset": {
             "type": "string",
@@ -77,8 +78,22 @@ ENVELOPE: Final[Mapping[str, Any]] = {
             "description": "The name profiles, templates and groups attach it by: small letters, digits and _.",
         },
         "description": {"type": "string", "description": "What it is for, in a sentence."},
+        "jurisdiction": {
+            "type": "string",
+            "minLength": 1,
+            "description": "Whose law it is about, which makes it a compliance pack: source and reviewed must be told.",
+        },
         "source": {"type": "string", "description": "Where its figures come from."},
-        "reviewed": {"type": "string", "description": "When its figures were last checked, YYYY-MM-DD."},
+        "reviewed": {
+            "type": "string",
+            "pattern": r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$",
+            "description": "When its figures were last checked, YYYY-MM-DD.",
+        },
+        "unenforced": {
+            "type": "array",
+            "items": {"type": "string"},
+            "description": "What the source asks for that no rule here decides: for the settings, and for you.",
+        },
         "required": {
             "type": "boolean",
             "description": "true: no lower level can drop it.",
@@ -374,6 +389,12 @@ def _messages(error: Any, base: Path) -> Iterator[tuple[Path, str]]:
         return
     if rule in ("anyOf", "oneOf"):
         yield from _alternatives(error, at, base)
+        return
+    if rule == "dependentRequired":
+        # one error for each missing key, but only its text says which
+        pairs = ((given, key) for given, keys in wanted.items() for key in keys)
+        given, key = next(pair for pair in pairs if error.message.startswith(repr(pair[1])))
+        yield (*at, given), f"'{key}' is missing, which must be beside '{given}'"
         return
     if rule == "required":
         # one error for each missing key, but only its text says which

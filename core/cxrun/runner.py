@@ -614,7 +614,7 @@ class Run:
             if isinstance(command, Over):
                 self._settle(crew, command.call, at)
             elif isinstance(command, Connect):
-                crew.line.connect(command.attempt_id, command.agent_id, at)
+                crew.line.connect(command.attempt_id, command.agent_id, at, command.destination)
                 self.tally.connects += command.agent_id is not None
             elif isinstance(command, HangUp):
                 crew.line.hang_up(command.attempt_id, at)

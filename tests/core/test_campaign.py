@@ -487,9 +487,11 @@ def test_two_rulesets_of_one_name_are_refused(loaded: Load) -> None:
 
 
 def test_ruleset_of_the_project_takes_the_place_of_a_bundled_one(loaded: Load) -> None:
-    project = loaded(CAMPAIGN, courtesy=RETRY.replace("retry", "courtesy"))
+    attached = CAMPAIGN.replace("rulesets: [", "rulesets: [technical_failures, courtesy, ", 1)
+    project = loaded(attached, courtesy=RETRY.replace("retry", "courtesy"))
     assert project.rulesets["courtesy"].document.file == "rulesets/courtesy.yaml"
-    assert project.rulesets["patient_retry"].document.file == "cxrun_rulesets/patient_retry.yaml"
+    assert project.rulesets["technical_failures"].document.file == "cxrun_rulesets/technical_failures.yaml"
+    assert "survey" not in project.rulesets
 
 
 @pytest.mark.parametrize(

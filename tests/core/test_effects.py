@@ -317,7 +317,7 @@ class Line:
     def place(self, dial):
         self.over.append(Ended(dial.attempt_id, dial.at, CallResult.BUSY))
 
-    def connect(self, attempt_id, agent_id, at):
+    def connect(self, attempt_id, agent_id, at, destination):
         pass
 
     def hang_up(self, attempt_id, at):

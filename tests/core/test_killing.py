@@ -91,7 +91,7 @@ class WireLine:
     def push(self, at, event):
         heapq.heappush(self.heap, (at, len(self.gone) + len(self.heap), repr(event), event))
 
-    def connect(self, attempt_id, agent_id, at):
+    def connect(self, attempt_id, agent_id, at, destination):
         self.push(at + 0.1, Completed(attempt_id, at + 0.1, None))
         if agent_id is not None:
             self.push(at + 0.15, AgentReady(agent_id, at + 0.15))

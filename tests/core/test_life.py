@@ -1,11 +1,27 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from cxrun import life
-from cxrun.elements import Action, Call, Defer, DialAgain, DialNext, Exclude, Finish, Suppress
+from cxrun.chain import remaining
+from cxrun.elements import (
+    Action,
+    AssignToGroup,
+    Call,
+    Defer,
+    DialAgain,
+    DialNext,
+    Exclude,
+    Finish,
+    MarkAgentError,
+    Reschedule,
+    Suppress,
+    UpdateChain,
+)
+from cxrun.errors import CxrunError
 from cxrun.history import passes
 from cxrun.model import (
     ASLEEP,
@@ -18,7 +34,7 @@ from cxrun.model import (
     RecordType,
     Suppression,
 )
-from cxrun.pipeline import Settlement
+from cxrun.pipeline import GiveWay, Settlement
 from cxrun.testing import make_call, make_record
 
 BUSY = CallResult.BUSY
@@ -235,6 +251,10 @@ def test_client_without_an_id_is_suppressed_by_his_chain() -> None:
         DialNext(2000, "anew", new_pass=True, more_passes=True),
         Finish("finish"),
         Suppress("no more", "dnc"),
+        UpdateChain("update chain"),
+        MarkAgentError("agent error"),
+        Reschedule(2000, "moved"),
+        AssignToGroup(2000, "group"),
     ],
 )
 @pytest.mark.parametrize("others", [(), (CHAIN_READY,), (READY,), (CHAIN_READY, READY, CHAIN_READY)])
@@ -251,4 +271,142 @@ def test_nobody_is_lost_and_at_most_one_of_a_chain_is_awake(
     assert 10 + at in touched
     awake = [record for record in change.waiting if record.due < CHAINED]
     assert len(awake) == (0 if change.closed and not change.waiting else 1)
-    assert bool(change.waiting) is isinstance(action, DialAgain | DialNext)
+    assert bool(change.waiting) is hasattr(action, "at")
+
+
+# --- the table -------------------------------------------------------------------------------------
+
+NAMED = (
+    "taken", "dialed", "finished", "processed", "retried", "next_in_chain", "used_up", "preview_rejected",
+    "callback_promised", "callback_missed", "agent_absent", "stale", "canceled", "do_not_call", "released", "recycled",
+)  # fmt: skip
+STATUSES = [status for status in RecordStatus if status != RecordStatus.NONE]
+
+
+@pytest.mark.parametrize("event", sorted({line.event for line in life.TABLE}))
+def test_what_the_table_lists_happens_and_nothing_else(event: str) -> None:
+    for since in STATUSES:
+        for status in STATUSES:
+            record = make_record(
+                record_status=since, record_type=RecordType.PERSONAL_CALLBACK, call_result=BUSY
+            )
+            line = next(
+                (
+                    line
+                    for line in life.TABLE
+                    if line.event == event and since in line.since and line.status == status
+                ),
+                None,
+            )
+            if line is None:
+                with pytest.raises(
+                    life.IllegalTransition, match=f"record 1 is {since.word}; '{event}' cannot make"
+                ):
+                    life.after(event, record, status)
+                continue
+            for kind in line.record_types or (None,):
+                now = life.after(event, record, status, kind)
+                assert now.record_status == status
+                assert now.record_type == (kind or RecordType.PERSONAL_CALLBACK)
+                assert now.call_result == (BUSY if line.call_result is None else line.call_result)
+                assert now._replace(record_status=since, record_type=5, call_result=BUSY) == record
+
+
+@pytest.mark.parametrize("event", NAMED)
+def test_events_of_the_model_are_in_the_table(event: str) -> None:
+    assert any(line.event == event for line in life.TABLE)
+
+
+def test_final_records_come_back_by_being_recycled_alone() -> None:
+    ways = {(line.event, line.status) for line in life.TABLE if set(line.since) & set(life.FINAL)}
+    assert {event for event, status in ways if status not in life.FINAL} == {"recycled"}
+    assert {event for event, _ in ways} == {"recycled", "canceled", "do_not_call"}
+
+
+def test_type_is_chosen_where_the_table_leaves_a_choice() -> None:
+    record = make_record(record_status=RETRIEVED)
+    for kind in (None, RecordType.GENERAL):
+        with pytest.raises(life.IllegalTransition, match="callback_promised, type"):
+            life.after("callback_promised", record, READY, kind)
+    promised = life.after("callback_promised", record, READY, RecordType.CAMPAIGN_CALLBACK)
+    assert promised.record_type == RecordType.CAMPAIGN_CALLBACK
+
+
+def test_illegal_transition_is_a_bug_and_no_mistake_of_the_user() -> None:
+    assert not issubclass(life.IllegalTransition, CxrunError)
+
+
+IN_WORK, WAITS = make_record(record_status=RETRIEVED), make_record(record_status=READY)
+
+
+@pytest.mark.parametrize(
+    "happens",
+    [
+        pytest.param(lambda: life.attempted(IN_WORK, NOW), id="dialed while in work"),
+        pytest.param(lambda: life.attempted(make_record(record_status=CHAIN_READY), NOW), id="dialed out of turn"),
+        pytest.param(lambda: life.deferred(IN_WORK, Defer(NOW, "later"), NOW), id="deferred in work"),
+        pytest.param(lambda: life.excluded(IN_WORK, (), Exclude("never"), NOW), id="excluded in work"),
+        pytest.param(lambda: life.broken(make_record(record_status=RecordStatus.UPDATED)), id="final and set aside"),
+        *(
+            pytest.param(lambda action=action: settled(over([WAITS]), action), id=f"{type(action).__name__} of none")
+            for action in (
+                DialAgain(0, ""), DialNext(0, ""), Finish(""), UpdateChain(""), MarkAgentError(""),
+                Reschedule(0, ""), AssignToGroup(0, ""),
+            )
+        ),
+    ],
+)  # fmt: skip
+def test_what_cannot_happen_is_refused(happens: Callable[[], object]) -> None:
+    with pytest.raises(life.IllegalTransition):
+        happens()
+
+
+@pytest.mark.parametrize(
+    ("before", "action", "kind", "owner", "priority"),
+    [
+        (RecordType.GENERAL, DialAgain(2000, ""), RecordType.CAMPAIGN_RESCHEDULED, None, 3),
+        (RecordType.CAMPAIGN_CALLBACK, DialAgain(2000, ""), RecordType.CAMPAIGN_RESCHEDULED, None, 3),
+        (RecordType.PERSONAL_CALLBACK, DialAgain(2000, ""), RecordType.PERSONAL_RESCHEDULED, "sales-7", 3),
+        (RecordType.PERSONAL_RESCHEDULED, DialAgain(2000, ""), RecordType.PERSONAL_RESCHEDULED, "sales-7", 3),
+        (RecordType.PERSONAL_CALLBACK, Reschedule(2000, ""), RecordType.PERSONAL_CALLBACK, "sales-7", 1),
+        (RecordType.CAMPAIGN_CALLBACK, Reschedule(2000, ""), RecordType.CAMPAIGN_CALLBACK, None, 2),
+        (RecordType.PERSONAL_CALLBACK, AssignToGroup(2000, ""), RecordType.CAMPAIGN_CALLBACK, None, 2),
+    ],
+)
+def test_callback_stays_that_of_its_owner_unless_it_is_given_to_the_group(
+    before: RecordType, action: Action, kind: RecordType, owner: str | None, priority: int
+) -> None:
+    held = make_record(record_status=RETRIEVED, record_type=before, agent_id="sales-7")
+    record = life.with_result(held, int(BUSY), None)
+    (again,) = settled(make_call(BUSY, now=NOW, record=record, chain=(record,)), action).waiting
+    assert (again.record_type, again.agent_id, again.priority, again.due) == (kind, owner, priority, 2000)
+
+
+def test_chain_is_updated_as_a_whole() -> None:
+    change = settled(over(chain(CHAIN_READY, RETRIEVED, READY, at=2), at=2), UpdateChain("update chain"))
+    assert statuses(change.closed) == {
+        12: RecordStatus.UPDATED, 11: RecordStatus.CHAIN_UPDATED, 13: RecordStatus.CHAIN_UPDATED,
+    }  # fmt: skip
+    assert {record.call_result for record in change.closed} == {BUSY}
+    assert change.whole_chain
+
+
+def test_record_that_gives_way_has_not_had_its_turn() -> None:
+    records = chain(
+        READY, CHAIN_READY, priority=RESCHEDULED, dial_sched_time=77, treatments="r/1.2>>@1@1@2", attempt=1
+    )
+    rests, heir = life.gave_way(records[0], GiveWay(records[1], "mobile first"), NOW).waiting
+    assert (rests.record_id, rests.record_status, rests.due, rests.priority) == (
+        11,
+        CHAIN_READY,
+        CHAINED,
+        ASLEEP,
+    )
+    assert (heir.record_status, heir.due, heir.priority, heir.dial_sched_time) == (
+        READY,
+        1001,
+        RESCHEDULED,
+        77,
+    )
+    assert heir.treatments == "r/1.2>>@1@1@2"
+    assert remaining(heir, (heir, rests), None) == [rests]

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from cxrun.regions import Region, most_precise, place_of
+from cxrun.regions import Region, by_precision, most_precise, place_of
 from cxrun.testing import make_record
 
 MIAMI = {"phone": "+13055550101", "country": "US", "area_code": "305"}
@@ -91,5 +91,5 @@ def test_what_is_no_region_is_refused(text: str, message: str) -> None:
 def test_most_precise_region_holds_and_whatever_may_be_more_precise(
     record: dict[str, Any], expected: list[str]
 ) -> None:
-    regions = {Region.read(text): text for text in ("US", "+1305", "US-FL")}
+    regions = by_precision({Region.read(text): text for text in ("US", "+1305", "US-FL")})
     assert most_precise(regions, place_of(make_record(**record)), "otherwise") == expected

@@ -187,6 +187,18 @@ class Queue:
                 found.setdefault(row[2], []).append(self._record(row))
         return found
 
+    def closed(self, chain_ids: Collection[int]) -> Iterator[Record]:
+        """The final records of these chains, chain by chain in their order."""
+        columns = _RECORD.format(state="k").replace("k.due, k.priority", "0, 0")
+        own = "".join(f', c."{name}"' for name in self._own)
+        rows = self._db.execute(
+            f"SELECT {columns}{own} FROM json_each(?) chains JOIN records r ON r.chain_id = chains.value "
+            "JOIN closed k ON k.record_id = r.record_id "
+            f"JOIN contacts_{self.list_id} c ON c.chain_id = r.chain_id ORDER BY r.chain_id, r.chain_n",
+            (json.dumps(list(chain_ids)),),
+        )
+        return (self._record(row) for row in rows)
+
     def in_work(self) -> list[Record]:
         """The records whose call was placed and whose result is not known here."""
         return [self._record(row) for row in self._db.execute(self._in_work, (self.list_id,))]

@@ -348,7 +348,7 @@ class SimulatedLine:
         call = self._calls[attempt_id] = _Call(attempt_id, luck, result)
         self._schedule(at, event, call)
 
-    def connect(self, attempt_id: str, agent_id: str | None, at: float) -> None:
+    def connect(self, attempt_id: str, agent_id: str | None, at: float, destination: str = "agent") -> None:
         call = self._calls.get(attempt_id)
         if call is None or at > call.waits_until:
             # The caller is gone: an agent sent to a dead line must not stay there for ever.

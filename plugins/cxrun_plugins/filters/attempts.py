@@ -99,6 +99,7 @@ class Attempts(Filter):
     schema: ClassVar[Schema] = {
         "type": "object",
         "additionalProperties": False,
+        "anyOf": [{"required": ["at_most"]}, {"required": ["windows"]}],
         "properties": {
             "at_most": _AT_MOST,
             "within": _WITHIN,

@@ -22,6 +22,7 @@ from cxrun import (
     Region,
     Schema,
     Verdict,
+    by_precision,
     clock_text,
     hookimpl,
     most_precise,
@@ -181,7 +182,7 @@ class CallingHours(Filter):
         for name, hours in (self.regions or {}).items():
             regions[Region.read(name)] = _Plan(_week(hours), f"of {name} {_text(hours)}")
         object.__setattr__(self, "_usual", usual)
-        object.__setattr__(self, "_regions", regions)
+        object.__setattr__(self, "_regions", by_precision(regions))
         if seconds(self.margin) >= _DAY:
             raise ValueError(f"a margin of {self.margin} is too long; it must be shorter than a day")
         if self.unknown_zone != "exclude" and not _exists(self.unknown_zone):

@@ -44,7 +44,7 @@ class Location(Filter):
     schema: ClassVar[Schema] = {
         "type": "object",
         "additionalProperties": False,
-        "minProperties": 1,
+        "anyOf": [{"required": ["allow"]}, {"required": ["forbid"]}],
         "properties": {
             "allow": {
                 "description": "The regions to call in, e.g. [US, CA-ON, +4420].",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import os
 from contextlib import closing
@@ -51,9 +50,10 @@ class PreDial(Filter):
     With `token_variable`, the value of that environment variable is sent as a bearer token. Redirects
     and proxies are not followed.
 
-    It is asked when all filters before it pass, so put it last; the run waits for the answer, and no other
-    call is placed meanwhile. It is asked in simulations too, and by `cxrun explain`: leave it out of a
-    ruleset that only simulates, or let `url` lead to a service for trials.
+    It is asked when all filters before it pass, so put it last. The run waits for the answer and holds the
+    store meanwhile: no other call is placed, and no other command can write. It is asked in simulations too,
+    and by `cxrun explain`: leave it out of a ruleset that only simulates, or let `url` lead to a service for
+    trials.
 
     Example::
 
@@ -115,7 +115,7 @@ class PreDial(Filter):
             )
         try:
             answer = self._ask(_question(moment))
-        except (OSError, http.client.HTTPException, ValueError, RecursionError):
+        except (OSError, ValueError, RecursionError):
             self._rests[self.url] = moment.now
             return self._unanswered(moment)
         self._rests.pop(self.url, None)
@@ -131,7 +131,10 @@ class PreDial(Filter):
         return Defer(moment.now + seconds(self.retry_in), _NO_ANSWER)
 
     def _ask(self, question: dict[str, Any]) -> dict[str, Any]:
-        """The service's answer. Raises OSError, HTTPException or ValueError if there is none that is clear."""
+        """The service's answer. Raises OSError, ValueError or RecursionError if there is none that is clear."""
+        # takes a while to import, and most projects ask nobody
+        import http.client
+
         target = urlsplit(self.url)
         secure = target.scheme == "https"
         kind = http.client.HTTPSConnection if secure else http.client.HTTPConnection
@@ -140,11 +143,14 @@ class PreDial(Filter):
             headers["Authorization"] = f"Bearer {os.environ[self.token_variable]}"
         with closing(kind(target.hostname or "", target.port, timeout=seconds(self.timeout))) as connection:
             path = (target.path or "/") + (f"?{target.query}" if target.query else "")
-            connection.request("POST", path, json.dumps(question).encode(), headers)
-            with connection.getresponse() as response:
-                text = response.read(_LONGEST_ANSWER)
-                if response.status != 200:
-                    raise ValueError(f"status {response.status}")
+            try:
+                connection.request("POST", path, json.dumps(question).encode(), headers)
+                with connection.getresponse() as response:
+                    text = response.read(_LONGEST_ANSWER)
+            except http.client.HTTPException as error:
+                raise ValueError(f"no answer in HTTP: {error}") from error
+            if response.status != 200:
+                raise ValueError(f"status {response.status}")
         answer = json.loads(text)
         later = answer.get("retry_in") if isinstance(answer, dict) else None
         if not isinstance(answer, dict) or not isinstance(answer.get("allow"), bool):

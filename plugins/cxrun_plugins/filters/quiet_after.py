@@ -65,17 +65,19 @@ class QuietAfter(Filter):
     schema: ClassVar[Schema] = {
         "type": "object",
         "additionalProperties": False,
+        "anyOf": [{"required": ["period"]}, {"required": ["days"]}],
         "properties": {
             "results": {
                 "description": "The call results that start the time; answer if no dispositions are given.",
                 "type": "array",
+                "minItems": 1,
                 "items": {"enum": [result.word for result in CallResult]},
             },
             "dispositions": {
                 "description": "Disposition codes of agents that start the time whatever the call result is.",
                 "type": "array",
+                "minItems": 1,
                 "items": {"type": "string"},
-                "default": [],
             },
             "period": {**DURATION, "description": "How long from the end of the call, e.g. 72h."},
             "days": {

@@ -53,7 +53,7 @@ class RecordAge(Filter):
     schema: ClassVar[Schema] = {
         "type": "object",
         "additionalProperties": False,
-        "minProperties": 1,
+        "anyOf": [{"required": ["at_least"]}, {"required": ["at_most"]}],
         "properties": {
             "at_least": {**DURATION, "description": "Records younger than this wait until they are as old."},
             "at_most": {**DURATION, "description": "Records older than this are excluded."},

@@ -15,7 +15,7 @@ _LONGEST: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class Script(Treatment):
-    """Starts a command with the attempt as JSON on its standard input; the next step of the sequence decides.
+    """Starts a command with the attempt as a line of JSON on its input; the next step of the sequence decides.
 
     The command is started once the attempt is committed, in the folder of the project and without a shell, and
     has the environment of the run and `CXRUN_KEY`, the key of this step of this attempt. Its intent is committed
@@ -82,7 +82,7 @@ class Script(Treatment):
         try:
             done = subprocess.run(
                 self._arguments,
-                input=message.body.encode(),
+                input=f"{message.body}\n".encode(),
                 capture_output=True,
                 cwd=message.folder,
                 env={**message.environment, "CXRUN_KEY": message.key},

@@ -128,7 +128,7 @@ class Webhook(Treatment):
             wait = duration_text(seconds(self.timeout))
             raise Undelivered(f"no answer within {wait}", again=again) from error
         except (OSError, HTTPException) as error:
-            raise Undelivered(f"no connection: {error}", again=again) from error
+            raise Undelivered(f"no connection: {getattr(error, 'reason', error)}", again=again) from error
 
 
 @hookimpl

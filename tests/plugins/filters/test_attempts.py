@@ -403,6 +403,11 @@ def test_debt_is_called_no_more_than_it_may_whoever_owes_it(project: Callable[..
     called = per_debt(folder)
     assert {debt: len(times) for debt, times in called.items()} == dict.fromkeys("01234", 2)
     assert folder.reasons()["deferred", "2 attempts in 7d per debt_id reached"] == 20
+    kept = folder.query("SELECT field, value, record_id, attempt FROM attempt_keys ORDER BY 3, 4")
+    assert [(record, attempt) for _, _, record, attempt in kept] == folder.query(
+        "SELECT record_id, attempt FROM attempts ORDER BY 1, 2"
+    )
+    assert {(field, value) for field, value, _, _ in kept} == {("debt_id", debt) for debt in "01234"}
 
 
 def test_attempts_made_before_the_rule_was_there_count(project: Callable[..., Any]) -> None:

@@ -155,6 +155,22 @@ def test_service_that_is_not_there_lets_nothing_through() -> None:
     assert check.check(make_moment(now=NOW)) == UNANSWERED
 
 
+def test_service_that_speaks_another_protocol_lets_nothing_through() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def speak() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(65536)
+                connection.sendall(b"220 mail.example.com ready\r\n")
+
+        thread = Thread(target=speak)
+        thread.start()
+        verdict = PreDial(f"http://127.0.0.1:{server.getsockname()[1]}/").check(make_moment(now=NOW))
+        thread.join()
+    assert verdict == UNANSWERED
+
+
 def test_service_that_failed_is_left_alone_for_a_while(service: Service) -> None:
     check = PreDial(service.url)
     service.answer = lambda question: (503, {})
