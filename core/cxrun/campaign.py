@@ -21,14 +21,20 @@ from cxrun.elements import DialingMode, Treatment, seconds
 from cxrun.errors import Mark, Problem, Problems, UserError, near
 from cxrun.mapping import MAP_SCHEMA, ListSettings
 from cxrun.model import DeviceType, Rule
+from cxrun.ordering import ORDERING_SETTINGS, Ordering
+from cxrun.ordering import complaints as ordering_complaints
 from cxrun.pipeline import Devices, Pipeline
 from cxrun.registry import Registry
 from cxrun.ruleset import Ruleset, Step, element_step, read, schema_problems
+from cxrun.schedule import Schedule
+from cxrun.schedule import problems as schedule_problems
 from cxrun.settings import CAMPAIGN_SCHEMA, DEFAULTS, ELEMENT_SETTINGS, SETTINGS, partial_schema
 from cxrun.yamlfile import Document, Path, load
 
 CAMPAIGN_FILE: Final = "campaign.yaml"
 STORE_FILE: Final = "cxrun.db"
+_WHEN_AND_IN_WHICH_ORDER: Final = frozenset(("schedule", *ORDERING_SETTINGS))
+"""Settings that decide nothing about a record."""
 DEFAULT_WEIGHT: Final = 10
 
 
@@ -92,6 +98,8 @@ class Group:
     lists: Mapping[str, int]
     mark: Mark
     plugins: tuple[tuple[str, str], ...]
+    after: tuple[str, ...] = ()
+    schedule_entries: tuple[Mapping[str, Any], ...] = ()
 
     @property
     def mode(self) -> DialingMode:
@@ -126,7 +134,7 @@ class Group:
         """Every single value of the effective settings, its path and where it came from."""
         for key, setting in self.settings.items():
             for path, value in _leaves(setting.value, (key,)):
-                named = (key, value) if key == "rulesets" else path
+                named = (key, value) if key == "rulesets" and value else path
                 yield path, value, self.origins.get(named, setting.origin)
 
     def duration(self, setting: str) -> float:
@@ -134,8 +142,18 @@ class Group:
         return seconds(self.settings[setting].value)
 
     @cached_property
+    def ordering(self) -> Ordering:
+        """In which order the records of its lists are dialed."""
+        return Ordering.of({key: setting.value for key, setting in self.settings.items()})
+
+    @cached_property
+    def schedule(self) -> Schedule | None:
+        """When it starts, pauses and stops; None if it dials whenever there is a run."""
+        return Schedule(self.schedule_entries) if self.schedule_entries else None
+
+    @cached_property
     def frozen(self) -> dict[str, Any]:
-        """Everything that can change a decision of the group, as plain data."""
+        """Everything that can change a decision of the group, when it dials and in which order, as plain data."""
         told = ("description", "jurisdiction", "source", "reviewed", "unenforced")
         return {
             "settings": {key: setting.value for key, setting in sorted(self.settings.items())},
@@ -144,12 +162,20 @@ class Group:
                 for ruleset in self.rulesets
             },
             "plugins": [list(plugin) for plugin in self.plugins],
+            **({"schedule": list(self.schedule_entries)} if self.schedule_entries else {}),
+            **({"after": list(self.after)} if self.after else {}),
         }
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of `frozen`; history can be read against the rules that made it."""
-        return hashlib.sha256(json.dumps(self.frozen, sort_keys=True).encode()).hexdigest()
+        """SHA-256 of what in `frozen` decides about records; history can be read against the rules that made it."""
+        deciding = {key: part for key, part in self.frozen.items() if key not in ("schedule", "after")}
+        deciding["settings"] = {
+            key: value
+            for key, value in self.frozen["settings"].items()
+            if key not in _WHEN_AND_IN_WHICH_ORDER
+        }
+        return hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -198,6 +224,8 @@ def load_project(folder: FilePath, registry: Registry) -> Project:
     loader = _CampaignLoader(document, rulesets, unreadable, registry, problems)
     loader.read_mappings(folder)
     loader.check_levels()
+    loader.check_schedules()
+    loader.check_sequences()
     lists = loader.lists(folder)
     groups = {name: group for name in loader.section("groups") if (group := loader.group(name, lists))}
     loader.check_shared_lists()
@@ -411,6 +439,7 @@ class _CampaignLoader:
         weights = self._lists(path, data.get("lists"), lists)
         for list_name in weights:
             self._check_conditions(attached, lists[list_name])
+            self._check_ordering(settings, lists[list_name])
         if len(self.problems) > before or mode is None or dialer is None:
             return None
         return Group(
@@ -425,6 +454,8 @@ class _CampaignLoader:
             lists=weights,
             mark=self.document.mark(path),
             plugins=tuple((plugin.name, plugin.digest) for plugin in self.registry.plugins),
+            after=_names(data.get("after")),
+            schedule_entries=self._schedule(settings),
         )
 
     def hints(self, group: Group) -> Iterator[Problem]:
@@ -482,6 +513,39 @@ class _CampaignLoader:
                     if key in data:
                         known = self.section(f"{key}s")
                         self._check_known((*path, key), key.replace("_", " "), data[key], known)
+
+    def check_schedules(self) -> None:
+        """Every schedule as it is written, named ones and those of a template or group."""
+        named = self.section("schedules")
+        written: list[tuple[Path, Any]] = [(("schedules", name), entries) for name, entries in named.items()]
+        for section in ("templates", "groups"):
+            for name, data in self.section(section).items():
+                path: Path = (section, name, "schedule")
+                if isinstance(data.get("schedule"), str):
+                    self._check_known(path, "schedule", data["schedule"], named)
+                elif "schedule" in data:
+                    written.append((path, data["schedule"]))
+        for path, entries in written:
+            for at, message in schedule_problems(entries):
+                self.complain((*path, *at), message)
+
+    def check_sequences(self) -> None:
+        """Groups that come after others: the others exist, and none comes after itself."""
+        groups = self.section("groups")
+        after = {name: _names(data.get("after")) for name, data in groups.items()}
+        for name, others in after.items():
+            for index, other in enumerate(others):
+                listed = isinstance(groups[name]["after"], list)
+                self._check_known(
+                    ("groups", name, "after", *([index] if listed else ())), "group", other, groups
+                )
+        told: set[str] = set()
+        for name in groups:
+            circle = _circle(name, after)
+            if circle and not told.intersection(circle):
+                told.update(circle)
+                way = " after ".join(f"'{step}'" for step in circle)
+                self.complain(("groups", name, "after"), f"the group would wait for itself: {way}")
 
     def _check_known(self, path: Path, kind: str, name: str, known: Mapping[str, Any]) -> None:
         if name not in known:
@@ -628,6 +692,19 @@ class _CampaignLoader:
                     )
                 owner.setdefault(list_name, name)
 
+    def _check_ordering(self, settings: Mapping[str, Setting], contact_list: ContactList) -> None:
+        if "ordering" not in settings:
+            return
+        setting = settings["ordering"]
+        for at, message in ordering_complaints(setting.value, contact_list.settings.field_types):
+            problem = self.document.problem((*_level_path(setting.origin.level, "ordering"), *at), message)
+            self.wrong_for.setdefault(problem, {})[contact_list.name] = None
+
+    def _schedule(self, settings: Mapping[str, Setting]) -> tuple[Mapping[str, Any], ...]:
+        """The entries of the group's schedule, by its name or as they are."""
+        value = settings["schedule"].value if "schedule" in settings else ()
+        return tuple(self.section("schedules").get(value, ()) if isinstance(value, str) else value)
+
     def _check_conditions(self, rulesets: tuple[Ruleset, ...], contact_list: ContactList) -> None:
         own_fields = contact_list.settings.field_types
         for ruleset in rulesets:
@@ -646,6 +723,24 @@ class _CampaignLoader:
 def _level_path(level: str, key: str) -> Path:
     kind, _, name = level.rpartition(" ")
     return (f"{kind.replace(' ', '_')}s", name, key)
+
+
+def _names(value: str | list[str] | None) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else tuple(value or ())
+
+
+def _circle(name: str, after: Mapping[str, tuple[str, ...]]) -> list[str]:
+    """The shortest way from a group over those it comes after back to itself; empty if there is none."""
+    ways = [[name]]
+    seen = {name}
+    for way in ways:
+        for other in after.get(way[-1], ()):
+            if other == name:
+                return [*way, name]
+            if other not in seen:
+                seen.add(other)
+                ways.append([*way, other])
+    return []
 
 
 def _overlaid(inherited: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:

@@ -120,6 +120,11 @@ class Engine:
         return len(self.calls)
 
     @property
+    def full(self) -> bool:
+        """Whether every port is taken."""
+        return len(self.calls) + len(self._previews) >= self._ports
+
+    @property
     def previewing(self) -> int:
         return len(self._previews)
 
@@ -175,6 +180,12 @@ class Engine:
         """An agent bound to a call that will not be placed is ready again."""
         if agent_id is not None and self.pool is not None and agent_id not in self.pool.gone:
             self.pool.ready.append(agent_id)
+
+    def end_previews(self) -> None:
+        """No record that is looked at will be dialed; its agents are ready again."""
+        for *_, agent_id in self._previews:
+            self.release(agent_id)
+        self._previews.clear()
 
     def place(self, call: LiveCall) -> None:
         """The call is being dialed."""

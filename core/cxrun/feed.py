@@ -27,11 +27,9 @@ _PRIORITIES: Final = tuple(sorted(set(PRIORITY.values())))
 class Feed:
     """The next records of one contact list in dialing order: priority, due time, position in the list."""
 
-    def __init__(self, name: str, queue: Queue, weight: int) -> None:
+    def __init__(self, name: str, queue: Queue) -> None:
         self.name = name
         self.queue = queue
-        self.weight = weight
-        self.taken = 0
         self.more = True
         self.next_due: int | None = None
         self.imports: Sequence[tuple[int, float]] = ()
@@ -64,9 +62,10 @@ class Feed:
         self.next_due = int(now) if self.more else self.queue.next_due(now)
         return [*found, *(other for record in found for other in self.sleeping(record))]
 
-    def rank(self) -> tuple[int, float]:
-        """Smaller is dialed first: the priority of the next record, then the list's use of its share."""
-        return (self._buffer[-1].priority, (self.taken + 1) / self.weight)
+    @property
+    def urgency(self) -> int:
+        """The priority of the next record; smaller is dialed first."""
+        return self._buffer[-1].priority
 
     def pop(self) -> Record:
         """Take the next record out of the buffer."""

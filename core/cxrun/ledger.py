@@ -69,8 +69,10 @@ class Ledger:
             return now - self._locked_since > _BREATH
         return now - self._committed > _HEARTBEAT
 
-    def commit(self, reached: float, intents: Iterable[LiveCall] = ()) -> None:
+    def commit(self, reached: float, intents: Iterable[LiveCall] = (), states: str = "{}") -> None:
         """Write everything, `intents` as calls in work, and let go of the lock.
+
+        `states` are those of the groups, as JSON.
 
         Raises StoreBusy if another run has taken over; then nothing is written.
         """
@@ -82,7 +84,7 @@ class Ledger:
                 self.batch.in_work.append((call.record, IN_WORK))
                 self._attempt(call, CallResult.UNKNOWN)
         self.flush()
-        reach(self.store, self.run_id, reached)
+        reach(self.store, self.run_id, reached, states)
         self.store.commit()
         self._uncommitted = 0
         breathless = self.breathless

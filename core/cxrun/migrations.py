@@ -17,7 +17,8 @@ CREATE TABLE lists (
     source TEXT NOT NULL,
     field_types TEXT NOT NULL,
     rules_digest TEXT NOT NULL DEFAULT '',
-    split_from INTEGER REFERENCES lists
+    split_from INTEGER REFERENCES lists,
+    credit REAL NOT NULL DEFAULT 0
 ) STRICT;
 
 CREATE TABLE imports (
@@ -212,6 +213,7 @@ CREATE TABLE runs (
     versions TEXT NOT NULL,
     started_at REAL NOT NULL,
     reached REAL NOT NULL,
+    states TEXT NOT NULL DEFAULT '{}',
     ended TEXT
 ) STRICT;
 

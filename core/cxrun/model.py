@@ -338,8 +338,8 @@ class Rule(NamedTuple):
 class Reason(NamedTuple):
     """Why a record is as it is: a state, a phrase, and the rule that says so, if one does.
 
-    `state` is one of waiting, chained, deferred, excluded, error, in work, closed; an effect is none of these,
-    and what the journal says of it has the state effect.
+    `state` is one of waiting, chained, deferred, excluded, error, in work, closed. What the journal says of an
+    effect has the state effect, what it says of a whole group the state group.
     """
 
     state: str

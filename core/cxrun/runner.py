@@ -10,6 +10,7 @@ and is not dialed again.
 from __future__ import annotations
 
 import gc
+import json
 import math
 import platform
 from collections import Counter
@@ -46,11 +47,14 @@ from cxrun.feed import Facts, Feed
 from cxrun.ledger import Ledger
 from cxrun.model import IN_CHAIN, CallResult, PastAttempt, Reason, Record
 from cxrun.observers import Observers
+from cxrun.ordered import OrderedFeed
 from cxrun.pipeline import Broken, Decision, GiveWay, Settlement, rule_of
+from cxrun.rota import Rota, Turn
 from cxrun.store.database import Store
 from cxrun.store.journal import Entry
-from cxrun.store.lists import date_imports, frozen_rules, imports_of, stored_lists
+from cxrun.store.lists import date_imports, frozen_rules, imports_of, keep_credits, stored_lists
 from cxrun.store.queue import Queue, keep_attempt_fields, look_again
+from cxrun.store.ready import Ready
 from cxrun.store.runs import check_world, finish_run, last_reached, placed_at, start_run
 from cxrun.tally import Options, Tally
 
@@ -111,6 +115,8 @@ class Run:
         opening = Opening(options.seed, start, environment)
         self._pools: dict[str, AgentPool] = {}
         self._crews = [self._crew(group, opening) for group in groups]
+        self._left: dict[str, tuple[object, bool]] = {}
+        self._rota = Rota(self._crews, self._done_before(project, groups), self._unfinished)
         self._external = any(crew.external for crew in self._crews)
         if self._external and not all(crew.external for crew in self._crews):
             raise UserError("groups with a simulated dialer and groups with a real one cannot run together")
@@ -164,12 +170,39 @@ class Run:
             if name not in self._lists:
                 raise UserError(f"contact list '{name}' is not imported yet; `cxrun import {name}` does it")
             if weight:
-                stored = self._lists[name]
-                feeds.append(Feed(name, Queue(self._store, stored.list_id, list(stored.field_types)), weight))
+                feeds.append(self._feed(group, name))
         pool = None
         if group.mode.needs_agents and group.agent_group:
             pool = self._pools.setdefault(group.agent_group, AgentPool(group.agent_group, group.agents))
-        return Crew(group, pool, group.dialer.open(opening), feeds, opening.start)
+        credits = {feed.queue.list_id: self._lists[feed.name].credit for feed in feeds}
+        return Crew(group, pool, group.dialer.open(opening), feeds, opening.start, credits)
+
+    def _feed(self, group: Group, name: str) -> Feed:
+        stored, ordering = self._lists[name], group.ordering
+        queue = Queue(self._store, stored.list_id, list(stored.field_types))
+        if ordering.usual:
+            return Feed(name, queue)
+        own, keys, places = stored.field_types, ordering.keys, ordering.places
+        ready = Ready(self._store, queue, own, keys, places, newest_first=ordering.lifo)
+        return OrderedFeed(name, queue, ready, ordering)
+
+    def _done_before(self, project: Project, groups: list[Group]) -> list[str]:
+        """The groups that others come after and that are not part of this run: they must be finished."""
+        running = {group.name for group in groups}
+        done = []
+        for group in groups:
+            for name in group.after:
+                if name in running:
+                    continue
+                for list_name in project.groups[name].lists:
+                    stored = self._lists.get(list_name)
+                    if stored is None or Queue(self._store, stored.list_id, ()).unfinished():
+                        raise UserError(
+                            f"group '{group.name}' comes after '{name}', whose list '{list_name}' is not finished; "
+                            f"run both: `cxrun run {name} {group.name}`"
+                        )
+                done.append(name)
+        return done
 
     def drive(self, watch: Callable[[Tally], None] = lambda tally: None) -> Tally:
         """Run to the end and return the tally; `watch` sees it after every commit.
@@ -193,6 +226,8 @@ class Run:
             self._loop()
             self._commit(everything=True)
             self._effects.finish(self._clock.now, lambda: self.stop)
+            for crew in self._crews:
+                keep_credits(self._store, crew.shares.credits)
             finish_run(self._store, self.run_id, self.tally.ended)
         finally:
             gc.set_threshold(*thresholds)
@@ -208,6 +243,7 @@ class Run:
     def _loop(self) -> None:
         while True:
             now = self._clock.now()
+            self._turn(now)
             for crew in self._crews:
                 self._obey(crew, crew.engine.tick(now), now)
             self.tally.ended = self._reason_to_stop(now)
@@ -215,7 +251,7 @@ class Run:
                 return
             if self._may_dial:
                 self._supply(now)
-                for crew in self._crews:
+                for crew in self._rota.working:
                     self._dial(crew, now)
             pending = self._ledger.uncommitted
             if (
@@ -225,7 +261,7 @@ class Run:
                 or self._effects.restless
             ):
                 self._commit()
-            if not self._advance(self._horizon(now)):
+            if not self._advance(self._horizon(now)) and not self._turn(now):
                 self.tally.ended = self._reason_to_stop(now) or "nothing left to dial"
                 return
 
@@ -253,7 +289,9 @@ class Run:
                 self._progress(crew, event)
                 if self.stop or crew.engine.waiting or len(batch.left) >= FLUSH:
                     return True
-                if self._may_dial and crew.engine.eager(event.at):
+                if self._may_dial and crew.working and crew.engine.eager(event.at):
+                    return True
+                if crew.watched and not crew.engine.calls:
                     return True
                 if batch.first_due is not None and batch.first_due + POLL < until:
                     break
@@ -302,15 +340,17 @@ class Run:
             return f"more than {self.options.max_errors} plugin errors"
         if self.options.until is not None and now >= self.options.until:
             return "until"
-        if not self._may_dial and not any(crew.engine.in_progress for crew in self._crews):
+        if self._limit_reached and not any(crew.engine.in_progress for crew in self._crews):
             return "limit"
         return ""
 
     @property
     def _may_dial(self) -> bool:
-        if self._closing:
-            return False
-        return self.options.limit is None or self.tally.attempts < self.options.limit
+        return not self._closing and bool(self._rota.working) and not self._limit_reached
+
+    @property
+    def _limit_reached(self) -> bool:
+        return self.options.limit is not None and self.tally.attempts >= self.options.limit
 
     def _account(self, now: float) -> None:
         tally = self.tally
@@ -324,25 +364,27 @@ class Run:
     @property
     def _at_work(self) -> bool:
         """Whether there is anything for agents to do: calls in progress, or records that may be dialed."""
-        return any(crew.engine.calls or crew.next_feed() is not None for crew in self._crews)
+        return any(crew.engine.calls or crew.buffered for crew in self._crews)
 
     def _horizon(self, now: float) -> float | None:
         """When something is due that no line will tell of: in an engine, in the queue, or at the end."""
         moments: list[float] = []
         for crew in self._crews:
             engine = crew.engine
-            buffered = self._may_dial and crew.next_feed() is not None
+            buffered = self._may_dial and crew.buffered
             if buffered or engine.calls or engine.previewing:
                 change = engine.next_at(now)
                 if change is not None:
                     moments.append(max(change, now + 0.001))
                 if crew.external:
                     moments.append(now + _PATIENCE)
-            if self._may_dial and crew.starving:
+            if self._may_dial and crew.working and crew.starving:
                 moments.append(now)
         due = self._next_due() if self._may_dial else None
         if due is not None:
             moments.append(max(due, self._synced + POLL))
+        if not self._closing and not self._limit_reached:
+            moments += self._rota.moments()
         busy = any(crew.engine.calls for crew in self._crews)
         if (moments or busy) and self.options.until is not None and self.options.until > now:
             moments.append(self.options.until)
@@ -350,7 +392,10 @@ class Run:
 
     def _next_due(self) -> float | None:
         moments = [
-            feed.next_due for crew in self._crews for feed in crew.feeds.values() if feed.next_due is not None
+            feed.next_due
+            for crew in self._rota.working
+            for feed in crew.feeds.values()
+            if feed.next_due is not None
         ]
         if self._ledger.batch.first_due is not None:
             moments.append(self._ledger.batch.first_due)
@@ -358,7 +403,7 @@ class Run:
 
     def _supply(self, now: float) -> None:
         """Read what has become due into the buffers, at most every `POLL` seconds unless one is empty."""
-        if not any(crew.starving for crew in self._crews):
+        if not any(crew.starving for crew in self._rota.working):
             due = self._next_due()
             if due is None or due > now or now < self._synced + POLL:
                 return
@@ -370,7 +415,7 @@ class Run:
                 record for crew in self._crews for feed in crew.feeds.values() for record in feed.records()
             )
             self._facts.keep([*buffered, *(call.record for call in self._calls())])
-        for crew in self._crews:
+        for crew in self._rota.working:
             held = crew.previewed | {call.record.record_id for call in crew.engine.calls.values()}
             for feed in crew.feeds.values():
                 self._facts.learn(feed.refill(now, held), now)
@@ -380,6 +425,39 @@ class Run:
         """Every call in progress."""
         for crew in self._crews:
             yield from crew.engine.calls.values()
+
+    # --- schedules and sequences ---
+
+    def _turn(self, now: float) -> bool:
+        """Let groups start, pause and stop as it is their turn. False if nothing has changed."""
+        turns = self._rota.turn(now)
+        for crew, turn in turns:
+            self._lock()
+            if not crew.working:
+                self._release(crew, turn)
+            entry = Entry(round(now, 3), turn.event, 0, 0, 0, Reason("group", str(turn)), 0)
+            self._ledger.batch.journal.append(entry)
+            self.tally.turns.append(turn)
+        return bool(turns)
+
+    def _release(self, crew: Crew, turn: Turn) -> None:
+        """No new calls: what agents look at goes back, and unless it is a pause what is buffered, too."""
+        if turn.state == "unloaded" or crew.previewed:
+            for feed in crew.feeds.values():
+                feed.drop()
+        crew.engine.end_previews()
+        crew.previewed.clear()
+
+    def _unfinished(self, crew: Crew) -> bool:
+        """Whether a group without calls in progress has anything left to dial, now or later."""
+        so_far = (crew.engine.placed, crew.refused)
+        known = self._left.get(crew.group.name)
+        if known is None or known[0] != so_far:
+            self._lock()
+            self._ledger.flush()
+            known = (so_far, any(feed.queue.unfinished() for feed in crew.feeds.values()))
+            self._left[crew.group.name] = known
+        return known[1]
 
     # --- dialing ---
 
@@ -402,7 +480,7 @@ class Run:
             if not self._allowed(crew, feed, record, now):
                 continue
             room -= 1
-            feed.taken += 1
+            crew.shares.took(feed.queue.list_id)
             command = engine.take(record, now)
             if command is None:
                 crew.previewed.add(record.record_id)
@@ -437,6 +515,7 @@ class Run:
             self._ledger.defer(record, life.deferred(record, verdict, now), reason, now)
             feed.forget_chain(record)
             self.tally.deferred += 1
+            crew.refused += 1
         elif isinstance(verdict, Exclude):
             broken = decision.rule is not None and decision.rule.kind == "error"
             reason = Reason("error" if broken else "excluded", verdict.reason, decision.rule)
@@ -444,6 +523,7 @@ class Run:
             self._ledger.exclude(record, sleeping, change, reason, now)
             feed.forget_chain(record)
             self.tally.excluded += 1
+            crew.refused += 1
             self.tally.errors += broken
         elif isinstance(verdict, GiveWay):
             reason = Reason("chained", verdict.reason, decision.rule)
@@ -625,7 +705,9 @@ class Run:
         """
         crews = (crew for crew in self._crews if crew.external or everything)
         self._ledger.commit(
-            self._clock.now(), (call for crew in crews for call in crew.engine.calls.values())
+            self._clock.now(),
+            (call for crew in crews for call in crew.engine.calls.values()),
+            json.dumps(self._rota.states()),
         )
         self._observers.tell_kept()
         self._effects.deliver(self._clock.now())

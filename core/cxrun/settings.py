@@ -10,8 +10,10 @@ from typing import Any, Final
 from cxrun.elements import DURATION
 from cxrun.mapping import LIST_SCHEMA
 from cxrun.model import DeviceType
+from cxrun.ordering import ORDERING_SETTINGS
 from cxrun.registry import Entry, Registry
 from cxrun.ruleset import DRAFT
+from cxrun.schedule import SCHEDULE_SCHEMA
 
 _ELEMENT: Final = {"type": "object", "minProperties": 1, "maxProperties": 1}
 DIALING_SETTINGS: Final[Mapping[str, Any]] = {
@@ -38,6 +40,7 @@ DIALING_SETTINGS: Final[Mapping[str, Any]] = {
         **DURATION,
         "description": "How long an answered person may wait for an agent before the call is dropped, e.g. 2s.",
     },
+    **ORDERING_SETTINGS,
 }
 SESSION_SETTINGS: Final[Mapping[str, Any]] = {
     "dialer": {**_ELEMENT, "description": "The dialer and its parameters, e.g. {simulated: {}}."},
@@ -62,6 +65,10 @@ SETTINGS: Final[Mapping[str, Any]] = {
     **SESSION_SETTINGS,
     **DIALING_SETTINGS,
     "agent_group": {"type": "string", "description": "The agent group that takes the calls."},
+    "schedule": {
+        "description": "When the group starts, pauses and stops: the name of a schedule, or its entries.",
+        "anyOf": [{"type": "string"}, SCHEDULE_SCHEMA],
+    },
 }
 """Every setting a template or a group may set or override."""
 DEFAULTS: Final[Mapping[str, Any]] = {
@@ -103,6 +110,13 @@ _GROUP_LISTS: Final = {
         {"type": "object", "additionalProperties": {"type": "integer", "minimum": 0}},
     ],
 }
+_AFTER: Final = {
+    "description": "The groups that must be finished before this one starts: a name, or several.",
+    "anyOf": [
+        {"type": "string"},
+        {"type": "array", "minItems": 1, "uniqueItems": True, "items": {"type": "string"}},
+    ],
+}
 CAMPAIGN_SCHEMA: Final[Mapping[str, Any]] = {
     "$schema": DRAFT,
     "title": "cxrun campaign",
@@ -123,10 +137,17 @@ CAMPAIGN_SCHEMA: Final[Mapping[str, Any]] = {
                 **_PROFILES,
                 **SETTINGS,
                 "lists": _GROUP_LISTS,
+                "after": _AFTER,
             },
             "A template run by one agent group over one or more lists.",
             ("template",),
         ),
+        "schedules": {
+            "type": "object",
+            "description": "When campaign groups start, pause and stop; a group names one as its `schedule`.",
+            "propertyNames": {"pattern": "^[A-Za-z][A-Za-z0-9_-]*$"},
+            "additionalProperties": SCHEDULE_SCHEMA,
+        },
         "lists": {
             "type": "object",
             "description": "Contact lists and how their files are read.",

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
+from cxrun.rota import Turn
+
 
 @dataclass(frozen=True)
 class Options:
@@ -39,6 +41,7 @@ class Tally:
     talk_seconds: float = 0.0
     staffed_seconds: float = 0.0
     results: Counter[str] = field(default_factory=Counter)
+    turns: list[Turn] = field(default_factory=list)
     effects: Counter[str] = field(default_factory=Counter)
     per_list: dict[str, Counter[str]] = field(default_factory=dict)
     ended: str = ""

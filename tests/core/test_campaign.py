@@ -395,9 +395,9 @@ SECOND = "  west: {template: plain, lists: [people]}\nlists:\n"
             "17:5: templates.plain.portss: unknown key 'portss'; did you mean 'ports'?",
         ),
         (
-            with_lines(careful="ports: 3"),
-            "3:5: dialing_profiles.careful.ports: unknown key 'ports'; known: connect_window, default, devices, mode, "
-            "rulesets",
+            with_lines(careful="ring_time: 3"),
+            "3:5: dialing_profiles.careful.ring_time: unknown key 'ring_time'; "
+            "known: connect_window, default, devices, lifo, mode, ordering, priorities, rulesets",
         ),
         (
             CAMPAIGN.replace("  east:", "  far east:"),

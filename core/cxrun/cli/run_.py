@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from cxrun.tally import Tally
 
 
+_TURNS = 12
+"""Starts, pauses and stops of groups that the summary tells."""
+
+
 @click.command("run")
 @click.argument("groups", nargs=-1)
 @click.option(
@@ -192,6 +196,10 @@ def _echo_summary(tally: Tally) -> None:
             f"{tally.connects / (tally.staffed_seconds / 3600 or 1):.1f} connects per agent hour"
         )
     click.echo(f"{counted(tally.deferred, 'deferral')}, {counted(tally.excluded, 'exclusion')} by the rules")
+    for turn in tally.turns[:_TURNS]:
+        click.echo(f"{moment_text(turn.at)}  {turn}")
+    if len(tally.turns) > _TURNS:
+        click.echo(f"... and {len(tally.turns) - _TURNS:,} more such changes; --json tells them all")
     for count, what in (
         (tally.errors, "plugin errors; `cxrun status --why` names them"),
         (tally.lost, "calls lost"),
@@ -212,4 +220,10 @@ def _echo_summary(tally: Tally) -> None:
 
 
 def _as_data(tally: Tally) -> dict[str, Any]:
-    return {**vars(tally), "abandon_rate": tally.abandon_rate, "utilisation": tally.utilisation}
+    turns = [turn._asdict() for turn in tally.turns]
+    return {
+        **vars(tally),
+        "turns": turns,
+        "abandon_rate": tally.abandon_rate,
+        "utilisation": tally.utilisation,
+    }

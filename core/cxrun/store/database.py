@@ -112,6 +112,11 @@ class Store:
                 (self.epoch, socket.gethostname(), os.getpid(), time.time()),
             )
 
+    def is_leased(self) -> bool:
+        """Whether a run of another process is at work on this store."""
+        row = self.connection.execute("SELECT host, pid, renewed FROM lease").fetchone()
+        return bool(row and row[1] and _alive(*row))
+
     def check_lease(self) -> None:
         """Raise StoreBusy if another run has taken the store over; otherwise renew the lease."""
         renewed = self.connection.execute(

@@ -47,6 +47,7 @@ class StoredList(NamedTuple):
     field_types: Mapping[str, str]
     rules_digest: str
     split_from: int | None
+    credit: float
 
 
 class Counts(NamedTuple):
@@ -77,9 +78,9 @@ class Import(NamedTuple):
 def stored_lists(store: Store) -> dict[str, StoredList]:
     """The lists of the store by name."""
     rows = store.connection.execute(
-        "SELECT list_id, name, field_types, rules_digest, split_from FROM lists ORDER BY list_id"
+        "SELECT list_id, name, field_types, rules_digest, split_from, credit FROM lists ORDER BY list_id"
     )
-    return {row[1]: StoredList(row[0], row[1], json.loads(row[2]), row[3], row[4]) for row in rows}
+    return {row[1]: StoredList(row[0], row[1], json.loads(row[2]), *row[3:]) for row in rows}
 
 
 def declare_list(
@@ -395,3 +396,10 @@ def imports_of(store: Store, stored: StoredList) -> list[tuple[int, float]]:
 def frozen_rules(store: Store, stored: StoredList, digest: str) -> None:
     """Remember under which rules the list was last dialed."""
     store.connection.execute("UPDATE lists SET rules_digest = ? WHERE list_id = ?", (digest, stored.list_id))
+
+
+def keep_credits(store: Store, credits: Mapping[int, float]) -> None:
+    """Remember how many calls each list is behind its share of the dialing, by its id."""
+    store.connection.executemany(
+        "UPDATE lists SET credit = ? WHERE list_id = ?", [(credit, key) for key, credit in credits.items()]
+    )

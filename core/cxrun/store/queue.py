@@ -37,6 +37,10 @@ _RECORD: Final = """
     {state}.record_type, {state}.record_status, {state}.call_result, {state}.attempt, {state}.dial_sched_time,
     {state}.call_time, {state}.treatments, {state}.agent_id, {state}.due, {state}.priority,
     c.client_id, c.first_name, c.last_name, c.company"""
+COLUMNS: Final = dict(
+    zip(Record._fields, (column.strip() for column in _RECORD.format(state="q").split(",")), strict=False)
+)
+"""Where the fields of a waiting record are: `q` is the queue, `r` its record, `c` its contact."""
 _PAST: Final = "placed, call_result, disposition, client, phone, record_id, attempt, ended"
 _ATTEMPT: Final = operator.itemgetter(0, 1)
 _FIXED: Final = len(Record._fields) - 1
@@ -130,6 +134,12 @@ class Queue:
             f"AND q.record_id = r.record_id JOIN {contacts} c ON c.chain_id = r.chain_id "
             "ORDER BY r.chain_id, r.chain_n"
         )
+        self._at = (
+            f"SELECT {columns} FROM json_each(?) k CROSS JOIN queue q ON q.list_id = ? "
+            "AND q.priority = json_extract(k.value, '$[0]') AND q.due = json_extract(k.value, '$[1]') "
+            "AND q.record_id = json_extract(k.value, '$[2]') JOIN records r ON r.record_id = q.record_id "
+            f"JOIN {contacts} c ON c.chain_id = r.chain_id"
+        )
         self._in_work = (
             f"SELECT {_RECORD.format(state='w')}{own} FROM in_work w JOIN records r ON r.record_id = w.record_id "
             f"JOIN {contacts} c ON c.chain_id = r.chain_id WHERE w.list_id = ? ORDER BY w.record_id"
@@ -139,6 +149,22 @@ class Queue:
         """The next waiting records of a priority whose time has come, after the (due, record) `after`."""
         rows = self._db.execute(self._due, (self.list_id, priority, *after, int(now), limit))
         return [self._record(row) for row in rows]
+
+    def at(self, places: Iterable[tuple[int, int, int]]) -> list[Record]:
+        """The waiting records that stand at these places: priority, due, record."""
+        return [
+            self._record(row) for row in self._db.execute(self._at, (json.dumps(list(places)), self.list_id))
+        ]
+
+    def unfinished(self) -> bool:
+        """Whether any record of the list waits to be dialed, now or later, or is in work."""
+        return bool(
+            self._db.execute(
+                f"SELECT EXISTS (SELECT 1 FROM queue WHERE list_id = ?1 AND priority > {ASLEEP}) "
+                "OR EXISTS (SELECT 1 FROM in_work WHERE list_id = ?1)",
+                (self.list_id,),
+            ).fetchone()[0]
+        )
 
     def next_due(self, now: float) -> int | None:
         """When the next record that still sleeps today becomes due."""
