@@ -20,7 +20,9 @@ class Crew:
         self.pipeline = Pipeline(group.rulesets)
         self.line = line
         self.feeds = {feed.queue.list_id: feed for feed in feeds}
-        self.previewed: set[int] = set()
+        self.previewed: dict[int, int] = {}
+        """Records the engine holds though they are not dialed yet, each with its chain."""
+        self.callbacks = group.callbacks
         self.external = group.dialer.external
         self.caller_id = settings["caller_id"].value if "caller_id" in settings else None
         self.ring_time = group.duration("ring_time")

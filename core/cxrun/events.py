@@ -17,7 +17,8 @@ class RunStarted(NamedTuple):
 
 
 class AttemptSettled(NamedTuple):
-    """One attempt and what followed. `action` is one of dial_again, dial_next, finish, suppress."""
+    """One attempt and what followed. `action` is one of dial_again, dial_next, finish, suppress,
+    callback_promised, error."""
 
     run_id: int
     at: float

@@ -124,6 +124,15 @@ CREATE TABLE suppressions (
     PRIMARY KEY (kind, key, list_name)
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE requests (
+    request_id INTEGER PRIMARY KEY,
+    list_id INTEGER NOT NULL,
+    record_id INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    why TEXT NOT NULL,
+    detail TEXT NOT NULL
+) STRICT;
+
 CREATE TABLE reasons (
     reason_id INTEGER PRIMARY KEY,
     state TEXT NOT NULL,

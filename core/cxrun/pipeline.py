@@ -161,8 +161,9 @@ class Pipeline:
         key = (int(call.result), call.disposition)
         if key not in self._fitting:
             named = [sequence for sequence in self._sequences if sequence.answers(*key)]
-            # a lost call has no result to answer, and is dialed again only by a rule that names `unknown`
-            known = call.result != CallResult.UNKNOWN
+            # a lost call has no result to answer, and a callback whose agent is absent is no call at all:
+            # only a rule that names `unknown` or `agent_callback_error` answers them
+            known = call.result not in (CallResult.UNKNOWN, CallResult.AGENT_CALLBACK_ERROR)
             other = [sequence for sequence in self._sequences if sequence.rule.other and known]
             fitting = named + [sequence for sequence in other if sequence not in named]
             self._fitting[key] = (fitting, compile_first([sequence.rule.when for sequence in fitting]))
