@@ -64,7 +64,7 @@ def import_list(
     if not contact_list.path.exists():
         raise UserError(f"{contact_list.mark}: there is no file {contact_list.settings.file}")
     result = ImportResult(contact_list.name)
-    rejects = _RejectFile(folder / "rejects" / f"{contact_list.name}.csv")
+    rejects = RejectFile(folder / "rejects" / f"{contact_list.name}.csv")
     digest = file_digest(contact_list.path)
     again = has_imports(store, stored)
     items = read_contacts(contact_list.path, contact_list.settings)
@@ -96,7 +96,7 @@ def file_digest(path: Path) -> str:
 
 
 def _batches(
-    items: Iterator[Contact | Rejected | Notice], result: ImportResult, rejects: _RejectFile
+    items: Iterator[Contact | Rejected | Notice], result: ImportResult, rejects: RejectFile
 ) -> Iterator[list[Contact]]:
     while piece := list(islice(items, BATCH)):
         contacts = []
@@ -112,7 +112,7 @@ def _batches(
         yield contacts
 
 
-class _RejectFile:
+class RejectFile:
     """Made only if there is something to tell."""
 
     def __init__(self, path: Path) -> None:

@@ -318,22 +318,20 @@ def region_of(project: Project) -> str | None:
     return regions.pop() if len(regions) == 1 else None
 
 
-def suppress(
-    store: Store, now: float, entries: Collection[Suppression], told: str, *, close: bool
-) -> list[tuple[int, int]]:
-    """Add entries to a suppression list, inside the caller's transaction.
+def suppress(store: Store, now: float, entry: Suppression, *, close: bool) -> list[tuple[int, int]]:
+    """Add an entry to a suppression list, inside the caller's transaction.
 
-    With `close` they are do-not-call requests: the records they name become no_call, in every list. Returns
+    With `close` it is a do-not-call request: the records it names become no_call, in every list. Returns
     those records.
     """
-    add_suppressions(store.connection, entries)
+    add_suppressions(store.connection, [entry])
+    told = f"{entry.kind} {entry.key} added to list '{entry.list_name}'"
     store.journal.append(NO_RUN, [_aside(now, "suppressed", told)])
     if not close:
         return []
-    phones = [entry.key for entry in entries if entry.kind == "device"]
-    clients = [entry.key for entry in entries if entry.kind == "client"]
-    records = asked.records_with(store, phones, clients)
-    asked.ask(store, "do_not_call", records, told, {})
+    named = ([entry.key], []) if entry.kind == "device" else ([], [entry.key])
+    records = asked.records_with(store, *named)
+    asked.ask(store, "do_not_call", records, f"do not call, on request, list '{entry.list_name}'", {})
     return records
 
 

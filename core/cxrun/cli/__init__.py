@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from cxrun.store import Store
 
 COMMANDS: Final = (
-    "demo", "init", "validate", "show", "import", "run", "status", "explain", "plugins", "docs", "schema",
+    "demo", "init", "validate", "show", "import", "run", "status", "explain", "dnc", "cancel",
+    "result", "callback", "plugins", "docs", "schema",
 )  # fmt: skip
 """The built-in commands in the order a newcomer meets them."""
 _TAKEN: Final = ("import", "run")

@@ -59,13 +59,13 @@ def done(store: Store, requests: Iterable[Request]) -> None:
     )
 
 
-def asked_of(store: Store, chain_id: int) -> list[str]:
-    """The kinds of what is asked for the records of a chain and not done yet."""
-    rows = store.connection.execute(
-        "SELECT kind FROM requests JOIN records USING (record_id) WHERE chain_id = ? ORDER BY request_id",
+def asked_of(store: Store, chain_id: int) -> list[tuple[int, str]]:
+    """The (record_id, kind) of what is asked for the records of a chain and not done yet."""
+    return store.connection.execute(
+        "SELECT record_id, kind FROM requests JOIN records USING (record_id) WHERE chain_id = ? "
+        "ORDER BY request_id",
         (chain_id,),
-    )
-    return [row[0] for row in rows]
+    ).fetchall()
 
 
 def groups_at_work(store: Store) -> set[str]:
