@@ -13,7 +13,7 @@ from cxrun.importing import RejectFile
 from cxrun.listfile import Format, rows, sniff
 from cxrun.model import Reason, Suppression
 from cxrun.moments import parse_moment
-from cxrun.numbers import BadNumber, parse_number
+from cxrun.numbers import BadNumber, to_e164
 from cxrun.store.database import Store
 from cxrun.store.journal import Entry
 from cxrun.store.queue import add_suppressions
@@ -113,7 +113,7 @@ def _columns(
     elif places["device"] is None and places["client"] is None:
         if not clients:
             try:
-                parse_number(format.header[0], region)
+                to_e164(format.header[0], region)
             except BadNumber as error:
                 raise UserError(
                     f"{file}:1: neither a header nor a number: {error}; a header names a column `number` or "
@@ -146,7 +146,7 @@ def _entries(
     if not number and not client:
         raise UserError("names neither a number nor a client")
     if number:
-        yield Suppression(list_name, "device", parse_number(number, region).e164, valid_from, valid_till)
+        yield Suppression(list_name, "device", to_e164(number, region), valid_from, valid_till)
     if client:
         yield Suppression(list_name, "client", client, valid_from, valid_till)
 

@@ -1,8 +1,9 @@
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from cxrun.model import Suppression
     from cxrun.suppressing import EntryImport
 
+_LINES: Final = 1000
+"""Entries printed at once."""
 _list_option = click.option(
     "--list", "list_name", metavar="NAME",
     help="The suppression list: the only one of the project, or dnc, if none is named.",
@@ -274,18 +277,18 @@ def list_(session: Session, list_name: str | None, as_json: bool) -> None:
         if as_json:
             _stream_json(found)
             return
-        for entry in found:
-            data = _as_data(entry)
-            click.echo(f"{entry.list_name}  {entry.kind:6}  {entry.key}  {_span(data)}")
+        while piece := list(islice(found, _LINES)):
+            lines = (f"{e.list_name}  {e.kind:6}  {e.key}  {_span(_as_data(e))}" for e in piece)
+            click.echo("\n".join(lines))
 
 
-def _stream_json(found: Iterable[Suppression]) -> None:
-    """A JSON array, entry by entry: a list may be longer than memory."""
+def _stream_json(found: Iterator[Suppression]) -> None:
+    """A JSON array, piece by piece: a list may be longer than memory."""
     import json
 
     before = "["
-    for entry in found:
-        click.echo(before + "\n  " + json.dumps(_as_data(entry)), nl=False)
+    while piece := list(islice(found, _LINES)):
+        click.echo(before + ",".join("\n  " + json.dumps(_as_data(entry)) for entry in piece), nl=False)
         before = ","
     click.echo("[]" if before == "[" else "\n]")
 
