@@ -124,9 +124,7 @@ def test_an_entry_made_before_the_first_run_counts_whenever_that_begins(
     assert calls.query("SELECT DISTINCT valid_from FROM suppressions") == [(0.0,)]
 
 
-def test_what_an_entry_held_back_is_dialed_once_it_is_removed(
-    project: MakeProject, cxrun: Cxrun
-) -> None:
+def test_what_an_entry_held_back_is_dialed_once_it_is_removed(project: MakeProject, cxrun: Cxrun) -> None:
     calls = project(5, 1)
     calls.import_lists()
     (number,) = calls.query("SELECT phone FROM records WHERE record_id = 1")[0]
@@ -325,4 +323,3 @@ def test_requests_left_by_a_run_that_died_are_answered_by_the_next(calls: Projec
         ask(store, "cancel", [(1, 1), (1, 2), (1, 3)], "on request", {})
     calls.run()
     assert calls.query("SELECT DISTINCT record_status FROM closed WHERE record_id <= 3") == [(CANCELED,)]
-
