@@ -142,7 +142,7 @@ def _moved_on(call: Call, action: DialNext, treatments: str) -> Change:
     if target.record_id == record.record_id:
         return Change(waiting=(heir,))
     if action.more_passes or action.new_pass:
-        rests = record._replace(
+        rests = _promised_no_longer(record)._replace(
             record_status=_CHAIN_READY, due=CHAINED, priority=ASLEEP, treatments=treatments
         )
         return Change(waiting=(heir, rests))
@@ -248,11 +248,19 @@ def agent_absent(record: Record, call: Call, settlement: Settlement) -> Change:
 def gathered(chain: Sequence[Record]) -> tuple[Record, ...]:
     """The other records of a chain that is begun upon again: what waited, or was closed with it, sleeps."""
     return tuple(
-        other._replace(record_status=_CHAIN_READY, due=CHAINED, priority=ASLEEP)
+        _promised_no_longer(other)._replace(record_status=_CHAIN_READY, due=CHAINED, priority=ASLEEP)
         if other.priority != ASLEEP or other.record_status == _CHAIN_UPDATED
         else other
         for other in chain
     )
+
+
+def _promised_no_longer(record: Record) -> Record:
+    """The record if its callback is no longer to be made: whatever is dialed of it is rescheduled."""
+    if record.record_type not in CALLBACKS:
+        return record
+    personal = record.record_type == RecordType.PERSONAL_CALLBACK
+    return record._replace(record_type=_PERSONAL_RESCHEDULED if personal else _CAMPAIGN_RESCHEDULED)
 
 
 def canceled(record: Record, chain: Sequence[Record], now: float) -> Change:

@@ -460,7 +460,9 @@ class Run:
         made = (record.record_id, dial.record.attempt)
         attempts = [past for past in self._facts.attempts(record) if (past.record_id, past.attempt) != made]
         chain = (record, *crew.feeds[record.list_id].sleeping(record))
-        return crew.pipeline.decide(Moment(dial.at, record, chain, attempts, entries)).verdict is not PASS
+        # what was written since the claim counts from a moment after it
+        now = self._clock.now()
+        return crew.pipeline.decide(Moment(now, record, chain, attempts, entries)).verdict is not PASS
 
     def _withdraw(self, crew: Crew, record: Record, dial: Dial) -> None:
         """Undo a claim; the record is judged again before the next dial."""

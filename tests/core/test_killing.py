@@ -571,9 +571,17 @@ while reader.execute("SELECT pid FROM lease").fetchone() != (0,):
 """Ask for one record after the other, preferably of those that are claimed and not dialed yet; tell when."""
 
 
-@pytest.mark.parametrize("command", [("dnc", "add", "{phone}"), ("cancel", "{record}", "--as", "record")])
+@pytest.mark.parametrize(
+    ("command", "fate"),
+    [
+        (("dnc", "add", "{phone}"), ("closed", 3)),
+        (("dnc", "add", "{phone}", "--from", "2020-01-01"), ("waiting", 1)),
+        (("cancel", "{record}", "--as", "record"), ("closed", 5)),
+    ],
+    ids=["do not call", "a suppression entry", "cancel"],
+)
 def test_no_dial_starts_after_a_request_is_committed(
-    wired: Callable[..., Wired], command: tuple[str, ...]
+    wired: Callable[..., Wired], command: tuple[str, ...], fate: tuple[str, int]
 ) -> None:
     run = wired(
         ROUNDS * 40, 1, line={"slow": 0.004}, agents=40, calls_per_second=1000,
@@ -599,13 +607,12 @@ def test_no_dial_starts_after_a_request_is_committed(
     released = run.project.query("SELECT count(*) FROM journal WHERE event = 'released'")[0][0]
     assert released, "no request came between the claim and the dial of its record"
     assert_protocol_kept(run)
-    status = 5 if command[0] == "cancel" else 3
     found = run.project.query(
         "SELECT r.phone, s.place, s.record_status FROM record_states s JOIN records r USING (record_id)"
     )
     dialed = {phone for _, _, _, phone in run.wire()}
-    assert {row[1:] for row in found if row[0] in asked and row[0] not in dialed} == {("closed", status)}
-    assert {row[1] for row in found} == {"closed"}
+    assert {row[1:] for row in found if row[0] in asked and row[0] not in dialed} == {fate}
+    assert {row[1] for row in found if row[0] not in asked} == {"closed"}
     assert run.project.query("SELECT * FROM requests") == []
 
 

@@ -187,6 +187,8 @@ def _echo_summary(tally: Tally) -> None:
             f"{tally.connects / (tally.staffed_seconds / 3600 or 1):.1f} connects per agent hour"
         )
     click.echo(f"{counted(tally.deferred, 'deferral')}, {counted(tally.excluded, 'exclusion')} by the rules")
+    if tally.promised or tally.missed:
+        click.echo(f"{counted(tally.promised, 'callback')} promised, {tally.missed:,} missed")
     for count, what in (
         (tally.errors, "plugin errors; `cxrun status --why` names them"),
         (tally.lost, "calls lost"),
