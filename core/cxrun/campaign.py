@@ -19,6 +19,7 @@ from typing import Any, Final, NamedTuple
 from cxrun.dialer import Dialer
 from cxrun.elements import DialingMode, Treatment, seconds
 from cxrun.errors import Mark, Problem, Problems, UserError, near
+from cxrun.life import Callbacks
 from cxrun.mapping import MAP_SCHEMA, ListSettings
 from cxrun.model import DeviceType, Rule
 from cxrun.ordering import ORDERING_SETTINGS, Ordering
@@ -28,7 +29,14 @@ from cxrun.registry import Registry
 from cxrun.ruleset import Ruleset, Step, element_step, read, schema_problems
 from cxrun.schedule import Schedule
 from cxrun.schedule import problems as schedule_problems
-from cxrun.settings import CAMPAIGN_SCHEMA, DEFAULTS, ELEMENT_SETTINGS, SETTINGS, partial_schema
+from cxrun.settings import (
+    CAMPAIGN_SCHEMA,
+    DEFAULTS,
+    ELEMENT_SETTINGS,
+    NESTED_SETTINGS,
+    SETTINGS,
+    partial_schema,
+)
 from cxrun.yamlfile import Document, Path, load
 
 CAMPAIGN_FILE: Final = "campaign.yaml"
@@ -150,6 +158,18 @@ class Group:
     def schedule(self) -> Schedule | None:
         """When it starts, pauses and stops; None if it dials whenever there is a run."""
         return Schedule(self.schedule_entries) if self.schedule_entries else None
+
+    @cached_property
+    def callbacks(self) -> Callbacks:
+        """How the group keeps its promises to call back."""
+        told = self.settings["callbacks"].value
+        return Callbacks(
+            seconds(told["tolerance"]),
+            told["missed"],
+            seconds(told["retry_in"]),
+            told["times"],
+            told["personal"],
+        )
 
     @cached_property
     def frozen(self) -> dict[str, Any]:
@@ -591,6 +611,13 @@ class _CampaignLoader:
                     for at, _ in _leaves(value, (key,)):
                         origins[at] = Origin(level, self.document.mark((*path, *at)))
                     value = _overlaid(inherited, value)
+                elif key in NESTED_SETTINGS:
+                    inherited = settings[key].value
+                    if settings[key].origin == DEFAULT:
+                        origins.update({at: DEFAULT for at, _ in _leaves(inherited, (key,))})
+                    for at, _ in _leaves(value, (key,)):
+                        origins[at] = Origin(level, self.document.mark((*path, *at)))
+                    value = _merged(inherited, value)
                 settings[key] = Setting(value, Origin(level, self.document.mark((*path, key))))
         return settings, origins
 

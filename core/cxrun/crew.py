@@ -31,7 +31,9 @@ class Crew:
         self.line = line
         self.feeds = {feed.queue.list_id: feed for feed in feeds}
         self.shares = Shares({feed.queue.list_id: group.lists[feed.name] for feed in feeds}, credits)
-        self.previewed: set[int] = set()
+        self.previewed: dict[int, int] = {}
+        """Records the engine holds though they are not dialed yet, each with its chain."""
+        self.callbacks = group.callbacks
         self.working = True
         self.watched = False
         self.refused = 0

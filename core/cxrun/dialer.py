@@ -40,11 +40,15 @@ class Ended(NamedTuple):
 
 
 class Completed(NamedTuple):
-    """The conversation is over; `disposition` is the agent's code for it, if he gave one."""
+    """The conversation is over; `disposition` is the agent's code for it, if he gave one.
+
+    `callback` is when the customer was promised to be called again (Unix UTC seconds), None if he was not.
+    """
 
     attempt_id: str
     at: float
     disposition: str | None
+    callback: float | None = None
 
 
 class AgentReady(NamedTuple):

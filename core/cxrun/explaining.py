@@ -9,6 +9,8 @@ from typing import Any, Final
 from cxrun.campaign import Group, Project
 from cxrun.elements import Defer, Exclude, Moment
 from cxrun.model import (
+    CALLBACKS,
+    PERSONAL,
     CallResult,
     DeviceType,
     PastAttempt,
@@ -33,6 +35,7 @@ from cxrun.store.queue import (
     suppressions,
 )
 from cxrun.store.reading import Happened, attempts_of, current_reason, life_of
+from cxrun.store.requests import asked_of
 from cxrun.store.runs import last_reached
 
 _Ask = Callable[[float], list[Decision]]
@@ -48,6 +51,14 @@ _EFFECTS: Final[Mapping[str, str]] = {
 }
 
 
+_ASIDE: Final = frozenset(
+    {
+        "agent_absent", "callback_missed", "callback_promised", "canceled", "do_not_call", "processed", "released",
+    }
+)  # fmt: skip
+"""Events that need no call to come about."""
+
+
 @dataclass(frozen=True)
 class Story:
     """What is to be told of one record; `lines` are in the order things happened."""
@@ -57,6 +68,13 @@ class Story:
     lines: tuple[str, ...]
     now: str
     next: str
+    asked: tuple[str, ...] = ()
+    """What was asked for the record and is not done yet."""
+
+    @property
+    def callback(self) -> bool:
+        """Whether a callback is promised and not made yet."""
+        return _called_back(self.record)
 
     def as_data(self) -> dict[str, Any]:
         """The story as plain data."""
@@ -68,6 +86,9 @@ class Story:
             "record_status": word_of(RecordStatus, record.record_status),
             "call_result": word_of(CallResult, record.call_result),
             "attempt": record.attempt,
+            "agent_id": record.agent_id,
+            "callback": record.dial_sched_time if self.callback else None,
+            "asked": list(self.asked),
             "life": list(self.lines),
             "now": self.now,
             "next": self.next,
@@ -84,6 +105,7 @@ def explain(project: Project, store: Store, list_id: int, record_id: int) -> Sto
     attempts = attempts_of(store, record_id)
     lines = [line for item in life_of(store, record_id) for line in _told(item, attempts, zone)]
     reason = current_reason(store, record_id, list_id)
+    asked = tuple(kind for number, kind in asked_of(store, record.chain_id) if number == record_id)
     now = last_reached(store)
     group = next((group for group in project.groups.values() if stored.name in group.lists), None)
     ask = None
@@ -93,9 +115,15 @@ def explain(project: Project, store: Store, list_id: int, record_id: int) -> Sto
         record,
         _title(record, stored.name),
         tuple(lines) or ("nothing has happened yet",),
-        _now(record, reason),
+        _now(record, reason, asked),
         _next(record, reason, ask, zone, now or 0.0),
+        asked,
     )
+
+
+def _called_back(record: Record) -> bool:
+    """Whether a callback is promised and not made yet; a record that is closed has no due time."""
+    return record.record_type in CALLBACKS and record.due > 0
 
 
 def _title(record: Record, list_name: str) -> str:
@@ -137,7 +165,7 @@ def _told(item: Happened, attempts: dict[int, AttemptRow], zone: str) -> list[st
         return [f"{when}  closed: {why}"]
     lines = []
     attempt = attempts.get(item.attempt)
-    if attempt is not None:
+    if attempt is not None and (item.event not in _ASIDE or _just_ended(attempts, item)):
         lines.append(_call_told(attempt, zone))
     again = f" at {moment_text(item.due, zone)}" if item.due else ""
     lines.append(f"{when}  {why}{again}")
@@ -168,14 +196,19 @@ def _because(reason: Reason) -> str:
     return f"{reason.text} ({reason.rule})" if reason.rule else reason.text
 
 
-def _now(record: Record, reason: Reason | None) -> str:
+def _now(record: Record, reason: Reason | None, asked: Sequence[str]) -> str:
     words = [
         word_of(RecordStatus, record.record_status),
         f"type {word_of(RecordType, record.record_type)}",
         f"call result {word_of(CallResult, record.call_result)}",
         f"{record.attempt} attempt{'' if record.attempt == 1 else 's'}",
     ]
-    return f"{', '.join(words)}; {_because(reason) if reason else 'no reason is known'}"
+    wanted = (
+        f"; asked for and not done yet: {', '.join(kind.replace('_', ' ') for kind in asked)}"
+        if asked
+        else ""
+    )
+    return f"{', '.join(words)}; {_because(reason) if reason else 'no reason is known'}{wanted}"
 
 
 def _next(record: Record, reason: Reason | None, ask: _Ask | None, zone: str, now: float) -> str:
@@ -199,7 +232,13 @@ def _next(record: Record, reason: Reason | None, ask: _Ask | None, zone: str, no
             break
         at = max(decision.verdict.until for decision in later if isinstance(decision.verdict, Defer))
     when = "as soon as an agent or a port is free" if at <= now else f"at {moment_text(at, zone)}"
+    if _called_back(record):
+        when = f"callback by {_caller(record)}, {when}"
     return f"{when}{'; now ' + told if told else ''}"
+
+
+def _caller(record: Record) -> str:
+    return str(record.agent_id) if record.record_type in PERSONAL else "any agent"
 
 
 def _verdict_text(decision: Decision, zone: str) -> str:

@@ -17,6 +17,8 @@ MOVED_ON: Final = ">"
 ANEW: Final = ">>"
 TECHNICAL: Final = ":t"
 _BY_DISPOSITION: Final = ":d"
+MISSED: Final = "missed"
+"""What stands in the place of a treatment when a callback was missed."""
 
 
 def passes(text: str) -> int:
@@ -102,6 +104,19 @@ class History:
         marks = (_BY_DISPOSITION if by_disposition else "") + move
         entry = f"{treatment}{marks}@{cycle}@{chain_n}@{sequence}"
         return f"{self._text} {entry}" if self._text else entry
+
+    @property
+    def misses(self) -> int:
+        """How often in a row the callback that is promised now has been missed."""
+        return next(
+            (n for n, entry in enumerate(reversed(self._entries)) if entry.key != MISSED), len(self._entries)
+        )
+
+    def missed(self, chain_n: int) -> str:
+        """The column's text once a callback is missed; the sequence of treatments is where it was."""
+        by_disposition = bool(self._entries) and self._entries[-1].by_disposition
+        sequence = self.sequence(by_disposition=by_disposition)
+        return self.after(MISSED, self.misses + 1, chain_n, sequence, by_disposition=by_disposition)
 
     def begun_anew(self, chain_n: int) -> str:
         """The column's text once the chain begins anew though nothing was dialed: its last record is excluded."""

@@ -118,7 +118,7 @@ def import_list(
             f"{contact_list.mark}: an update finds contacts by their ClientID; add `client_id` to the map"
         )
     result = ImportResult(contact_list.name, mode)
-    rejects = _RejectFile(folder / "rejects" / f"{contact_list.name}.csv")
+    rejects = RejectFile(folder / "rejects" / f"{contact_list.name}.csv")
     with closing(rejects), _alone(store, mode != "append"):
         _Import(store, stored, contact_list, result, rejects, watch).run()
     result.rejects = rejects.path if rejects.written else None
@@ -153,7 +153,7 @@ class _Import:
         stored: StoredList,
         contact_list: ContactList,
         result: ImportResult,
-        rejects: _RejectFile,
+        rejects: RejectFile,
         watch: Callable[[ImportResult], None],
     ) -> None:
         self._store, self._stored, self._list = store, stored, contact_list
@@ -249,7 +249,7 @@ def file_digest(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-class _RejectFile:
+class RejectFile:
     """Made only if there is something to tell."""
 
     def __init__(self, path: Path) -> None:

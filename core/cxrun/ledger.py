@@ -7,7 +7,8 @@ committed; so a cap or a suppression is always judged in the transaction that cl
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Final
 
 from cxrun.engine import LiveCall
@@ -22,6 +23,8 @@ CHAIN_FINISHED: Final = Reason("closed", "its chain is finished")
 IN_WORK: Final = Reason("in work", "is being dialed")
 _BREATH: Final = 0.5
 """Wall seconds for which the write lock is kept before other writers get a chance."""
+_GASP: Final = 0.002
+"""Wall seconds after which others get a chance between two calls that are placed one after the other."""
 _HEARTBEAT: Final = 5.0
 """Wall seconds after which an idle run renews its lease."""
 
@@ -56,10 +59,37 @@ class Ledger:
         self._locked = True
         self.store.check_lease()
         self._locked_since = time.monotonic()
+        self._look()
+
+    def _look(self) -> None:
+        """Whether others have written; kept until `lock` is asked, for a commit in between must not hide it."""
         seen = self.store.changed_elsewhere()
-        # kept until `lock` is asked: a commit in between must not hide what others wrote
-        self._changed = self._changed or seen != self._data_version
-        self._data_version = seen
+        if seen != self._data_version:
+            self._data_version = seen
+            self._changed = True
+            self.store.journal.behind()
+
+    @property
+    def disturbed(self) -> bool:
+        """Whether somebody else has written since `lock` was last asked; a look that takes no lock."""
+        return self._changed or self.store.changed_elsewhere() != self._data_version
+
+    @contextmanager
+    def alone(self) -> Iterator[bool]:
+        """Keep others from writing, and write nothing. True if somebody has written since `lock` was last asked.
+
+        Raises StoreBusy if another run has taken over.
+        """
+        self.store.begin()
+        began = time.monotonic()
+        try:
+            self.store.confirm_lease()
+            self._look()
+            yield self._changed
+        finally:
+            self.store.commit()
+            if time.monotonic() - began > _GASP:
+                time.sleep(0.001)
 
     @property
     def breathless(self) -> bool:
@@ -100,6 +130,10 @@ class Ledger:
         write(self.store, self.run_id, self.batch)
         self.batch = Batch(first_due=self.batch.first_due)
 
+    def counted(self, records: int) -> None:
+        """Somebody else has changed that many records in the transaction of this ledger."""
+        self._uncommitted += records
+
     @property
     def uncommitted(self) -> int:
         """How many records have changed since the last commit."""
@@ -121,8 +155,27 @@ class Ledger:
         self, record: Record, sleeping: Sequence[Record], change: Change, reason: Reason, at: float
     ) -> None:
         """The record sleeps; the next of its chain takes its place."""
+        self.move(record, sleeping, change, reason, at, reason.state)
+
+    def move(
+        self,
+        record: Record,
+        sleeping: Sequence[Record],
+        change: Change,
+        reason: Reason,
+        at: float,
+        event: str,
+    ) -> None:
+        """The record goes on to something else without having been dialed."""
         self._leave(record)
-        self._move(record, sleeping, change, reason, at, reason.state)
+        self._move(record, sleeping, change, reason, at, event)
+
+    def withdraw(self, call: LiveCall, record: Record, reason: Reason, at: float) -> None:
+        """The call was not placed after all: the record is as it was before, and the attempt was never made."""
+        self.batch.out_of_work.append((call.record.record_id,))
+        self.batch.withdrawn.append((call.record.record_id, call.record.attempt))
+        self.batch.enter(record, reason)
+        self.note(at, "released", record, reason)
 
     def settle(
         self,

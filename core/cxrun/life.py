@@ -13,8 +13,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Final, NamedTuple
+from zoneinfo import ZoneInfo
 
 from cxrun.chain import DeviceOrder, remaining, waiting
 from cxrun.elements import (
@@ -34,6 +36,7 @@ from cxrun.elements import (
 from cxrun.history import History
 from cxrun.model import (
     ASLEEP,
+    CALLBACKS,
     CHAINED,
     NEVER,
     PERSONAL,
@@ -52,6 +55,7 @@ _RETRIEVED: Final = int(RecordStatus.RETRIEVED)
 _UPDATED: Final = int(RecordStatus.UPDATED)
 _AGENT_ERROR: Final = int(RecordStatus.AGENT_ERROR)
 _CHAIN_UPDATED: Final = int(RecordStatus.CHAIN_UPDATED)
+_MISSED: Final = int(RecordStatus.MISSED_CALLBACK)
 _CHAIN_READY: Final = int(RecordStatus.CHAIN_READY)
 FINAL: Final = (
     _UPDATED,
@@ -59,10 +63,14 @@ FINAL: Final = (
     int(RecordStatus.CANCELED),
     _AGENT_ERROR,
     _CHAIN_UPDATED,
-    int(RecordStatus.MISSED_CALLBACK),
 )
-"""The statuses a record has for good; only `recycled` leads out of them."""
-_AWAITED: Final = (_READY, _CHAIN_READY)
+"""The statuses a record has for good; only what somebody asks for leads out of them.
+
+A missed callback is closed or waits to be tried again.
+"""
+_DUE: Final = (_READY, _MISSED)
+_AWAITED: Final = (*_DUE, _CHAIN_READY)
+_CLOSED: Final = (*FINAL, _MISSED)
 _ANY: Final = (*_AWAITED, _RETRIEVED, *FINAL)
 
 
@@ -87,11 +95,12 @@ _PROMISED: Final = (RecordType.PERSONAL_CALLBACK, RecordType.CAMPAIGN_CALLBACK)
 TABLE: Final = (
     # it is looked at
     Transition("deferred", (_READY,), _READY),
-    Transition("excluded", (_READY,), _READY),
+    Transition("deferred", (_MISSED,), _MISSED),
+    Transition("excluded", _DUE, _READY),
     Transition("gave_way", (_READY,), _CHAIN_READY),
     Transition("came_forward", (_CHAIN_READY,), _READY),
     # it is called
-    Transition("taken", (_READY,), _RETRIEVED),
+    Transition("taken", _DUE, _RETRIEVED),
     Transition("dialed", (_RETRIEVED,), _RETRIEVED),
     Transition("released", (_RETRIEVED,), _READY),
     Transition("preview_rejected", (_RETRIEVED,), _READY),
@@ -105,20 +114,21 @@ TABLE: Final = (
     Transition("next_in_chain", (_RETRIEVED,), _READY),
     Transition("chain_updated", _AWAITED, _CHAIN_UPDATED),
     Transition("stale", (_RETRIEVED,), int(RecordStatus.STALE), call_result=CallResult.STALE),
-    Transition("failed", (_READY, _RETRIEVED), _READY),
+    Transition("failed", (*_DUE, _RETRIEVED), _READY),
     # callbacks
-    Transition("callback_promised", (_RETRIEVED,), _READY, _PROMISED),
-    Transition("callback_missed", (_READY,), _READY),
-    Transition("callback_missed", (_READY,), int(RecordStatus.MISSED_CALLBACK)),
-    Transition("agent_absent", (_READY,), _RETRIEVED, call_result=CallResult.AGENT_CALLBACK_ERROR),
+    Transition("callback_promised", _ANY, _READY, _PROMISED),
+    Transition("held", _ANY, _CHAIN_READY),
+    Transition("callback_missed", _DUE, _MISSED),
+    Transition("agent_absent", _DUE, _RETRIEVED, call_result=CallResult.AGENT_CALLBACK_ERROR),
     Transition("rescheduled", (_RETRIEVED,), _READY),
     Transition("assigned_to_group", (_RETRIEVED,), _READY, (RecordType.CAMPAIGN_CALLBACK,)),
     Transition("agent_error", (_RETRIEVED,), _AGENT_ERROR),
     # somebody asks for it
     Transition("canceled", _ANY, int(RecordStatus.CANCELED), call_result=CallResult.CANCEL_RECORD),
     Transition("do_not_call", _ANY, _UPDATED, (RecordType.NO_CALL,), CallResult.DO_NOT_CALL),
-    Transition("recycled", FINAL, _READY, (RecordType.GENERAL,)),
-    Transition("recycled", FINAL, _CHAIN_READY, (RecordType.GENERAL,)),
+    Transition("reopened", (*_AWAITED, *FINAL), _RETRIEVED),
+    Transition("recycled", _CLOSED, _READY, (RecordType.GENERAL,)),
+    Transition("recycled", _CLOSED, _CHAIN_READY, (RecordType.GENERAL,)),
 )
 """The life of a record: every event, from which status, to what. Whatever is not here does not happen."""
 _LINES: Final[Mapping[tuple[str, int, int], Transition]] = MappingProxyType(
@@ -178,18 +188,17 @@ def attempted(record: Record, at: float) -> Record:
 
 
 def with_result(record: Record, result: int, agent_id: str | None) -> Record:
-    """The record once its call has a result; a personal callback keeps its owner if no agent had the call."""
-    if agent_id is None and record.agent_id is not None and record.record_type in PERSONAL:
-        agent_id = record.agent_id
+    """The record once its call has a result; what is personal stays with its agent."""
     return record.in_state(
         record.record_type, record.record_status, result, record.attempt, record.dial_sched_time, record.call_time,
-        record.treatments, agent_id, record.due, record.priority,
+        record.treatments, record.agent_id if record.record_type in PERSONAL else agent_id, record.due,
+        record.priority,
     )  # fmt: skip
 
 
 def deferred(record: Record, verdict: Defer, now: float) -> Record:
     """The record to be looked at again later; its own schedule stays as it was."""
-    _line("deferred", record, _READY)
+    _line("deferred", record, record.record_status)
     return record._replace(due=max(math.ceil(verdict.until), int(now) + 1))
 
 
@@ -200,11 +209,14 @@ def excluded(
     now: float,
     devices: DeviceOrder | None = None,
 ) -> Change:
-    """The record sleeps under rules that exclude it; the next of its chain takes its place at once."""
+    """The record sleeps under rules that exclude it; the next of its chain takes its place at once.
+
+    A chain that is held for a callback stays held.
+    """
     asleep = after("excluded", record, _READY)._replace(due=NEVER, priority=ASLEEP)
     left = remaining(record, chain, devices)
     heirs = left or waiting(record, chain, devices)
-    if not heirs:
+    if not heirs or record.record_type in CALLBACKS:
         return Change(waiting=(asleep,))
     heir = after("came_forward", heirs[0], _READY)._replace(
         due=int(now) + 1,
@@ -249,7 +261,7 @@ def settled(call: Call, settlement: Settlement) -> Change:
             record.record_type, _UPDATED, record.call_result, record.attempt, record.dial_sched_time, record.call_time,
             record.treatments, record.agent_id, record.due, record.priority,
         )  # fmt: skip
-        return Change(closed=(done, *_closed(call, call.chain)) if len(call.chain) > 1 else (done,))
+        return Change(closed=(done, *_closed(record, call.chain)) if len(call.chain) > 1 else (done,))
     if isinstance(action, DialNext):
         return _moved_on(call, action, treatments)
     if isinstance(action, Reschedule):
@@ -259,13 +271,13 @@ def settled(call: Call, settlement: Settlement) -> Change:
         return _waits_on("assigned_to_group", nobodys, kind, action.at, call.now, treatments)
     if isinstance(action, Suppress):
         done = after("do_not_call", record, _UPDATED)
-        return Change((), (done, *_closed(call, call.chain)), _suppressions(call, action))
+        return Change((), (done, *_closed(record, call.chain)), _suppressions(call, action))
     if isinstance(action, MarkAgentError):
-        return Change(closed=(after("agent_error", record, _AGENT_ERROR), *_closed(call, call.chain)))
+        return Change(closed=(after("agent_error", record, _AGENT_ERROR), *_closed(record, call.chain)))
     assert isinstance(action, UpdateChain)
     others = (other._replace(call_result=record.call_result) for other in call.chain)
     done = after("finished", record, _UPDATED)
-    return Change(closed=(done, *_closed(call, others)), whole_chain=record.chain_size > 1)
+    return Change(closed=(done, *_closed(record, others)), whole_chain=record.chain_size > 1)
 
 
 def _waits_on(event: str, record: Record, kind: int, at: float, now: float, treatments: str) -> Change:
@@ -279,10 +291,10 @@ def _waits_on(event: str, record: Record, kind: int, at: float, now: float, trea
     return Change(waiting=(again,))
 
 
-def _closed(call: Call, chain: Iterable[Record]) -> tuple[Record, ...]:
+def _closed(own: Record, chain: Iterable[Record]) -> tuple[Record, ...]:
     """The other records of a chain that is finished."""
-    own = call.record.record_id
-    return tuple(after("chain_updated", other, _CHAIN_UPDATED) for other in chain if other.record_id != own)
+    others = (other for other in chain if other.record_id != own.record_id)
+    return tuple(after("chain_updated", other, _CHAIN_UPDATED) for other in others)
 
 
 def _moved_on(call: Call, action: DialNext, treatments: str) -> Change:
@@ -298,7 +310,7 @@ def _moved_on(call: Call, action: DialNext, treatments: str) -> Change:
     if action.more_passes or action.new_pass:
         # the history before the move says in which pass it was dialed last
         written = record.treatments if anew else treatments
-        rests = after("next_in_chain", record, _CHAIN_READY)._replace(
+        rests = after("next_in_chain", _promised_no_longer(record), _CHAIN_READY)._replace(
             due=CHAINED, priority=ASLEEP, treatments=written
         )
         return Change(waiting=(heir, rests))
@@ -341,3 +353,147 @@ def recycled(chain: Sequence[Record], now: float) -> Change:
             record_status=_READY, dial_sched_time=at, due=at, priority=PRIORITY[RecordType.GENERAL]
         )
     return Change(waiting=tuple(waiting))
+
+
+# --- callbacks and requests ------------------------------------------------------------------------
+
+
+class Callbacks(NamedTuple):
+    """How a group keeps its promises; durations in seconds.
+
+    `missed` is one of retry, next_day, close; `times` says how often a missed callback is tried again.
+    `personal` says whose a callback is that was promised in a conversation: the agent's, or the group's.
+    """
+
+    tolerance: float
+    missed: str
+    retry_in: float
+    times: int
+    personal: bool
+
+
+def promised(record: Record, at: float, now: float, agent_id: str | None) -> Change:
+    """A callback at `at`, by this agent or, for None, by any of the group; the chain is held for it."""
+    kind = RecordType.CAMPAIGN_CALLBACK if agent_id is None else RecordType.PERSONAL_CALLBACK
+    due = max(math.ceil(at), int(now) + 1)
+    _line("callback_promised", record, _READY)
+    callback = record.in_state(
+        int(kind), _READY, record.call_result, record.attempt, due, record.call_time, record.treatments,
+        record.agent_id if agent_id is None else agent_id, due, PRIORITY[kind],
+    )  # fmt: skip
+    return Change(waiting=(callback,))
+
+
+def late(record: Record, now: float, callbacks: Callbacks) -> bool:
+    """Whether a callback that is due has been missed."""
+    return record.record_type in CALLBACKS and now > record.dial_sched_time + callbacks.tolerance
+
+
+def missed(record: Record, chain: Sequence[Record], now: float, callbacks: Callbacks) -> Change:
+    """A callback was not made in time: it is tried again, or the chain is closed."""
+    history = History.read(record.treatments)
+    record = after("callback_missed", record, _MISSED)
+    if callbacks.missed == "close" or history.misses >= callbacks.times:
+        return Change(closed=(record, *_closed(record, chain)))
+    at = now + callbacks.retry_in
+    if callbacks.missed == "next_day":
+        at = _next_day(record.dial_sched_time, now, record.zones[0] if record.zones else "UTC")
+    due = max(math.ceil(at), int(now) + 1)
+    again = record._replace(due=due, dial_sched_time=due, treatments=history.missed(record.chain_n))
+    return Change(waiting=(again,))
+
+
+def _next_day(promised: float, now: float, zone: str) -> float:
+    """The same time of day on the next day after the promise that is still to come."""
+    wall = datetime.fromtimestamp(promised, ZoneInfo(zone)).replace(fold=0)
+    today = datetime.fromtimestamp(now, ZoneInfo(zone)).date()
+    day = max(wall.date() + timedelta(days=1), today)
+    moment = datetime.combine(day, wall.timetz()).timestamp()
+    return moment if moment > now else datetime.combine(day + timedelta(days=1), wall.timetz()).timestamp()
+
+
+def reopened(record: Record) -> Record:
+    """The record once its latest call is given another result: it is as if that call were not over."""
+    return after("reopened", record, _RETRIEVED)
+
+
+def absent(record: Record) -> Record:
+    """The record of a personal callback that is due while its agent is not there."""
+    return after("agent_absent", record, _RETRIEVED)
+
+
+def agent_absent(record: Record, call: Call, settlement: Settlement) -> Change:
+    """A personal callback is due and its agent is not there; `call.record` carries the result already.
+
+    Unless a treatment answers, any agent of the group makes the call: the promise was made to the customer.
+    """
+    action: Action = settlement.action
+    if isinstance(action, Finish) and settlement.rule is None:
+        event, kind = "assigned_to_group", RecordType.CAMPAIGN_CALLBACK
+        if record.record_type not in CALLBACKS:
+            event, kind = "retried", _CAMPAIGN_RESCHEDULED
+        anybodys = after(event, call.record, _READY, kind)
+        change = Change(waiting=(anybodys._replace(priority=PRIORITY[kind], due=int(call.now) + 1),))
+    elif isinstance(action, DialAgain):
+        at = max(math.ceil(action.at), int(call.now) + 1)
+        again = after("rescheduled", call.record, _READY)
+        change = Change(
+            waiting=(again._replace(due=at, dial_sched_time=at, treatments=settlement.treatments),)
+        )
+    else:
+        change = settled(call, settlement)
+    # it was not dialed
+    kept = [
+        [r._replace(call_time=record.call_time) if r.record_id == record.record_id else r for r in records]
+        for records in (change.waiting, change.closed)
+    ]
+    return change._replace(waiting=tuple(kept[0]), closed=tuple(kept[1]))
+
+
+def gathered(chain: Sequence[Record]) -> tuple[Record, ...]:
+    """The other records of a chain that is begun upon again: what waited, or was closed with it, sleeps."""
+    return tuple(
+        after("held", _promised_no_longer(other), _CHAIN_READY)._replace(due=CHAINED, priority=ASLEEP)
+        if other.priority != ASLEEP or other.record_status == _CHAIN_UPDATED
+        else other
+        for other in chain
+    )
+
+
+def _promised_no_longer(record: Record) -> Record:
+    """The record if its callback is no longer to be made: whatever is dialed of it is rescheduled."""
+    if record.record_type not in CALLBACKS:
+        return record
+    personal = record.record_type == RecordType.PERSONAL_CALLBACK
+    kind = RecordType.PERSONAL_RESCHEDULED if personal else _CAMPAIGN_RESCHEDULED
+    return record._replace(record_type=int(kind))
+
+
+def canceled(record: Record, chain: Sequence[Record], now: float) -> Change:
+    """The record is canceled; the next of its chain takes its place."""
+    gone = after("canceled", record, int(RecordStatus.CANCELED))
+    return Change(waiting=_heir(record, chain, now), closed=(gone,))
+
+
+def do_not_call(record: Record, chain: Sequence[Record], now: float) -> Change:
+    """The record's number is not to be called again; the next of its chain takes its place."""
+    gone = after("do_not_call", record, _UPDATED)
+    return Change(waiting=_heir(record, chain, now), closed=(gone,))
+
+
+def _heir(record: Record, chain: Sequence[Record], now: float) -> tuple[Record, ...]:
+    """The next of the chain, if it was this record's turn, when this record would have been dialed."""
+    left = remaining(record, chain, None)
+    heirs = left or waiting(record, chain, None)
+    if record.priority == ASLEEP or not heirs:
+        return ()
+    return (
+        after("came_forward", heirs[0], _READY)._replace(
+            due=max(record.due, int(now) + 1),
+            priority=max(record.priority, PRIORITY[_CAMPAIGN_RESCHEDULED]),
+            dial_sched_time=record.dial_sched_time,
+            treatments=record.treatments
+            if left
+            else History.read(record.treatments).begun_anew(heirs[0].chain_n),
+        ),
+    )

@@ -178,6 +178,15 @@ CREATE TABLE identity (
 ) STRICT, WITHOUT ROWID;
 INSERT INTO identity VALUES (lower(hex(randomblob(8))));
 
+CREATE TABLE requests (
+    request_id INTEGER PRIMARY KEY,
+    list_id INTEGER NOT NULL,
+    record_id INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    why TEXT NOT NULL,
+    detail TEXT NOT NULL
+) STRICT;
+
 CREATE TABLE reasons (
     reason_id INTEGER PRIMARY KEY,
     state TEXT NOT NULL,

@@ -204,10 +204,10 @@ PRIORITY: Final[Mapping[int, int]] = MappingProxyType(
     }
 )
 """Record types of a smaller number are dialed first."""
+CALLBACKS: Final = frozenset({RecordType.PERSONAL_CALLBACK, RecordType.CAMPAIGN_CALLBACK})
+"""Record types of a customer who was promised a call at a certain time."""
 PERSONAL: Final = frozenset({RecordType.PERSONAL_CALLBACK, RecordType.PERSONAL_RESCHEDULED})
-"""Record types that belong to one agent."""
-CALLBACKS: Final = PERSONAL | {RecordType.CAMPAIGN_CALLBACK}
-"""Record types of a call that was promised."""
+"""Record types only one agent is to dial: the `agent_id` of the record."""
 
 
 NEVER: Final = 2**62

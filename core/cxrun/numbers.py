@@ -57,6 +57,32 @@ def parse_number(text: str, region: str | None = None) -> Number:
     of them, and numbers reserved for fiction are held by nobody. Raises BadNumber.
     """
     import phonenumbers
+
+    number, extension = _parsed(text, region)
+    national = number.national_number or 0
+    if number.country_code == _NORTH_AMERICA and national >= 2_000_000_000:
+        facts = _north_american(national // 1000)
+    else:
+        facts = _facts(number)
+    doubt = "" if facts.assigned else _doubt(text, number)
+    e164 = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    return Number(e164, facts.country, facts.area_code, facts.zones, doubt, extension)
+
+
+def to_e164(text: str, region: str | None = None) -> str:
+    """Return the E.164 form of a number and nothing else, several times as quick as `parse_number`.
+
+    Raises BadNumber for what has not the length of a number.
+    """
+    import phonenumbers
+
+    number, _ = _parsed(text, region)
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def _parsed(text: str, region: str | None) -> tuple[PhoneNumber, str]:
+    """The number without its extension, and that."""
+    import phonenumbers
     from phonenumbers import ValidationResult
 
     if hasattr(phonenumbers, "enable_pattern_cache"):  # later 9.x; spares a third of the time
@@ -74,14 +100,7 @@ def parse_number(text: str, region: str | None = None) -> Number:
     verdict = phonenumbers.is_possible_number_with_reason(number)
     if verdict != ValidationResult.IS_POSSIBLE:
         raise BadNumber(_why_impossible(text, number, verdict))
-    national = number.national_number or 0
-    if number.country_code == _NORTH_AMERICA and national >= 2_000_000_000:
-        facts = _north_american(national // 1000)
-    else:
-        facts = _facts(number)
-    doubt = "" if facts.assigned else _doubt(text, number)
-    e164 = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
-    return Number(e164, facts.country, facts.area_code, facts.zones, doubt, extension)
+    return number, extension
 
 
 def is_region(code: str) -> bool:

@@ -40,7 +40,17 @@ from cxrun.elements import (
 )
 from cxrun.errors import Mark
 from cxrun.history import ANEW, MOVED_ON, TECHNICAL, History
-from cxrun.model import CALLBACKS, NEVER, RESULT_GROUPS, CallResult, DeviceType, Record, Rule, word_of
+from cxrun.model import (
+    CALLBACKS,
+    NEVER,
+    PERSONAL,
+    RESULT_GROUPS,
+    CallResult,
+    DeviceType,
+    Record,
+    Rule,
+    word_of,
+)
 from cxrun.ruleset import Ruleset, Step, TreatmentRule
 
 
@@ -283,7 +293,7 @@ def _by_device(order: DeviceOrder) -> Check:
             return Exclude(f"devices of type {word_of(DeviceType, record.contact_info_type)} are not dialed")
         if (
             record.chain_size == 1
-            or record.record_type in CALLBACKS
+            or record.record_type in CALLBACKS | PERSONAL
             or not History.read(record.treatments).begins
         ):
             return PASS

@@ -14,7 +14,7 @@ import json
 import math
 import platform
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -40,21 +40,23 @@ from cxrun.elements import (
     Treatment,
     UpdateChain,
 )
-from cxrun.engine import AgentPool, Command, Connect, HangUp, LiveCall, Over, Place
+from cxrun.engine import AgentPool, Command, Connect, GiveBack, HangUp, LiveCall, Over, Place
 from cxrun.errors import UserError
 from cxrun.events import AttemptSettled, RunFinished, RunStarted
 from cxrun.feed import Facts, Feed
 from cxrun.ledger import Ledger
-from cxrun.model import IN_CHAIN, CallResult, PastAttempt, Reason, Record
+from cxrun.model import CALLBACKS, IN_CHAIN, PERSONAL, CallResult, PastAttempt, Reason, Record
 from cxrun.observers import Observers
 from cxrun.ordered import OrderedFeed
 from cxrun.pipeline import Broken, Decision, GiveWay, Settlement, rule_of
+from cxrun.requests import Rules, answer
 from cxrun.rota import Rota, Turn
 from cxrun.store.database import Store
 from cxrun.store.journal import Entry
 from cxrun.store.lists import date_imports, frozen_rules, imports_of, keep_credits, stored_lists
-from cxrun.store.queue import Queue, keep_attempt_fields, look_again
+from cxrun.store.queue import Queue, keep_attempt_fields, look_again, suppressions
 from cxrun.store.ready import Ready
+from cxrun.store.requests import asked_of
 from cxrun.store.runs import check_world, finish_run, last_reached, placed_at, start_run
 from cxrun.tally import Options, Tally
 
@@ -71,6 +73,11 @@ _IN_CALL: Final = Decision(Defer(0.0, ""), None)
 
 _RULES_CHANGED: Final = Reason("waiting", "to be looked at again: its rules have changed")
 _LOST: Final = Reason("in work", "lost: no dialer can tell what became of the call")
+_WITHDRAWN: Final = Reason("waiting", "not dialed: a request came in before")
+_MISSED: Final = {
+    "retry": "callback missed, to be tried again",
+    "next_day": "callback missed, to be made the next day",
+}
 
 
 class Run:
@@ -134,6 +141,16 @@ class Run:
         self._synced = start - POLL
         self._closing = ""
         self._in_call: Counter[str] = Counter()
+        self._rules = {
+            self._lists[name].list_id: Rules(
+                Queue(store, self._lists[name].list_id, list(self._lists[name].field_types)),
+                crew.pipeline,
+                self._retention,
+            )
+            for crew in self._crews
+            for name in crew.group.lists
+        }
+        self._asked = True
         self.tally = Tally(start, start, agents=sum(pool.size for pool in self._pools.values()))
         self.tally.per_list = {feed.name: Counter() for crew in self._crews for feed in crew.feeds.values()}
         self._effects = Effects(
@@ -220,10 +237,13 @@ class Run:
             self._freeze_rules()
             self._resume()
             self._effects.resume(self._start)
+            self._lock()
             self._commit()
             started = RunStarted(self.run_id, self._start, self._groups, self.options.seed)
             self._observers.tell("run_started", [started])
             self._loop()
+            if self._asked or self._ledger.disturbed:
+                self._lock()
             self._commit(everything=True)
             self._effects.finish(self._clock.now, lambda: self.stop)
             for crew in self._crews:
@@ -246,6 +266,8 @@ class Run:
             self._turn(now)
             for crew in self._crews:
                 self._obey(crew, crew.engine.tick(now), now)
+            if self._asked or (not self._clock.jumps and self._ledger.disturbed):
+                self._lock()
             self.tally.ended = self._reason_to_stop(now)
             if self.tally.ended:
                 return
@@ -416,7 +438,7 @@ class Run:
             )
             self._facts.keep([*buffered, *(call.record for call in self._calls())])
         for crew in self._rota.working:
-            held = crew.previewed | {call.record.record_id for call in crew.engine.calls.values()}
+            held = crew.previewed.keys() | {call.record.record_id for call in crew.engine.calls.values()}
             for feed in crew.feeds.values():
                 self._facts.learn(feed.refill(now, held), now)
         self._ledger.batch.first_due = None
@@ -471,35 +493,39 @@ class Run:
             return
         self._lock()
         now = self._clock.now()
-        placing: list[Dial] = []
+        placing: list[tuple[Record, Dial]] = []
         while room > 0 and self.tally.errors <= self.options.max_errors:
             feed = crew.next_feed()
             if feed is None:
                 break
             record = feed.pop()
+            if record.record_type in CALLBACKS and life.late(record, now, crew.callbacks):
+                self._missed(crew, feed, record, now)
+                continue
             if not self._allowed(crew, feed, record, now):
+                continue
+            if record.record_type in PERSONAL and not self._has_agent(crew, feed, record, now):
                 continue
             room -= 1
             crew.shares.took(feed.queue.list_id)
             command = engine.take(record, now)
             if command is None:
-                crew.previewed.add(record.record_id)
+                crew.previewed[record.record_id] = record.chain_id
             else:
-                placing.append(self._claim(crew, record, command.agent_id, now))
+                placing.append((record, self._claim(crew, record, command.agent_id, now)))
         self._place(crew, placing)
 
     def _allowed(self, crew: Crew, feed: Feed, record: Record, now: float) -> bool:
         """Ask the rules; a record they object to is written back with the reason."""
         facts = self._facts
         sleeping = feed.sleeping(record)
-        chain = (record, *sleeping)
         decision = _IN_CALL
         if not self._in_call[record.phone]:
             decision = crew.pipeline.decide(
                 Moment(
                     now,
                     record,
-                    chain,
+                    (record, *sleeping),
                     facts.attempts(record),
                     facts.suppressions(record),
                     facts.attempts_by(record),
@@ -541,17 +567,58 @@ class Run:
         self._facts.dialed(dialed, _past(dialed, now))
         return Dial(attempt_id, dialed, now, crew.caller_id, crew.ring_time)
 
-    def _place(self, crew: Crew, dials: list[Dial]) -> None:
-        if dials and crew.external:
+    def _place(self, crew: Crew, claimed: list[tuple[Record, Dial]]) -> None:
+        """Dial; `claimed` are the records as they were before they were claimed, and the calls to place."""
+        if not crew.external:
+            for _, dial in claimed:
+                self._start_call(crew, dial)
+            return
+        if claimed:
             self._commit()
-        for dial in dials:
-            if crew.external:
-                # placing may take its time, and the next run has been told of these calls
-                self._store.confirm_lease()
-            try:
-                crew.line.place(dial)
-            except Exception as error:
-                self._failed(crew, dial, f"{type(error).__name__}: {error}")
+        for record, dial in claimed:
+            # nobody can write between the last look and the dial: neither a suppression nor another run
+            with self._ledger.alone() as changed:
+                if changed and self._objected(crew, record, dial):
+                    self._withdraw(crew, record, dial)
+                else:
+                    self._start_call(crew, dial)
+
+    def _start_call(self, crew: Crew, dial: Dial) -> None:
+        try:
+            crew.line.place(dial)
+        except Exception as error:
+            self._failed(crew, dial, f"{type(error).__name__}: {error}")
+
+    def _objected(self, crew: Crew, record: Record, dial: Dial) -> bool:
+        """Whether a call that was claimed must not be placed, by what others have written since."""
+        if asked_of(self._store, record.chain_id):
+            return True
+        feed = crew.feeds[record.list_id]
+        made = (record.record_id, dial.record.attempt)
+
+        def before(attempts: Sequence[PastAttempt]) -> list[PastAttempt]:
+            return [past for past in attempts if (past.record_id, past.attempt) != made]
+
+        moment = Moment(
+            # what was written since the claim counts from a moment after it
+            self._clock.now(),
+            record,
+            (record, *feed.sleeping(record)),
+            before(self._facts.attempts(record)),
+            list(suppressions(self._store, [record.client], [record.phone])),
+            {name: before(attempts) for name, attempts in self._facts.attempts_by(record).items()},
+            crew.ring_time,
+            feed.imports,
+        )
+        return crew.pipeline.decide(moment).verdict is not PASS
+
+    def _withdraw(self, crew: Crew, record: Record, dial: Dial) -> None:
+        """Undo a claim; the record is judged again before the next dial."""
+        call = crew.engine.withdraw(dial.attempt_id)
+        self.tally.attempts -= 1
+        self._hung_up(dial.record.phone)
+        self._ledger.withdraw(call, record._replace(due=int(dial.at) + 1), _WITHDRAWN, dial.at)
+        crew.feeds[record.list_id].forget_chain(record)
 
     def _failed(self, crew: Crew, dial: Dial, message: str) -> None:
         """The dialer raised: the attempt counts, for nobody knows whether the phone rang."""
@@ -567,18 +634,88 @@ class Run:
             crew.line.hang_up(attempt_id, at)
 
     def _after_preview(self, crew: Crew, command: Place, now: float) -> None:
-        """The agent has looked at the record; time has passed, so the rules are asked again."""
+        """The agent has looked at the record, or is free at last; time has passed, so the rules are asked again."""
         record = command.record
         feed = crew.feeds[record.list_id]
-        crew.previewed.discard(record.record_id)
-        self._lock()
+        crew.previewed.pop(record.record_id, None)
+        touched = self._lock()
         now = self._clock.now()
         self._ledger.flush()
         self._facts.learn((record, *feed.sleeping(record)), now)
-        if self._allowed(crew, feed, record, now):
-            self._place(crew, [self._claim(crew, record, command.agent_id, now)])
+        if record.chain_id not in touched and self._allowed(crew, feed, record, now):
+            self._place(crew, [(record, self._claim(crew, record, command.agent_id, now))])
         else:
             crew.engine.release(command.agent_id)
+
+    # --- callbacks ---
+
+    def _missed(self, crew: Crew, feed: Feed, record: Record, now: float) -> None:
+        """A callback was not dialed in time."""
+        sleeping = feed.sleeping(record)
+        change = life.missed(record, sleeping, now, crew.callbacks)
+        if change.waiting:
+            reason = Reason("waiting", _MISSED[crew.callbacks.missed])
+        else:
+            reason = Reason("closed", "callback missed")
+        self._ledger.move(record, sleeping, change, reason, now, "callback_missed")
+        feed.forget_chain(record)
+        self.tally.missed += 1
+
+    def _has_agent(self, crew: Crew, feed: Feed, record: Record, now: float) -> bool:
+        """Whether the agent of a personal record is free now; if he is busy, the engine waits for him."""
+        pool = crew.engine.pool
+        if pool is None or record.agent_id is None or not pool.present(record.agent_id):
+            self._agent_absent(crew, feed, record, now)
+            return False
+        if record.agent_id in pool.ready:
+            return True
+        crew.engine.await_agent(record, max(now, record.dial_sched_time + crew.callbacks.tolerance))
+        crew.previewed[record.record_id] = record.chain_id
+        return False
+
+    def _agent_absent(self, crew: Crew, feed: Feed, record: Record, now: float) -> None:
+        """The agent of a personal record is not there: the treatments of that result decide."""
+        sleeping = feed.sleeping(record)
+        result = CallResult.AGENT_CALLBACK_ERROR
+        told = life.with_result(life.absent(record), int(result), record.agent_id)._replace(
+            call_time=int(now)
+        )
+        judged = Call(
+            max(now, self._synced),
+            told,
+            result,
+            None,
+            record.agent_id,
+            (told, *sleeping),
+            seed=self.options.seed,
+        )
+        settlement = crew.pipeline.settle(judged)
+        if isinstance(settlement, Broken):
+            reason = Reason("error", f"plugin error: {settlement.message}", settlement.rule)
+            change = life.broken(record)
+            self.tally.errors += 1
+        else:
+            change = life.agent_absent(record, judged, settlement)
+            text = "any agent may make the call" if settlement.rule is None else settlement.action.reason
+            state = "waiting" if change.waiting else "closed"
+            reason = Reason(state, f"{judged.result.word}: {text}", settlement.rule)
+        self._ledger.move(record, sleeping, change, reason, now, "agent_absent")
+        feed.forget_chain(record)
+        if change.suppressions:
+            self._facts.suppressed(change.suppressions)
+
+    def _given_back(self, crew: Crew, record: Record, now: float) -> None:
+        """The agent of a personal record did not become free in time, or has left."""
+        feed = crew.feeds[record.list_id]
+        crew.previewed.pop(record.record_id, None)
+        if record.chain_id in self._lock():
+            return
+        self._ledger.flush()
+        pool = crew.engine.pool
+        if record.record_type in CALLBACKS and pool is not None and pool.present(record.agent_id):
+            self._missed(crew, feed, record, now)
+        else:
+            self._agent_absent(crew, feed, record, now)
 
     # --- progress of calls ---
 
@@ -590,7 +727,7 @@ class Run:
         elif isinstance(event, Answered):
             commands = self._answered(crew, event)
         elif isinstance(event, Completed):
-            commands = engine.completed(event.attempt_id, at, event.disposition)
+            commands = engine.completed(event.attempt_id, at, event.disposition, event.callback)
         elif isinstance(event, AgentReady):
             commands = engine.agent_ready(event.agent_id, at)
         else:
@@ -618,6 +755,8 @@ class Run:
                 self.tally.connects += command.agent_id is not None
             elif isinstance(command, HangUp):
                 crew.line.hang_up(command.attempt_id, at)
+            elif isinstance(command, GiveBack):
+                self._given_back(crew, command.record, at)
             else:
                 self._after_preview(crew, command, at)
 
@@ -644,6 +783,12 @@ class Run:
             reason = Reason("error", text, settlement.rule)
             change = life.broken(record)
             self.tally.errors += 1
+        elif call.callback is not None and not isinstance(settlement.action, Suppress):
+            event, text = "callback_promised", "callback promised"
+            owner = call.agent_id if crew.callbacks.personal else None
+            change = life.promised(judged.record, call.callback, judged.now, owner)
+            reason = Reason("waiting", f"{result.word}: {text}")
+            self.tally.promised += 1
         else:
             event, text = _EVENTS[type(settlement.action)], settlement.action.reason
             change = life.settled(judged, settlement)
@@ -666,9 +811,7 @@ class Run:
         self._facts.dialed(
             record, _past(record, call.placed, int(result), call.disposition, call.ended or at)
         )
-        self._in_call[record.phone] -= 1
-        if not self._in_call[record.phone]:
-            del self._in_call[record.phone]
+        self._hung_up(record.phone)
         if call.detected == CallResult.ANSWER and result in (CallResult.ABANDONED, CallResult.DROPPED):
             self.tally.abandoned += 1
         self.tally.results[result.word] += 1
@@ -681,18 +824,40 @@ class Run:
                 )
             )  # fmt: skip
 
+    def _hung_up(self, phone: str) -> None:
+        self._in_call[phone] -= 1
+        if not self._in_call[phone]:
+            del self._in_call[phone]
+
     # --- transactions ---
 
-    def _lock(self) -> None:
-        """Hold the write lock; if anybody else has written, what is buffered is read and judged anew."""
-        if not self._ledger.lock():
-            return
+    def _lock(self) -> Collection[int]:
+        """Hold the write lock; if anybody else has written, what is buffered is read and judged anew.
+
+        Requests are answered first. Returns the ids of the chains they have changed.
+        """
+        changed = self._ledger.lock()
+        if not changed and not self._asked:
+            return ()
+        self._ledger.flush()
+        in_hand = {call.record.chain_id for call in self._calls()}
+        in_hand.update(chain for crew in self._crews for chain in crew.previewed.values())
+        answered = answer(
+            self._store, self.run_id, self._clock.now(), self._rules, in_hand, seed=self.options.seed
+        )
+        self._ledger.counted(len(answered.done))
+        self._asked = answered.waiting > 0
+        if changed or answered.done:
+            self._read_anew()
+        return {request.chain_id for request in answered.done}
+
+    def _read_anew(self) -> None:
+        """Forget what is known of the store."""
         for crew in self._crews:
             for feed in crew.feeds.values():
                 feed.drop()
         self._facts.forget()
-        # this run knows better than the store: of attempts not written yet, and of simulated calls in progress
-        self._ledger.flush()
+        # this run knows better than the store: of simulated calls in progress
         calls = [call for call in self._calls() if not call.stored]
         self._facts.learn([call.record for call in calls], self._clock.now())
         for call in calls:

@@ -41,6 +41,37 @@ DIALING_SETTINGS: Final[Mapping[str, Any]] = {
         "description": "How long an answered person may wait for an agent before the call is dropped, e.g. 2s.",
     },
     **ORDERING_SETTINGS,
+    "callbacks": {
+        "type": "object",
+        "additionalProperties": False,
+        "minProperties": 1,
+        "description": "What becomes of a promise to call back: tolerance, missed, retry_in, times, personal.",
+        "properties": {
+            "tolerance": {
+                **DURATION,
+                "description": "How late a callback may be dialed before it counts as missed, e.g. 30m.",
+            },
+            "missed": {
+                "enum": ["retry", "next_day", "close"],
+                "description": "What follows a missed callback: it is tried again after `retry_in`, or on the next "
+                "day at the promised time of day, or its chain is closed.",
+            },
+            "retry_in": {
+                **DURATION,
+                "description": "How long after it was missed a callback is tried again.",
+            },
+            "times": {
+                "type": "integer",
+                "minimum": 0,
+                "description": "How often a callback may be missed and tried again; after that its chain is closed.",
+            },
+            "personal": {
+                "type": "boolean",
+                "description": "true: the agent who promised a callback in a conversation makes it himself; "
+                "false: any agent of the group.",
+            },
+        },
+    },
 }
 SESSION_SETTINGS: Final[Mapping[str, Any]] = {
     "dialer": {**_ELEMENT, "description": "The dialer and its parameters, e.g. {simulated: {}}."},
@@ -80,7 +111,10 @@ DEFAULTS: Final[Mapping[str, Any]] = {
     "mode": {"progressive": {}},
     "rulesets": [],
     "connect_window": "2s",
+    "callbacks": {"tolerance": "30m", "missed": "retry", "retry_in": "0s", "times": 3, "personal": True},
 }
+NESTED_SETTINGS: Final = frozenset({"callbacks"})
+"""Settings of several parts, each of which is inherited by itself."""
 ELEMENT_SETTINGS: Final[Mapping[str, str]] = {"mode": "dialing mode", "dialer": "dialer"}
 
 

@@ -34,6 +34,8 @@ class Tally:
     excluded: int = 0
     errors: int = 0
     lost: int = 0
+    promised: int = 0
+    missed: int = 0
     answered: int = 0
     abandoned: int = 0
     connects: int = 0

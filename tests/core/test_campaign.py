@@ -115,7 +115,28 @@ def test_every_leaf_knows_its_level_and_line(loaded: Load) -> None:
         "rulesets.0": ("law", "dialing profile careful, required", 5),
         "rulesets.1": ("retry", "dialing profile careful", 5),
         "connect_window": ("2s", "default", None),
+        "callbacks.tolerance": ("30m", "default", None),
+        "callbacks.missed": ("retry", "default", None),
+        "callbacks.retry_in": ("0s", "default", None),
+        "callbacks.times": (3, "default", None),
+        "callbacks.personal": (True, "default", None),
         "agent_group": ("sales", "template plain", 17),
+    }
+
+
+def test_each_part_of_a_setting_is_inherited_by_itself(loaded: Load) -> None:
+    text = with_lines(
+        careful="callbacks: {tolerance: 10m, missed: next_day}", east="callbacks: {missed: close, times: 0}"
+    )
+    group = loaded(text).groups["east"]
+    assert group.callbacks == (600.0, "close", 0.0, 0, True)
+    named = {name: level for name, (_, level, _) in origins(group).items() if name.startswith("callbacks")}
+    assert named == {
+        "callbacks.tolerance": "dialing profile careful",
+        "callbacks.missed": "group east",
+        "callbacks.retry_in": "default",
+        "callbacks.times": "group east",
+        "callbacks.personal": "default",
     }
 
 
@@ -396,8 +417,8 @@ SECOND = "  west: {template: plain, lists: [people]}\nlists:\n"
         ),
         (
             with_lines(careful="ring_time: 3"),
-            "3:5: dialing_profiles.careful.ring_time: unknown key 'ring_time'; "
-            "known: connect_window, default, devices, lifo, mode, ordering, priorities, rulesets",
+            "3:5: dialing_profiles.careful.ring_time: unknown key 'ring_time'; known: callbacks, "
+            "connect_window, default, devices, lifo, mode, ordering, priorities, rulesets",
         ),
         (
             CAMPAIGN.replace("  east:", "  far east:"),

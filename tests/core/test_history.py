@@ -143,3 +143,27 @@ def test_history_read_back_is_what_was_written(steps: list[tuple[str, bool, str]
         text = history.after(treatment, cycle, 1, sequence, by_disposition=by_disposition, move=move)
     assert passes(text) == sum(move == ANEW for _, _, move in steps)
     assert len(text.split()) == len(steps)
+
+
+@pytest.mark.parametrize(
+    ("text", "written", "misses"),
+    [
+        ("", "missed@1@2@1", 0),
+        ("missed@1@2@1", "missed@1@2@1 missed@2@2@1", 1),
+        ("r/1.1@1@1@1", "r/1.1@1@1@1 missed@1@2@1", 0),
+        ("r/1.1>@1@2@1", "r/1.1>@1@2@1 missed@1@2@2", 0),
+        ("r/1.1:d@1@1@1", "r/1.1:d@1@1@1 missed:d@1@2@1", 0),
+        ("missed@1@1@1 r/1.1@1@1@1", "missed@1@1@1 r/1.1@1@1@1 missed@1@2@1", 0),
+    ],
+)
+def test_a_missed_callback_is_counted_and_leaves_the_sequence_where_it_was(
+    text: str, written: str, misses: int
+) -> None:
+    before = History.read(text)
+    assert before.misses == misses
+    assert before.missed(2) == written
+    after = History.read(written)
+    assert after.misses == misses + 1
+    for by_disposition in (False, True):
+        coming = [history.sequence(by_disposition=by_disposition) for history in (before, after)]
+        assert before.applied("r/1.1", coming[0]) == after.applied("r/1.1", coming[1])

@@ -35,7 +35,7 @@ from cxrun.model import (
     Suppression,
 )
 from cxrun.pipeline import GiveWay, Settlement
-from cxrun.testing import make_call, make_record
+from cxrun.testing import at, make_call, make_record
 
 BUSY = CallResult.BUSY
 RESCHEDULED = PRIORITY[RecordType.CAMPAIGN_RESCHEDULED]
@@ -317,10 +317,11 @@ def test_events_of_the_model_are_in_the_table(event: str) -> None:
     assert any(line.event == event for line in life.TABLE)
 
 
-def test_final_records_come_back_by_being_recycled_alone() -> None:
+def test_final_records_come_back_on_request_alone() -> None:
     ways = {(line.event, line.status) for line in life.TABLE if set(line.since) & set(life.FINAL)}
-    assert {event for event, status in ways if status not in life.FINAL} == {"recycled"}
-    assert {event for event, _ in ways} == {"recycled", "canceled", "do_not_call"}
+    again = {"recycled", "reopened", "callback_promised", "held"}
+    assert {event for event, status in ways if status not in life.FINAL} == again
+    assert {event for event, _ in ways} == {*again, "canceled", "do_not_call"}
 
 
 def test_type_is_chosen_where_the_table_leaves_a_choice() -> None:
@@ -410,3 +411,109 @@ def test_record_that_gives_way_has_not_had_its_turn() -> None:
     )
     assert heir.treatments == "r/1.2>>@1@1@2"
     assert remaining(heir, (heir, rests), None) == [rests]
+
+
+# --- callbacks and requests ------------------------------------------------------------------------
+
+NEW_YORK = "America/New_York"
+KEPT = life.Callbacks(tolerance=1800, missed="retry", retry_in=600, times=2, personal=True)
+
+
+@pytest.mark.parametrize(
+    ("agent", "kind", "priority"),
+    [("sales-1", RecordType.PERSONAL_CALLBACK, 1), (None, RecordType.CAMPAIGN_CALLBACK, 2)],
+)
+def test_a_promise_makes_the_record_a_callback_of_somebody(
+    agent: str | None, kind: RecordType, priority: int
+) -> None:
+    (callback,) = life.promised(make_record(agent_id="sales-9"), 5000.2, NOW, agent).waiting
+    assert (callback.record_type, callback.record_status, callback.priority) == (kind, READY, priority)
+    assert callback.due == callback.dial_sched_time == 5001
+    assert callback.agent_id == (agent or "sales-9")
+
+
+def test_a_promise_for_a_time_that_is_past_is_for_now() -> None:
+    assert life.promised(make_record(), 7, NOW, None).waiting[0].due == 1001
+
+
+def test_what_is_personal_stays_with_its_agent_whoever_took_the_call() -> None:
+    record = make_record(
+        record_type=RecordType.PERSONAL_CALLBACK, agent_id="sales-1", record_status=RETRIEVED
+    )
+    after = life.with_result(record, int(BUSY), None)
+    assert after.agent_id == "sales-1"
+    (again,) = settled(
+        make_call(BUSY, now=NOW, record=after, chain=[after]), DialAgain(2000, "redial")
+    ).waiting
+    assert (again.record_type, again.agent_id) == (RecordType.PERSONAL_RESCHEDULED, "sales-1")
+
+
+@pytest.mark.parametrize(
+    ("kind", "now", "late"),
+    [
+        (RecordType.CAMPAIGN_CALLBACK, 2800.0, False),
+        (RecordType.CAMPAIGN_CALLBACK, 2800.1, True),
+        (RecordType.PERSONAL_CALLBACK, 9999.0, True),
+        (RecordType.GENERAL, 9999.0, False),
+        (RecordType.PERSONAL_RESCHEDULED, 9999.0, False),
+    ],
+)
+def test_only_a_callback_beyond_its_tolerance_is_late(kind: RecordType, now: float, late: bool) -> None:
+    record = make_record(record_type=kind, dial_sched_time=1000)
+    assert life.late(record, now, KEPT) is late
+
+
+@pytest.mark.parametrize(
+    ("promised", "now", "again"),
+    [
+        ("2026-03-02T15:00-05:00", "2026-03-02T16:00-05:00", "2026-03-03T15:00-05:00"),
+        ("2026-03-02T15:00-05:00", "2026-03-03T09:00-05:00", "2026-03-03T15:00-05:00"),
+        ("2026-03-02T15:00-05:00", "2026-03-03T15:30-05:00", "2026-03-04T15:00-05:00"),
+        ("2026-03-07T15:00-05:00", "2026-03-07T16:00-05:00", "2026-03-08T15:00-04:00"),
+        ("2026-10-31T15:00-04:00", "2026-10-31T16:00-04:00", "2026-11-01T15:00-05:00"),
+        ("2026-03-07T02:30-05:00", "2026-03-07T16:00-05:00", "2026-03-08T03:30-04:00"),
+        ("2026-03-02T23:50-05:00", "2026-03-03T00:30-05:00", "2026-03-03T23:50-05:00"),
+    ],
+)
+def test_the_next_day_is_at_the_promised_time_of_day_on_the_customers_clock(
+    promised: str, now: str, again: str
+) -> None:
+    record = make_record(
+        record_type=RecordType.CAMPAIGN_CALLBACK, dial_sched_time=int(at(promised)), tz=NEW_YORK
+    )
+    (later,) = life.missed(record, (), at(now), KEPT._replace(missed="next_day")).waiting
+    assert later.due == later.dial_sched_time == at(again)
+    assert later.record_status == RecordStatus.MISSED_CALLBACK
+
+
+def test_a_callback_that_was_missed_too_often_closes_its_chain() -> None:
+    members = chain(READY, CHAIN_READY, record_type=RecordType.CAMPAIGN_CALLBACK)
+    (once,) = life.missed(members[0], members[1:], NOW, KEPT).waiting
+    (twice,) = life.missed(once, members[1:], NOW, KEPT).waiting
+    assert (once.due, twice.due) == (1601, 1601)
+    change = life.missed(twice, members[1:], NOW, KEPT)
+    assert not change.waiting
+    assert statuses(change.closed) == {11: RecordStatus.MISSED_CALLBACK, 12: RecordStatus.CHAIN_UPDATED}
+
+
+@pytest.mark.parametrize("ends", [life.canceled, life.do_not_call])
+def test_who_goes_on_request_leaves_the_turn_to_the_next_at_the_same_time(ends: Any) -> None:
+    members = chain(READY, CHAIN_READY, priority=RESCHEDULED, due=9000, dial_sched_time=9000)
+    change = ends(members[0], members[1:], NOW)
+    (heir,) = change.waiting
+    assert (heir.record_id, heir.record_status, heir.due, heir.priority) == (12, READY, 9000, RESCHEDULED)
+    assert ids(change.closed) == [11]
+    sleeper = ends(members[1], members[:1], NOW)
+    assert not sleeper.waiting, "it was not the turn of a record that sleeps"
+
+
+def test_a_chain_that_is_gathered_sleeps_but_for_what_is_final_or_excluded() -> None:
+    waiting, asleep, closed = chain(READY, CHAIN_READY, RecordStatus.CHAIN_UPDATED)
+    waiting = waiting._replace(priority=4, due=77)
+    excluded = asleep._replace(record_id=20, due=NEVER, record_status=READY)
+    final = closed._replace(record_id=21, record_status=RecordStatus.UPDATED)
+    gathered = life.gathered([waiting, asleep, closed, excluded, final])
+    assert [(r.record_status, r.due, r.priority) for r in gathered[:3]] == [
+        (CHAIN_READY, CHAINED, ASLEEP)
+    ] * 3
+    assert gathered[3:] == (excluded, final)

@@ -14,6 +14,7 @@ from cxrun.elements import Call, Defer, Deliver, Drop, Exclude, Moment, seconds
 from cxrun.model import (
     ASLEEP,
     CALLBACKS,
+    PERSONAL,
     CallResult,
     PastAttempt,
     Record,
@@ -364,7 +365,7 @@ def _followed(call: Call, change: life.Change, reason: str, rule: Rule | None) -
     if ready:
         heir = ready[0]
         at_once = heir.due <= int(call.now) + 1
-        callback = word_of(RecordType, heir.record_type) if heir.record_type in CALLBACKS else None
+        callback = word_of(RecordType, heir.record_type) if heir.record_type in CALLBACKS | PERSONAL else None
         return Outcome(
             "dial", reason, rule, heir.chain_n, None if at_once else float(heir.due), callback=callback
         )

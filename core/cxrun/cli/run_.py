@@ -196,6 +196,8 @@ def _echo_summary(tally: Tally) -> None:
             f"{tally.connects / (tally.staffed_seconds / 3600 or 1):.1f} connects per agent hour"
         )
     click.echo(f"{counted(tally.deferred, 'deferral')}, {counted(tally.excluded, 'exclusion')} by the rules")
+    if tally.promised or tally.missed:
+        click.echo(f"{counted(tally.promised, 'callback')} promised, {tally.missed:,} missed")
     for turn in tally.turns[:_TURNS]:
         click.echo(f"{moment_text(turn.at)}  {turn}")
     if len(tally.turns) > _TURNS:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -60,7 +61,9 @@ def command(session: Session, why: bool, as_json: bool) -> None:
         click.echo(f"as of {moment_text(now)}")
     for group, state in states.items():
         click.echo(f"group {group}: {_told(state)}")
-    echo_columns([_shown(row, now) for row in rows], _COLUMNS)
+    idle = [name for name in _OCCASIONAL if not any(row[name] for row in rows)]
+    header = tuple(name for name in _COLUMNS if name not in idle)
+    echo_columns([_shown(row, header, now) for row in rows], header)
     for name, counted in reasons.items():
         click.echo()
         total = sum(entry["records"] for entry in counted)
@@ -121,22 +124,29 @@ def _row(store: Store, template: str, group: str, name: str, stored: StoredList 
         "hit rate": figures.answered / figures.attempts if figures.attempts else None,
         "abandoned": figures.abandoned / figures.answered if figures.answered else None,
         "next due": figures.next_due,
+        "callbacks": figures.callbacks,
+        "missed": figures.missed,
+        "canceled": figures.canceled,
+        "next callback": figures.next_callback,
     }
 
 
 _FIGURES = ("records", "ready", "deferred", "excluded", "errors", "in work", "final", "attempts", "answered",
-            "hit rate", "abandoned", "next due")  # fmt: skip
+            "hit rate", "abandoned", "next due", "callbacks", "missed", "canceled", "next callback")  # fmt: skip
 _COLUMNS = ("template", "group", "list", *_FIGURES)
+_OCCASIONAL = ("callbacks", "missed", "canceled", "next callback")
+"""Columns that are left out where there is nothing to say."""
 
 
-def _shown(row: dict[str, Any], now: float | None) -> tuple[object, ...]:
+def _shown(row: dict[str, Any], columns: Sequence[str], now: float | None) -> tuple[object, ...]:
     from cxrun.moments import moment_text
 
-    shown = {column: row[column] for column in _COLUMNS}
+    shown = {column: row[column] for column in columns}
     for share in ("hit rate", "abandoned"):
         shown[share] = None if row[share] is None else f"{row[share]:.1%}"
-    due = row["next due"]
-    shown["next due"] = None if due is None else "now" if due <= (now or 0) else moment_text(due)
+    for moment in ("next due", "next callback"):
+        if (due := row.get(moment)) is not None:
+            shown[moment] = "now" if due <= (now or 0) else moment_text(due)
     return tuple(shown.values())
 
 

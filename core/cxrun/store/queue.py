@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 
 from cxrun.model import (
     ASLEEP,
+    CALLBACKS,
     CHAINED,
     NEVER,
     NO_FIELDS,
@@ -81,13 +82,18 @@ class AttemptKey(NamedTuple):
 
 @dataclass
 class Batch:
-    """Changes to write together: records that leave the queue, enter it, are closed or are in work."""
+    """Changes to write together: records that leave the queue, enter it, are closed or are in work.
+
+    `reopened` are those that are closed no longer, `withdrawn` the attempts that were never made.
+    """
 
     left: list[Key] = field(default_factory=list)
     waiting: list[tuple[Record, Reason]] = field(default_factory=list)
     closed: list[tuple[Record, Reason]] = field(default_factory=list)
     in_work: list[tuple[Record, Reason]] = field(default_factory=list)
     out_of_work: list[tuple[int]] = field(default_factory=list)
+    reopened: list[tuple[int]] = field(default_factory=list)
+    withdrawn: list[tuple[int, int]] = field(default_factory=list)
     attempts: list[AttemptRow] = field(default_factory=list)
     attempt_keys: list[AttemptKey] = field(default_factory=list)
     suppressions: list[Suppression] = field(default_factory=list)
@@ -198,6 +204,31 @@ class Queue:
             (json.dumps(list(chain_ids)),),
         )
         return (self._record(row) for row in rows)
+
+    def chains(self, chain_ids: Collection[int]) -> dict[int, list[tuple[Record, str]]]:
+        """Every record of these chains with its place (waiting, in work, closed), by chain, in order."""
+        own = "".join(f', c."{name}"' for name in self._own)
+        found: dict[int, list[tuple[Record, str]]] = {}
+        rows = self._db.execute(
+            "WITH members AS MATERIALIZED (SELECT r.* FROM json_each(?1) chains "
+            "JOIN records r ON r.chain_id = chains.value WHERE r.list_id = ?2), "
+            "ids AS MATERIALIZED (SELECT record_id FROM members) "
+            f"SELECT {_RECORD.format(state='s')}{own}, s.place FROM ("
+            "SELECT *, 'waiting' AS place FROM (SELECT record_id, record_type, record_status, call_result, attempt, "
+            "dial_sched_time, call_time, treatments, agent_id, due, priority FROM queue "
+            "WHERE list_id = ?2 AND record_id IN ids) UNION ALL "
+            "SELECT record_id, record_type, record_status, call_result, attempt, "
+            "dial_sched_time, call_time, treatments, agent_id, due, priority, 'in work' FROM in_work "
+            "WHERE record_id IN ids UNION ALL "
+            "SELECT record_id, record_type, record_status, call_result, attempt, "
+            "dial_sched_time, call_time, treatments, agent_id, 0, 0, 'closed' FROM closed "
+            "WHERE record_id IN ids) s JOIN members r ON r.record_id = s.record_id "
+            f"JOIN contacts_{self.list_id} c ON c.chain_id = r.chain_id ORDER BY r.chain_id, r.chain_n",
+            (json.dumps(list(chain_ids)), self.list_id),
+        )
+        for row in rows:
+            found.setdefault(row[2], []).append((self._record(row[:-1]), row[-1]))
+        return found
 
     def in_work(self) -> list[Record]:
         """The records whose call was placed and whose result is not known here."""
@@ -322,6 +353,7 @@ def write(store: Store, run_id: int, batch: Batch) -> None:
     reason_id = store.journal.reason_id
     run("DELETE FROM queue WHERE list_id = ? AND priority = ? AND due = ? AND record_id = ?", batch.left)
     run("DELETE FROM in_work WHERE record_id = ?", batch.out_of_work)
+    run("DELETE FROM closed WHERE record_id = ?", batch.reopened)
     run(
         "INSERT INTO queue VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         sorted(_queue_row(record, reason_id(reason)) for record, reason in batch.waiting),
@@ -345,6 +377,8 @@ def write(store: Store, run_id: int, batch: Batch) -> None:
     )
     if batch.attempt_keys:
         _add_keys(store, batch.attempt_keys)
+    run("DELETE FROM attempts WHERE record_id = ? AND attempt = ?", batch.withdrawn)
+    run("DELETE FROM attempt_keys WHERE record_id = ? AND attempt = ?", batch.withdrawn)
     if batch.suppressions:
         add_suppressions(store.connection, batch.suppressions)
     if batch.whole_chains:
@@ -394,6 +428,9 @@ _PRIORITY_OF_TYPE: Final = (
 )
 
 
+_CALLBACKS: Final = f"({', '.join(str(int(kind)) for kind in sorted(CALLBACKS))})"
+
+
 def look_again(store: Store, list_id: int, reason: Reason, chained: Reason) -> int:
     """Undo every deferral and exclusion of a list: its rules have changed. Returns how many records that were.
 
@@ -420,7 +457,8 @@ def look_again(store: Store, list_id: int, reason: Reason, chained: Reason) -> i
     db.execute("CREATE TEMP TABLE leaders (record_id INTEGER PRIMARY KEY)")
     db.execute(
         "INSERT INTO leaders SELECT record_id FROM (SELECT q.record_id, row_number() OVER "
-        "(PARTITION BY r.chain_id ORDER BY r.chain_n) AS place FROM queue q JOIN records r USING (record_id) "
+        f"(PARTITION BY r.chain_id ORDER BY q.record_type NOT IN {_CALLBACKS}, r.chain_n) AS place "
+        "FROM queue q JOIN records r USING (record_id) "
         f"WHERE q.{excluded.replace('AND ', 'AND q.')} AND r.chain_id NOT IN (SELECT chain_id FROM led)) "
         "WHERE place = 1"
     )

@@ -91,6 +91,12 @@ def present(store: Store) -> float:
     return float(row[0]) if row[0] is not None else time.time()
 
 
+def last_world(store: Store) -> str | None:
+    """What the calls of the last run were part of, None before the first."""
+    row = store.connection.execute("SELECT world FROM runs ORDER BY run_id DESC LIMIT 1").fetchone()
+    return str(row[0]) if row else None
+
+
 def last_seed(store: Store) -> int | None:
     """The seed of the last run, None before the first."""
     row = store.connection.execute("SELECT seed FROM runs ORDER BY run_id DESC LIMIT 1").fetchone()

@@ -8,6 +8,7 @@ from typing import ClassVar
 from cxrun import (
     CALLBACKS,
     DURATION,
+    PERSONAL,
     Action,
     Call,
     Reschedule,
@@ -69,7 +70,7 @@ class RescheduleCallback(Treatment):
             checked(self.time, self.day)
 
     def apply(self, call: Call) -> Action | None:
-        if call.record.record_type not in CALLBACKS or call.applied >= self.attempts:
+        if call.record.record_type not in CALLBACKS | PERSONAL or call.applied >= self.attempts:
             return None
         at: float | None
         if self.time is None:
