@@ -10,11 +10,13 @@ import json
 import os
 import random
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -479,6 +481,20 @@ def test_a_second_run_is_refused_while_one_is_alive(wired: Callable[..., Wired])
     assert all(pid == first.pid for _, _, pid, _ in run.wire())
 
 
+def freeze(run: Wired, process: subprocess.Popen[str]) -> None:
+    """Stop a run where it does not hold the store; one that does keeps it until it goes on or is killed."""
+    for _ in range(1000):
+        process.send_signal(signal.SIGSTOP)
+        with closing(sqlite3.connect(run.project.store_file, isolation_level=None, timeout=0.05)) as store:
+            try:
+                store.execute("BEGIN IMMEDIATE")
+                return
+            except sqlite3.OperationalError:
+                process.send_signal(signal.SIGCONT)
+                time.sleep(0.005)
+    raise AssertionError("the run never lets go of the store")
+
+
 def take_over(run: Wired) -> subprocess.Popen[str]:
     """Let another run take the lease of one that seems dead."""
     with run.project.store() as store:
@@ -496,7 +512,7 @@ def test_a_zombie_places_no_call_after_the_take_over(wired: Callable[..., Wired]
         run.project.import_lists()
         zombie = run.start()
         run.wait_for_calls(4 + 5 * attempt)
-        zombie.send_signal(signal.SIGSTOP)
+        freeze(run, zombie)
         heir = take_over(run)
         taken_over_at = time.time()
         zombie.send_signal(signal.SIGCONT)
