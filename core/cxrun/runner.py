@@ -384,7 +384,7 @@ class Run:
         if due is not None:
             moments.append(max(due, self._synced + POLL))
         if not self._closing and not self._limit_reached:
-            moments += self._rota.moments()
+            moments += self._rota.moments(pending=self._ledger.batch.first_due is not None)
         busy = any(crew.engine.calls for crew in self._crews)
         if (moments or busy) and self.options.until is not None and self.options.until > now:
             moments.append(self.options.until)
