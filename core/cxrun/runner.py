@@ -346,7 +346,9 @@ class Run:
 
     @property
     def _may_dial(self) -> bool:
-        return not self._closing and bool(self._rota.working) and not self._limit_reached
+        if self._closing or not self._rota.working:
+            return False
+        return self.options.limit is None or self.tally.attempts < self.options.limit
 
     @property
     def _limit_reached(self) -> bool:
@@ -480,7 +482,7 @@ class Run:
             if not self._allowed(crew, feed, record, now):
                 continue
             room -= 1
-            crew.shares.took(feed.queue.list_id)
+            crew.took(feed)
             command = engine.take(record, now)
             if command is None:
                 crew.previewed.add(record.record_id)
