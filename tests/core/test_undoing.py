@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -155,3 +158,46 @@ def test_a_file_that_cannot_be_read_leaves_the_old_list(project: MakeProject) ->
     with folder.store() as store, pytest.raises(UserError, match="no column named 'Client'"):
         import_list(store, loaded, folder.folder, mode="new")
     assert folder.query("SELECT count(*) FROM records") == [(20,)]
+
+
+KILLED = """
+import os, sys
+from pathlib import Path
+import cxrun.importing
+from cxrun.campaign import load_project
+from cxrun.registry import load_registry
+from cxrun.store import Store
+
+cxrun.importing.BATCH = 10
+folder = Path(sys.argv[1])
+project = load_project(folder, load_registry(folder))
+with Store(project.store_file) as store:
+    cxrun.importing.import_list(
+        store, project.lists["people"], folder, lambda result: os._exit(9) if result.rows >= 30 else None, sys.argv[2]
+    )
+"""
+
+
+@pytest.mark.parametrize("mode", ["append", "new", "update"])
+def test_a_killed_import_leaves_whole_batches_and_can_be_repeated_or_undone(
+    project: MakeProject, mode: str
+) -> None:
+    folder = project(45, 2)
+    if mode != "append":
+        bring(folder)
+        folder.write_list(
+            "people", [[f"N{n}", f"212-555-{n + 100:04}", f"312-555-{n + 100:04}"] for n in range(45)]
+        )
+    path = os.pathsep.join(sys.path)
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED, str(folder.folder), mode], env={**os.environ, "PYTHONPATH": path}
+    )
+    assert done.returncode == 9
+    whole(folder)
+    (begun,) = folder.query("SELECT import_id, state, loaded FROM imports ORDER BY import_id DESC LIMIT 1")
+    assert begun[1:] == ("begun", 30)
+    result = bring(folder, "update" if mode == "update" else "append")
+    assert (result.loaded, result.duplicates + result.unchanged) == (15, 30)
+    whole(folder)
+    assert take_out(folder, begun[0]).contacts == 30
+    whole(folder)

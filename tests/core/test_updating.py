@@ -120,7 +120,10 @@ def test_all_numbers_changed_leave_the_new_one_next(people: ProjectFolder) -> No
 def test_attempts_schedules_and_results_are_kept(project: MakeProject) -> None:
     folder = project(30, 2)
     folder.run(limit=25)
-    state = "SELECT record_id, attempt, call_result, call_time, dial_sched_time, treatments FROM record_states ORDER BY 1"
+    state = (
+        "SELECT record_id, attempt, call_result, call_time, dial_sched_time, treatments "
+        "FROM record_states ORDER BY 1"
+    )
     before, attempts = folder.query(state), folder.query("SELECT * FROM attempts ORDER BY 1, 2")
     phones = folder.query(
         "SELECT client_id, phone FROM contacts_1 JOIN records USING (chain_id) ORDER BY chain_id, chain_n"

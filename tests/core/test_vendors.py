@@ -58,9 +58,9 @@ def list_row(lead: int, **told: str) -> str:
         "lead_id": str(lead),
         "vendor_lead_code": f"V{lead}",
         "phone_code": "1",
+        "phone_number": f"21255501{lead:02}",
         "status": "NEW",
         "called_count": "0",
-        "phone_number": f"21255501{lead:02}",
         "last_local_call_time": "2008-01-01 00:00:00",
         **told,
     }

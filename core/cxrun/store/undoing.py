@@ -14,6 +14,7 @@ from cxrun.model import ASLEEP, CHAINED, NEVER, NOT_YET, PRIORITY, Reason, Recor
 from cxrun.store.database import Store
 from cxrun.store.journal import Entry
 from cxrun.store.lists import ELSEWHERE, FINAL_ELSEWHERE, StoredList, family, highest_ids
+from cxrun.store.updating import GONE
 
 _LEADS: Final = Reason("waiting", "next in its chain, the one before was taken out of the list")
 
@@ -101,16 +102,20 @@ def _take_out(store: Store, lists: Iterable[int], now: float) -> _Taken:
     """Take the records in temp.brought out of these lists, but for those of chains that have a life here."""
     db = store.connection
     highest = highest_ids(store)
-    final = store.journal.reason_id(FINAL_ELSEWHERE)
+    not_here = (store.journal.reason_id(FINAL_ELSEWHERE), store.journal.reason_id(GONE))
     marks = _listed(lists)
-    # chains with a record that was dialed here, is in work, or was closed since
+    # chains with a record that was dialed here, is in work, or was closed since; and those that would be left
+    # with nothing to dial
     db.execute("CREATE TEMP TABLE alive (chain_id INTEGER PRIMARY KEY)")
     db.execute(
         "INSERT INTO alive SELECT DISTINCT b.chain_id FROM brought b WHERE EXISTS (SELECT 1 FROM records r "
         "WHERE r.chain_id = b.chain_id AND ("
         f"EXISTS (SELECT 1 FROM attempts a WHERE a.record_id = r.record_id AND a.run_id <> {ELSEWHERE}) "
         "OR EXISTS (SELECT 1 FROM in_work w WHERE w.record_id = r.record_id) "
-        f"OR EXISTS (SELECT 1 FROM closed k WHERE k.record_id = r.record_id AND k.reason_id <> {final:d})))"
+        f"OR EXISTS (SELECT 1 FROM closed k WHERE k.record_id = r.record_id AND k.reason_id NOT IN {not_here}))) "
+        "UNION SELECT DISTINCT b.chain_id FROM brought b JOIN records r ON r.chain_id = b.chain_id "
+        "LEFT JOIN brought also ON also.record_id = r.record_id LEFT JOIN closed k ON k.record_id = r.record_id "
+        "WHERE also.record_id IS NULL GROUP BY b.chain_id HAVING count(k.record_id) = count(*)"
     )
     kept = db.execute("SELECT count(*) FROM alive").fetchone()[0]
     db.execute("DELETE FROM brought WHERE chain_id IN (SELECT chain_id FROM alive)")
