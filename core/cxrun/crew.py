@@ -31,6 +31,7 @@ class Crew:
         self.line = line
         self.feeds = {feed.queue.list_id: feed for feed in feeds}
         self.shares = Shares({feed.queue.list_id: group.lists[feed.name] for feed in feeds}, credits)
+        self._only = feeds[0] if len(feeds) == 1 else None
         self.previewed: dict[int, int] = {}
         """Records the engine holds though they are not dialed yet, each with its chain."""
         self.callbacks = group.callbacks
@@ -54,15 +55,20 @@ class Crew:
 
         None if there is nothing to dial, or if a list must be read on first: it has not run empty.
         """
+        if self._only is not None:
+            return self._only if len(self._only) else None
         having = {key: feed.urgency for key, feed in self.feeds.items() if len(feed)}
-        if not having or (len(self.feeds) > 1 and self.starving):
+        if not having or self.starving:
             return None
-        if len(having) == 1 and len(self.feeds) == 1:
-            return self.feeds[next(iter(having))]
         first = min(having.values())
         return self.feeds[
             self.shares.turn(having, [key for key, urgency in having.items() if urgency == first])
         ]
+
+    def took(self, feed: Feed) -> None:
+        """A record of the list is dialed."""
+        if self._only is None:
+            self.shares.took(feed.queue.list_id)
 
     @property
     def buffered(self) -> bool:

@@ -86,15 +86,18 @@ class Rota:
             self.working = [place.crew for place in self._places.values() if place.crew.working]
         return turns
 
-    def moments(self) -> Iterator[float]:
-        """When a schedule says something to a group that has anything to do."""
+    def moments(self, *, pending: bool) -> Iterator[float]:
+        """When a schedule says something to a group that has anything to do.
+
+        `pending`: records have been scheduled that no feed knows of yet, of whatever group.
+        """
         for place in self._planned:
             if place.change is None or place.waits or place.over:
                 continue
             crew = place.crew
             busy = crew.engine.calls or crew.engine.previewing or crew.buffered
             if not busy and crew.working:
-                busy = any(feed.next_due is not None for feed in crew.feeds.values())
+                busy = pending or any(feed.next_due is not None for feed in crew.feeds.values())
             elif not busy:
                 busy = self._unfinished(crew)
             if busy:

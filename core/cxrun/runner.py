@@ -368,7 +368,9 @@ class Run:
 
     @property
     def _may_dial(self) -> bool:
-        return not self._closing and bool(self._rota.working) and not self._limit_reached
+        if self._closing or not self._rota.working:
+            return False
+        return self.options.limit is None or self.tally.attempts < self.options.limit
 
     @property
     def _limit_reached(self) -> bool:
@@ -406,7 +408,7 @@ class Run:
         if due is not None:
             moments.append(max(due, self._synced + POLL))
         if not self._closing and not self._limit_reached:
-            moments += self._rota.moments()
+            moments += self._rota.moments(pending=self._ledger.batch.first_due is not None)
         busy = any(crew.engine.calls for crew in self._crews)
         if (moments or busy) and self.options.until is not None and self.options.until > now:
             moments.append(self.options.until)
@@ -507,7 +509,7 @@ class Run:
             if record.record_type in PERSONAL and not self._has_agent(crew, feed, record, now):
                 continue
             room -= 1
-            crew.shares.took(feed.queue.list_id)
+            crew.took(feed)
             command = engine.take(record, now)
             if command is None:
                 crew.previewed[record.record_id] = record.chain_id

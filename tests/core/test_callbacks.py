@@ -343,11 +343,15 @@ treatments:
             },
         ),
         (
-            ABSENT.format(result="agent_callback_error", step="{finish: }"), 5, 47, "nobody",
-            {"agent_callback_error: finish"},
+            ABSENT.format(result="agent_callback_error", step="{mark_agent_error: }"), 5, 47, "nobody",
+            {"agent_callback_error: agent error"},
+        ),
+        (
+            ABSENT.format(result="agent_callback_error", step="{assign_to_group: }"), 6, 33, "sales-1",
+            {"agent_callback_error: assigned to the group"},
         ),
     ],
-    ids=["no treatment", "other", "retried", "finished"],
+    ids=["no treatment", "other", "retried", "marked", "assigned"],
 )  # fmt: skip
 def test_an_absent_agent_is_answered_by_the_treatments_of_that_result(
     project: MakeProject, cxrun: Cxrun, rules: str, kind: int, result: int, agent: str, told: set[str]

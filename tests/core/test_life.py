@@ -479,7 +479,10 @@ def test_the_next_day_is_at_the_promised_time_of_day_on_the_customers_clock(
     promised: str, now: str, again: str
 ) -> None:
     record = make_record(
-        record_type=RecordType.CAMPAIGN_CALLBACK, dial_sched_time=int(at(promised)), tz=NEW_YORK
+        record_type=RecordType.CAMPAIGN_CALLBACK,
+        record_status=READY,
+        dial_sched_time=int(at(promised)),
+        tz=NEW_YORK,
     )
     (later,) = life.missed(record, (), at(now), KEPT._replace(missed="next_day")).waiting
     assert later.due == later.dial_sched_time == at(again)

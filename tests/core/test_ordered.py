@@ -47,7 +47,7 @@ def filled(rows: list[tuple[Any, ...]]) -> Iterator[tuple[Store, Queue]]:
                 Contact(number + 2, f"C{number}", f"Name {number % 3}", None, None, 0, 86400, (device,), row)
             )
         with store.transaction():
-            add_contacts(store, stored, contacts)
+            add_contacts(store, stored, 1, contacts)
         yield store, Queue(store, stored.list_id, list(types))
 
 

@@ -227,6 +227,16 @@ def test_in_real_time_a_run_waits_for_the_start_of_its_schedule(project: MakePro
     assert times[-1] < int(stop.timestamp()) + 1
 
 
+def test_a_stop_is_told_at_its_time_though_all_that_is_left_is_due_later(project: MakeProject) -> None:
+    later = "ruleset: retry\ntreatments: [{on: other, do: [{retry_in: {interval: 1d, attempts: 1}}]}]\n"
+    world = {"simulated": {"outcomes": {"busy": 1}}}
+    schedule = [{"weekdays": "mon-fri", "start": "13:00", "stop": "14:40"}]
+    folder = scheduled(project, 2, schedule, rules={"retry": later}, dialer=world)
+    folder.run()
+    at = [row[0] for row in folder.query("SELECT at FROM journal WHERE event = 'group_stopped' ORDER BY seq")]
+    assert [moment_text(moment) for moment in at] == ["2026-03-02 14:40:00 UTC"]
+
+
 # --- sequences -------------------------------------------------------------------------------------
 
 

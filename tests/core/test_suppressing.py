@@ -30,6 +30,7 @@ def imported(folder: Path, text: str, **told: Any) -> tuple[EntryImport, list[tu
     file.write_text(text, encoding="utf-8")
     usual: dict[str, Any] = {
         "now": 0.0, "valid_from": 0.0, "valid_till": None, "region": "US", "clients": False, "column": None,
+            "retention": None,
     }  # fmt: skip
     with closing(Store(folder / "cxrun.db")) as store:
         result = import_entries(store, file, "dnc", folder, **(usual | told))

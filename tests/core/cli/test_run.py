@@ -94,3 +94,16 @@ def test_a_campaign_without_a_group_has_nothing_to_run(cxrun: Cxrun, project: Ma
     answer = cxrun("-C", folder.folder, "run")
     assert answer.code == 3
     assert "no campaign group" in answer.err
+
+
+def test_starts_and_stops_of_groups_are_told(cxrun: Cxrun, project: MakeProject) -> None:
+    folder = project(10)
+    folder.campaign["groups"]["all"]["schedule"] = [
+        {"weekdays": "mon-fri", "start": "14:00", "stop": "15:00"}
+    ]
+    folder.save()
+    answer = cxrun("-C", folder.folder, "run")
+    assert "2026-03-02 14:00:00 UTC  group all starts: its schedule says so\n" in answer.out
+    folder.store_file.unlink()
+    turns = json.loads(cxrun("-C", folder.folder, "run", "--json").out)["turns"]
+    assert turns[0] == {"at": 1772460000.0, "group": "all", "state": "running", "why": "its schedule says so"}

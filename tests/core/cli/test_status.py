@@ -1,11 +1,19 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+import pytest
+
+import cxrun.runner
+
 if TYPE_CHECKING:
     from tests.conftest import Answer, ProjectFolder
+
+    from cxrun.tally import Tally
 
     Cxrun = Callable[..., Answer]
     MakeProject = Callable[..., ProjectFolder]
@@ -52,3 +60,36 @@ def test_before_the_first_import_it_says_what_begins(cxrun: Cxrun, project: Make
     assert answer.code == 3
     assert "nothing is imported yet" in answer.err
     assert not folder.store_file.exists()
+
+
+def test_a_group_with_a_schedule_tells_what_comes_next(cxrun: Cxrun, dialed: ProjectFolder) -> None:
+    dialed.campaign["groups"]["all"]["schedule"] = [
+        {"weekdays": "mon-fri", "start": "09:00", "stop": "17:00", "zone": "America/New_York"}
+    ]
+    dialed.save()
+    answer = cxrun("-C", dialed.folder, "status")
+    assert answer.out.splitlines()[1] == "group all: unloaded; next start 2026-03-02 09:00:00 EST"
+    (row,) = json.loads(cxrun("-C", dialed.folder, "status", "--json").out)
+    assert row["next change"] == {"at": 1772460000.0, "action": "start", "zone": "America/New_York"}
+
+
+def test_while_a_run_is_at_work_it_says_what_each_group_waits_for(project: MakeProject) -> None:
+    folder = project(
+        40, agents=1, dialer={"simulated": {"outcomes": {"answer": 1}, "talk": {"mean": 600, "cv": 0}}}
+    )
+    folder.write_list("others", [["D1", "617-555-0101"]])
+    folder.campaign["groups"]["more"] = {"template": "plain", "lists": ["others"], "after": "all"}
+    folder.save()
+    said: list[str] = []
+
+    def ask(tally: Tally) -> None:
+        if tally.attempts > 20 and not said:
+            command = [sys.executable, "-m", "cxrun", "-C", str(folder.folder), "status"]
+            said.append(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cxrun.runner, "FLUSH", 1)
+        folder.run(watch=ask)
+    lines = said[0].splitlines()
+    assert lines[1] == "group all: running, waiting for agents"
+    assert lines[2] == "group more: unloaded, waiting for group all"
