@@ -91,7 +91,11 @@ class Feed:
         return records
 
     def _learn_chains(self, records: Iterable[Record]) -> None:
-        self._chains.update(self.queue.members([r.chain_id for r in records if r.chain_size > 1]))
+        chains = [r.chain_id for r in records if r.chain_size > 1]
+        for chain_id in chains:
+            # whoever slept may be closed since, and a chain of which nobody sleeps is not found below
+            self._chains.pop(chain_id, None)
+        self._chains.update(self.queue.members(chains))
 
     def drop(self) -> None:
         """Forget the buffer and read from the front again."""

@@ -272,6 +272,30 @@ def test_a_run_at_work_does_what_is_asked_of_it(
     assert noted == {1}, "the run has done it, not the command"
 
 
+@pytest.mark.parametrize("settings", [{}, {"ordering": [{"field": "client_id"}]}], ids=["usual", "ordered"])
+def test_the_second_number_is_canceled_while_the_first_waits_in_the_hands_of_a_run(
+    project: MakeProject, monkeypatch: pytest.MonkeyPatch, settings: dict[str, Any]
+) -> None:
+    import cxrun.ledger
+
+    monkeypatch.setattr(cxrun.ledger, "_BREATH", 0)
+    folder = project(6, 2, agents=1, dialer={"simulated": {"outcomes": {"no_answer": 1}}})
+    folder.campaign["dialing_profiles"]["standard"] |= settings
+    folder.save()
+    asked: list[int] = []
+
+    def ask(tally: Any) -> None:
+        if tally.attempts and not asked:
+            asked.append(12)
+            assert command_line(["-C", str(folder.folder), "cancel", "12", "--as", "record"]) == 0
+
+    folder.run(watch=ask)
+    assert folder.query("SELECT count(*) FROM attempts WHERE record_id = 11")[0][0] > 0
+    assert folder.query("SELECT count(*) FROM attempts WHERE record_id = 12") == [(0,)]
+    assert states(folder)[12] == ("closed", 2, CANCELED, 52)
+    assert folder.query("SELECT count(*) FROM record_states") == [(12,)]
+
+
 def test_two_records_of_one_chain_are_asked_for_in_one_breath(calls: ProjectFolder, cxrun: Cxrun) -> None:
     first, second = (row[0] for row in calls.query("SELECT phone FROM records WHERE record_id < 3"))
     cxrun("-C", calls.folder, "dnc", "add", first, second)
