@@ -240,6 +240,40 @@ def test_a_result_finishes_a_chain_that_waits(project: MakeProject, cxrun: Cxrun
     assert folder.query("SELECT agent_id FROM closed WHERE record_id = 1") == [("sales-9",)]
 
 
+def test_a_result_does_not_bring_back_what_was_canceled_but_counts(
+    project: MakeProject, cxrun: Cxrun
+) -> None:
+    folder = project(3, 1, dialer={"simulated": {"outcomes": {"busy": 1}}})
+    folder.run(limit=3)
+    cxrun("-C", folder.folder, "cancel", 1, "--as", "record")
+    cxrun(
+        "-C", folder.folder, "dnc", "add", folder.query("SELECT phone FROM records WHERE record_id = 2")[0][0]
+    )
+    before = states(folder)
+    for record in (1, 2):
+        answer = cxrun("-C", folder.folder, "result", record, "--result", "no_answer", "--as", "record")
+        assert answer.code == 0
+    assert states(folder) == before
+    assert folder.query("SELECT call_result FROM attempts WHERE record_id < 3") == [(7,), (7,)]
+
+
+@pytest.mark.parametrize("dialed", [1, 2])
+def test_a_result_leaves_a_promise_alone_unless_nobody_is_to_be_called(
+    project: MakeProject, cxrun: Cxrun, dialed: int
+) -> None:
+    folder = project(2, 3, dialer={"simulated": {"outcomes": {"no_answer": 1}}})
+    folder.run(limit=6)
+    before = folder.query("SELECT placed FROM attempts WHERE record_id = ?", dialed)
+    assert before
+    assert cxrun("-C", folder.folder, "callback", "add", 1, "--as", "record", "--at", "30h").code == 0
+    (due,) = folder.query("SELECT due FROM queue WHERE record_id = 1")[0]
+    assert cxrun("-C", folder.folder, "result", dialed, "--result", "answer", "--as", "record").code == 0
+    assert folder.query("SELECT due, record_type FROM queue WHERE record_id = 1") == [(due, 6)]
+    assert folder.query("SELECT max(call_result) FROM attempts WHERE record_id = ?", dialed) == [(33,)]
+    assert cxrun("-C", folder.folder, "result", dialed, "--result", "do_not_call", "--as", "record").code == 0
+    assert {state[0] for record, state in states(folder).items() if record < 4} == {"closed"}
+
+
 # --- a run at work ------------------------------------------------------------------------------------------
 
 
