@@ -858,6 +858,7 @@ class Run:
         for crew in self._crews:
             for feed in crew.feeds.values():
                 feed.drop()
+        self._left.clear()
         self._facts.forget()
         # this run knows better than the store: of simulated calls in progress
         calls = [call for call in self._calls() if not call.stored]
