@@ -264,6 +264,7 @@ class Run:
         while True:
             now = self._clock.now()
             self._turn(now)
+            self._close(now)
             for crew in self._crews:
                 self._obey(crew, crew.engine.tick(now), now)
             if self._asked or (not self._clock.jumps and self._ledger.disturbed):
@@ -349,10 +350,20 @@ class Run:
 
     def _reason_to_stop(self, now: float) -> str:
         """Why the run ends now. Calls in the real world are seen to their end first: somebody may have answered."""
-        self._closing = self._closing or self._reason_to_close(now)
+        self._close(now)
         if self._external and any(crew.engine.calls for crew in self._crews):
             return ""
         return self._closing
+
+    def _close(self, now: float) -> None:
+        """Once nothing more is to be dialed, neither is whom agents look at or whose own agent is waited for."""
+        if self._closing:
+            return
+        self._closing = self._reason_to_close(now)
+        if self._closing:
+            for crew in self._crews:
+                crew.engine.end_previews()
+                crew.previewed.clear()
 
     def _reason_to_close(self, now: float) -> str:
         """Why nothing more is to be dialed."""

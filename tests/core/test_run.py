@@ -911,3 +911,17 @@ def test_technical_failure_counts_against_no_cap(project: MakeProject) -> None:
     assert (failing.run().attempts, failing.run().deferred) == (15, 0)
     busy = project(5, rules={"retry": rules}, dialer={"simulated": {"outcomes": {"busy": 1}}}, name="b")
     assert busy.run(until=1772456400.0 + 43200).attempts == 5
+
+
+def test_a_real_run_that_is_to_stop_dials_nobody_whom_an_agent_still_looks_at(project: MakeProject) -> None:
+    folder = project(
+        60, rules={"retry": "ruleset: retry\n"}, dialer={"phone": {"ring": 0.3}}, agents=12,
+        plugins={"phone": LINE.replace("    schema:", "    external: ClassVar = True\n    schema:", 1)},
+        mode={"preview": {"preview_time": "1s"}},
+    )  # fmt: skip
+    folder.import_lists()
+    until = time.time() + 3.5
+    tally = folder.run(wall=True, until=until)
+    assert (tally.ended, tally.attempts > 0) == ("until", True)
+    assert folder.query("SELECT count(*) FROM attempts WHERE placed > ?", until) == [(0,)]
+    assert folder.query("SELECT count(*) FROM in_work") == [(0,)]
