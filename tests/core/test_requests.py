@@ -257,6 +257,25 @@ def test_a_result_does_not_bring_back_what_was_canceled_but_counts(
     assert folder.query("SELECT call_result FROM attempts WHERE record_id < 3") == [(7,), (7,)]
 
 
+def test_the_result_of_a_chain_does_not_cover_why_a_number_of_it_is_not_called(
+    project: MakeProject, cxrun: Cxrun
+) -> None:
+    rules = "ruleset: retry\ntreatments:\n  - on: wrong_party\n    do: [update_chain]\n"
+    folder = project(1, 4, rules={"retry": rules, "more": "ruleset: more\nfilters: [suppression]\n"})
+    folder.import_lists()
+    cxrun(
+        "-C", folder.folder, "dnc", "add", folder.query("SELECT phone FROM records WHERE record_id = 3")[0][0]
+    )
+    cxrun("-C", folder.folder, "cancel", 4, "--as", "record")
+    folder.run()
+    before = states(folder)
+    assert cxrun("-C", folder.folder, "result", 1, "--result", "wrong_party", "--as", "record").code == 0
+    found = states(folder)
+    assert {record: state[3] for record, state in found.items()} == {1: 40, 2: 40, 3: 51, 4: 52}
+    assert (found[3], found[4]) == (before[3], before[4])
+    assert events(folder, 3)[-1][0] == "do_not_call"
+
+
 @pytest.mark.parametrize("dialed", [1, 2])
 def test_a_result_leaves_a_promise_alone_unless_nobody_is_to_be_called(
     project: MakeProject, cxrun: Cxrun, dialed: int
