@@ -261,3 +261,23 @@ def test_who_takes_the_place_of_a_callback_that_is_gone_is_no_callback(people: P
     people.write_list("people", [["C1", MOBILE, HOME, ""], ["C2", "+13125550101", "", ""]])
     bring(people)
     assert people.query("SELECT record_type, priority FROM queue WHERE record_id = 1") == [(3, 0)]
+
+
+def test_an_attempt_counts_for_the_debt_it_was_made_for(project: MakeProject) -> None:
+    """Also after attempts of another system were imported, which the next run must count by their fields."""
+    rules = "ruleset: retry\nfilters:\n  - attempts: {at_most: 3, within: 1d, per: {field: debt}}\n"
+    folder = project(rules={"retry": rules})
+    folder.campaign["lists"]["people"]["map"] = {
+        "client_id": "Id",
+        "devices": ["Phone"],
+        "fields": {"debt": "Debt"},
+    }
+    folder.save()
+    folder.write("people.csv", f"Id,Debt,Phone\nC1,d1,{HOME}\n")
+    folder.run()
+    folder.write("people.csv", f"Id,Debt,Phone\nC1,d2,{HOME}\nC2,d2,{MOBILE}\n")
+    bring(folder)
+    with folder.store() as store, store.transaction():
+        store.connection.execute("DELETE FROM attempt_fields")
+    folder.run()
+    assert folder.query("SELECT record_id, value FROM attempt_keys ORDER BY 1") == [(1, "d1"), (2, "d2")]

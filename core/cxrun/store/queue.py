@@ -301,7 +301,7 @@ def kept_attempt_fields(store: Store) -> set[str]:
 def keep_attempt_fields(store: Store, fields: Iterable[str]) -> set[str]:
     """From now on keep each attempt's value of these own fields, inside the caller's transaction.
 
-    Attempts that were made before get the value their contact has now. Returns all the fields that are kept.
+    Attempts of which no value is kept yet get the one their contact has now. Returns all the fields that are kept.
     """
     db = store.connection
     kept = kept_attempt_fields(store)
