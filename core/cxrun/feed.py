@@ -139,6 +139,12 @@ class Facts:
                 if attempt.client in clients:
                     self._clients.note(attempt.client, attempt)
 
+    def read_anew(self, record: Record, now: float) -> Facts:
+        """What the store says of a record at this moment, whatever was known of it."""
+        facts = Facts(self._store, self._window, self._values)
+        facts.learn([record], now)
+        return facts
+
     def attempts(self, record: Record) -> Sequence[PastAttempt]:
         """The attempts of the record's client or number, oldest first, each once."""
         of_phone = self._phones.attempts.get(record.phone)

@@ -54,7 +54,7 @@ from cxrun.rota import Rota, Turn
 from cxrun.store.database import Store
 from cxrun.store.journal import Entry
 from cxrun.store.lists import date_imports, frozen_rules, imports_of, keep_credits, stored_lists
-from cxrun.store.queue import Queue, keep_attempt_fields, look_again, suppressions
+from cxrun.store.queue import Queue, keep_attempt_fields, look_again
 from cxrun.store.ready import Ready
 from cxrun.store.requests import asked_of
 from cxrun.store.runs import check_world, finish_run, last_reached, placed_at, start_run
@@ -612,14 +612,16 @@ class Run:
         def before(attempts: Sequence[PastAttempt]) -> list[PastAttempt]:
             return [past for past in attempts if (past.record_id, past.attempt) != made]
 
+        # what was written since the claim counts from a moment after it
+        now = self._clock.now()
+        facts = self._facts.read_anew(record, now)
         moment = Moment(
-            # what was written since the claim counts from a moment after it
-            self._clock.now(),
+            now,
             record,
             (record, *feed.sleeping(record)),
-            before(self._facts.attempts(record)),
-            list(suppressions(self._store, [record.client], [record.phone])),
-            {name: before(attempts) for name, attempts in self._facts.attempts_by(record).items()},
+            before(facts.attempts(record)),
+            facts.suppressions(record),
+            {name: before(attempts) for name, attempts in facts.attempts_by(record).items()},
             crew.ring_time,
             feed.imports,
         )
