@@ -332,7 +332,6 @@ def make(project: Project, store: Store, request: Callable[[float], None]) -> tu
     with store.transaction():
         now = now_of(project, store)
         request(now)
-        busy = asked.groups_at_work(store)
         known = stored_lists(store)
         rules = {
             item.list_id: Rules(
@@ -340,7 +339,7 @@ def make(project: Project, store: Store, request: Callable[[float], None]) -> tu
             )
             for item in known.values()
         } | rules_of(project, store, project.groups.values())
-        dialed = {name for group in busy if group in project.groups for name in project.groups[group].lists}
+        dialed = asked.lists_at_work(store)
         mine = {item.list_id: rules[item.list_id] for item in known.values() if item.name not in dialed}
         answered = answer(store, NO_RUN, now, mine, seed=last_seed(store) or 0)
         left = len(asked.pending(store, rules))

@@ -170,7 +170,7 @@ class Run:
         self._groups = tuple(group.name for group in groups)
         versions = {"python": platform.python_version()}
         versions |= {plugin.name: plugin.version for plugin in project.registry.plugins}
-        frozen = {group.name: group.frozen for group in groups}
+        frozen = {group.name: {**group.frozen, "lists": dict(group.lists)} for group in groups}
         self.run_id = start_run(store, options.seed, self._groups, frozen, versions, start, world=self._world)
         self._ledger.run_id = self.run_id
 

@@ -349,6 +349,31 @@ def test_the_second_number_is_canceled_while_the_first_waits_in_the_hands_of_a_r
     assert folder.query("SELECT count(*) FROM record_states") == [(12,)]
 
 
+def test_a_run_at_work_does_what_is_asked_of_it_though_the_project_has_changed(
+    project: MakeProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only the run knows which records it has in hand, also of a list no group has any more."""
+    import cxrun.ledger
+
+    monkeypatch.setattr(cxrun.ledger, "_BREATH", 0)
+    folder = project(30, 1, agents=4)
+    asked: list[int] = []
+
+    def ask(tally: Any) -> None:
+        if tally.attempts > 5 and not asked:
+            folder.write_list("others", [["D1", "+16175550101"]])
+            folder.campaign["groups"]["all"]["lists"] = ["others"]
+            folder.save()
+            for record in range(1, 31):
+                asked.append(record)
+                assert command_line(["-C", str(folder.folder), "cancel", str(record), "--as", "record"]) == 0
+
+    folder.run(watch=ask)
+    assert asked
+    assert folder.query("SELECT count(*) FROM record_states") == [(30,)]
+    assert {row[0] for row in folder.query("SELECT run_id FROM journal WHERE event = 'canceled'")} == {1}
+
+
 def test_two_records_of_one_chain_are_asked_for_in_one_breath(calls: ProjectFolder, cxrun: Cxrun) -> None:
     first, second = (row[0] for row in calls.query("SELECT phone FROM records WHERE record_id < 3"))
     cxrun("-C", calls.folder, "dnc", "add", first, second)
