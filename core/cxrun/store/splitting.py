@@ -113,7 +113,7 @@ def move_parts(store: Store, source: StoredList, targets: Sequence[StoredList], 
         )
         text = f"{moved[target.name]} contacts moved from list {source.name} to {target.name}"
         store.journal.append(0, [Entry(round(now, 3), "split", 0, 0, 0, Reason(NOT_YET.state, text), 0)])
-    for table in ("records", "queue", "closed", "attempts"):
+    for table in ("records", "queue", "closed", "attempts", "requests"):
         db.execute(
             f"UPDATE {table} SET list_id = m.list_id FROM moved m WHERE m.record_id = {table}.record_id "
             f"AND {table}.list_id = {source.list_id:d}"
