@@ -26,9 +26,10 @@ from cxrun.ordering import ORDERING_SETTINGS, Ordering
 from cxrun.ordering import complaints as ordering_complaints
 from cxrun.pipeline import Devices, Pipeline
 from cxrun.registry import Registry
-from cxrun.ruleset import Ruleset, Step, element_step, read, schema_problems
+from cxrun.ruleset import Ruleset, Step, element_step, read
 from cxrun.schedule import Schedule
 from cxrun.schedule import problems as schedule_problems
+from cxrun.schema import schema_problems
 from cxrun.settings import (
     CAMPAIGN_SCHEMA,
     DEFAULTS,

@@ -12,8 +12,8 @@ from cxrun.mapping import LIST_SCHEMA
 from cxrun.model import DeviceType
 from cxrun.ordering import ORDERING_SETTINGS
 from cxrun.registry import Entry, Registry
-from cxrun.ruleset import DRAFT
 from cxrun.schedule import SCHEDULE_SCHEMA
+from cxrun.schema import DRAFT
 
 _ELEMENT: Final = {"type": "object", "minProperties": 1, "maxProperties": 1}
 DIALING_SETTINGS: Final[Mapping[str, Any]] = {

@@ -41,7 +41,7 @@ from cxrun.model import (
     codes_by_word,
 )
 from cxrun.numbers import parse_number
-from cxrun.ruleset import DRAFT, schema_problems
+from cxrun.schema import DRAFT, schema_problems
 from cxrun.yamlfile import Document, Path
 
 SUFFIXES: Final = (".cases.yaml", ".cases.yml")
