@@ -15,10 +15,10 @@ from jsonschema import Draft202012Validator
 import cxrun
 import cxrun_plugins
 from cxrun import elements, testing
-from cxrun.campaign import load_project
 from cxrun.conditions import CONDITION_SCHEMA
 from cxrun.dialer import Opening
 from cxrun.elements import Pacing
+from cxrun.loading import load_project
 from cxrun.registry import KINDS, Entry, Registry, load_registry
 from cxrun.ruleset import Step, check, element_step
 from cxrun.yamlfile import parse

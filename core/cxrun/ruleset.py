@@ -192,6 +192,14 @@ def read(
     return *check(document, registry), document
 
 
+def bundled() -> dict[str, FilePath]:
+    """The rulesets that come with cxrun, by name."""
+    from importlib.resources import files
+
+    folder = FilePath(str(files("cxrun_rulesets")))
+    return {file.stem: file for file in sorted(folder.glob("*.yaml")) if "." not in file.stem}
+
+
 def check(document: Document, registry: Registry) -> tuple[Ruleset | None, list[Problem]]:
     """Check a document against the envelope and the schemas of its elements, collecting all problems.
 
