@@ -6,7 +6,6 @@ itself before its next dial; what is in work waits until its call is over. Other
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -35,7 +34,7 @@ from cxrun.store.journal import Entry
 from cxrun.store.lists import stored_lists
 from cxrun.store.queue import AttemptRow, Batch, Queue, add_suppressions, key_of, write
 from cxrun.store.requests import Request
-from cxrun.store.runs import last_reached, last_seed, last_world
+from cxrun.store.runs import last_reached, last_seed, present
 
 NO_RUN: Final = 0
 """The run a journal row names that no run has written."""
@@ -261,12 +260,10 @@ def now_of(project: Project, store: Store) -> float:
 
     In a simulation it is where its clock stands; before the first run, where it is to begin.
     """
-    reached = last_reached(store)
-    if reached is None:
-        if not project.groups or any(group.dialer.external for group in project.groups.values()):
-            return time.time()
-        return min(parse_moment(group.settings["virtual_start"].value) for group in project.groups.values())
-    return time.time() if last_world(store) == "the real world" else reached
+    groups = project.groups.values()
+    if last_reached(store) is not None or not groups or any(group.dialer.external for group in groups):
+        return present(store)
+    return min(parse_moment(group.settings["virtual_start"].value) for group in groups)
 
 
 def rules_of(project: Project, store: Store, groups: Iterable[Group]) -> dict[int, Rules]:
