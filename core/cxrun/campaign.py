@@ -181,6 +181,17 @@ class Project:
     def store_file(self) -> FilePath:
         return self.folder / STORE_FILE
 
+    @property
+    def retention(self) -> dict[str, float | None]:
+        """How many seconds each suppression list keeps an entry, None for ever."""
+        return {name: declared.retention for name, declared in self.suppression_lists.items()}
+
+    @property
+    def region(self) -> str | None:
+        """The country of numbers without a leading +: that of the contact lists, if they agree on one."""
+        regions = {item.settings.region for item in self.lists.values()}
+        return regions.pop() if len(regions) == 1 else None
+
     def group(self, name: str) -> Group:
         """The group of this name. Raises UserError with the near word."""
         if name not in self.groups:

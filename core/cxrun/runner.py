@@ -54,10 +54,11 @@ from cxrun.rota import Rota, Turn
 from cxrun.store.database import Store
 from cxrun.store.journal import Entry
 from cxrun.store.lists import date_imports, frozen_rules, imports_of, keep_credits, stored_lists
-from cxrun.store.queue import Queue, keep_attempt_fields, look_again, suppressions
+from cxrun.store.queue import Queue, keep_attempt_fields, look_again
 from cxrun.store.ready import Ready
 from cxrun.store.requests import asked_of
 from cxrun.store.runs import check_world, finish_run, last_reached, placed_at, start_run
+from cxrun.store.suppressions import suppressions
 from cxrun.tally import Options, Tally
 
 POLL: Final = 5.0
@@ -136,7 +137,7 @@ class Run:
         attempt_fields = {field for crew in self._crews for field in crew.pipeline.attempt_fields}
         self._facts = Facts(store, max(crew.pipeline.window for crew in self._crews), sorted(attempt_fields))
         self._attempt_fields = attempt_fields
-        self._retention = {name: kept.retention for name, kept in project.suppression_lists.items()}
+        self._retention = project.retention
         self._observers = Observers(project.registry)
         self._synced = start - POLL
         self._closing = ""

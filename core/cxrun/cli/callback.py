@@ -161,12 +161,11 @@ def cancel(session: Session, what: tuple[str, ...], kind: str | None, why: str) 
 def _chosen(session: Session, members: list[Standing], number: str | None) -> Standing:
     """Of a customer's records the one with this number, or the one dialed last, or the first."""
     from cxrun.numbers import parse_number
-    from cxrun.requests import region_of
 
     if number is None:
         callable_ = [member for member in members if member.call_time] or members
         return max(callable_, key=lambda member: member.call_time)
-    wanted = parse_number(number, region_of(session.project)).e164
+    wanted = parse_number(number, session.project.region).e164
     for member in members:
         if member.phone == wanted:
             return member

@@ -9,7 +9,7 @@ from typing import Final
 
 from cxrun.model import IN_CHAIN, Reason, Record, RecordStatus, RecordType
 from cxrun.store.database import Store
-from cxrun.store.journal import Entry
+from cxrun.store.journal import NO_RUN, Entry
 from cxrun.store.queue import Batch, Queue, write
 
 _BATCH: Final = 5000
@@ -73,15 +73,13 @@ def _suppressed(store: Store, phones: Iterable[str], now: float) -> set[str]:
 def reopen(store: Store, chains: Iterable[Iterable[Record]], reason: Reason, now: float) -> None:
     """Put records back into the queue, each chain with its first record first, inside the caller's transaction."""
     batch = Batch()
-    closed: list[tuple[int]] = []
     for chain in chains:
         for position, record in enumerate(chain):
-            closed.append((record.record_id,))
+            batch.reopened.append((record.record_id,))
             batch.enter(record, reason if position == 0 else IN_CHAIN)
             entry = Entry(
                 round(float(now), 3), "recycled", record.record_id, record.attempt, record.call_result, reason,
                 record.due if position == 0 else 0,
             )  # fmt: skip
             batch.journal.append(entry)
-    store.connection.executemany("DELETE FROM closed WHERE record_id = ?", closed)
-    write(store, 0, batch)
+    write(store, NO_RUN, batch)

@@ -1,22 +1,18 @@
-"""Requests from outside a run: suppression entries, and what is asked for single records until it is done.
+"""Requests from outside a run: what is asked for single records, until it is done.
 
-An entry counts from its commit on. What changes a record waits in the table `requests` while a run is at work
-on its list: only that run knows which records it has in hand. Nothing here decides anything.
+What changes a record waits in the table `requests` while a run is at work on its list: only that run knows which
+records it has in hand. Nothing here decides anything.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any, NamedTuple
 
-from cxrun.model import CHAINED, Suppression
+from cxrun.model import CHAINED
 from cxrun.store.database import Store
 from cxrun.store.queue import AttemptRow
-
-_AS_CHAIN: Final = "chain:"
-ENTRIES_CHANGED: Final = "suppression entries were removed"
-"""What stands in the place of the digest of a list's rules when its exclusions are to be looked at again."""
 
 
 class Request(NamedTuple):
@@ -76,45 +72,6 @@ def groups_at_work(store: Store) -> set[str]:
     return set(json.loads(row[0])) if row else set()
 
 
-def records_with(store: Store, phones: Collection[str], clients: Collection[str]) -> list[tuple[int, int]]:
-    """The (list_id, record_id) of these numbers and of these clients, in every list."""
-    db = store.connection
-    found = db.execute(
-        "SELECT list_id, record_id FROM records WHERE phone IN (SELECT value FROM json_each(?))",
-        (json.dumps(list(phones)),),
-    ).fetchall()
-    if clients:
-        chains = [client.removeprefix(_AS_CHAIN) for client in clients if client.startswith(_AS_CHAIN)]
-        numbers = [int(chain) for chain in chains if chain.isdigit()]
-        found += db.execute(
-            "SELECT list_id, record_id FROM records WHERE chain_id IN (SELECT value FROM json_each(?))",
-            (json.dumps(numbers),),
-        ).fetchall()
-        for (list_id,) in db.execute("SELECT list_id FROM lists ORDER BY list_id").fetchall():
-            found += db.execute(
-                f"SELECT {list_id:d}, record_id FROM contacts_{list_id} JOIN records USING (chain_id) "
-                "WHERE client_id IN (SELECT value FROM json_each(?))",
-                (json.dumps(list(clients)),),
-            ).fetchall()
-    return sorted(set(found))
-
-
-def clients_of(store: Store, records: Iterable[tuple[int, int]]) -> list[str]:
-    """The clients of these records, as suppression knows them."""
-    found: dict[str, None] = {}
-    by_list: dict[int, list[int]] = {}
-    for list_id, record_id in records:
-        by_list.setdefault(list_id, []).append(record_id)
-    for list_id, record_ids in by_list.items():
-        rows = store.connection.execute(
-            f"SELECT coalesce(nullif(client_id, ''), '{_AS_CHAIN}' || chain_id) FROM contacts_{list_id} "
-            "JOIN records USING (chain_id) WHERE record_id IN (SELECT value FROM json_each(?)) ORDER BY 1",
-            (json.dumps(record_ids),),
-        )
-        found.update(dict.fromkeys(row[0] for row in rows))
-    return list(found)
-
-
 def latest_attempts(store: Store, record_ids: Collection[int]) -> dict[int, AttemptRow]:
     """The last attempt of each record that has any."""
     rows = store.connection.execute(
@@ -122,43 +79,6 @@ def latest_attempts(store: Store, record_ids: Collection[int]) -> dict[int, Atte
         (json.dumps(list(record_ids)),),
     )
     return {row[0]: AttemptRow(*row) for row in rows}
-
-
-# --- suppression lists -----------------------------------------------------------------------------
-
-
-def remove_suppressions(store: Store, list_name: str, keys: Sequence[tuple[str, str]]) -> list[Suppression]:
-    """Take the entries of these (kind, key) off a list, inside the caller's transaction; returns them.
-
-    What they excluded is looked at again when the next run begins.
-    """
-    db = store.connection
-    removed = []
-    for kind, key in keys:
-        row = db.execute(
-            "DELETE FROM suppressions WHERE (kind, key, list_name) = (?, ?, ?) "
-            "RETURNING list_name, kind, key, valid_from, valid_till",
-            (kind, key, list_name),
-        ).fetchone()
-        if row:
-            removed.append(Suppression(*row))
-    phones = [entry.key for entry in removed if entry.kind == "device"]
-    clients = [entry.key for entry in removed if entry.kind == "client"]
-    lists = {list_id for list_id, _ in records_with(store, phones, clients)}
-    db.executemany(
-        "UPDATE lists SET rules_digest = ? WHERE list_id = ?", [(ENTRIES_CHANGED, number) for number in lists]
-    )
-    return removed
-
-
-def entries(store: Store, list_name: str | None) -> Iterator[Suppression]:
-    """The entries of one suppression list, or of all, in order."""
-    rows = store.connection.execute(
-        "SELECT list_name, kind, key, valid_from, valid_till FROM suppressions "
-        "WHERE ?1 IS NULL OR list_name = ?1 ORDER BY kind, key, list_name",
-        (list_name,),
-    )
-    return (Suppression(*row) for row in rows)
 
 
 # --- callbacks -------------------------------------------------------------------------------------

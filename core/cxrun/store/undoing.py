@@ -10,9 +10,8 @@ from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from cxrun.errors import UserError
-from cxrun.model import ASLEEP, CHAINED, NEVER, NOT_YET, PRIORITY, Reason, RecordStatus
+from cxrun.model import ASLEEP, CHAINED, NEVER, PRIORITY, Reason, RecordStatus
 from cxrun.store.database import Store
-from cxrun.store.journal import Entry
 from cxrun.store.lists import ELSEWHERE, FINAL_ELSEWHERE, StoredList, family, highest_ids
 from cxrun.store.updating import GONE
 
@@ -54,7 +53,7 @@ def undo_import(store: Store, import_id: int, now: float) -> Undone:
             (chain_id, record_id, import_id),
         )
         text = f"import {import_id} of {found[2]} undone: {undone.result.records} records taken out"
-        _note(store, "import_undone", text, now)
+        store.journal.note(now, "import_undone", text)
     return undone.result
 
 
@@ -89,7 +88,7 @@ def clear_list(store: Store, stored: StoredList, now: float) -> Undone:
         (chain_id, record_id, stored.list_id),
     )
     text = f"list {stored.name} begun anew: {taken.result.records} records taken out"
-    _note(store, "list_cleared", text, now)
+    store.journal.note(now, "list_cleared", text)
     return taken.result
 
 
@@ -158,11 +157,6 @@ def _lead_again(store: Store, marks: str) -> None:
         "AND r.chain_id IN (SELECT chain_id FROM brought)) GROUP BY r.chain_id) "
         f"AND list_id IN ({marks}) AND priority = {ASLEEP}"
     )
-
-
-def _note(store: Store, event: str, text: str, now: float) -> None:
-    reason = Reason(NOT_YET.state, text)
-    store.journal.append(0, [Entry(round(now, 3), event, 0, 0, 0, reason, 0)])
 
 
 def _listed(lists: Iterable[int]) -> str:
