@@ -23,10 +23,8 @@ if TYPE_CHECKING:
         Progress,
     )
     from cxrun.elements import (
-        DURATION,
         PASS,
         PER,
-        TIME_OF_DAY,
         Action,
         AssignToGroup,
         Call,
@@ -56,12 +54,7 @@ if TYPE_CHECKING:
         Undelivered,
         UpdateChain,
         Verdict,
-        clock_text,
-        duration_text,
-        next_day,
         per_text,
-        seconds,
-        time_of_day,
     )
     from cxrun.errors import UserError
     from cxrun.events import AttemptSettled, RunFinished, RunStarted
@@ -80,7 +73,21 @@ if TYPE_CHECKING:
         Suppression,
         word_of,
     )
-    from cxrun.regions import REGION, Place, Region, by_precision, most_precise, place_of
+    from cxrun.regions import REGION, STATE_FIELD, Place, Region, by_precision, most_precise, place_of
+    from cxrun.times import (
+        DAYS,
+        DURATION,
+        TIME_OF_DAY,
+        WEEKDAYS,
+        clock_moment,
+        clock_text,
+        days_of,
+        duration_text,
+        known_zone,
+        next_day,
+        seconds,
+        time_of_day,
+    )
 
 __version__ = "0.1.0"
 
@@ -102,10 +109,8 @@ _HOMES = {
         "Progress",
     ),
     "cxrun.elements": (
-        "DURATION",
         "PASS",
         "PER",
-        "TIME_OF_DAY",
         "Action",
         "AssignToGroup",
         "Call",
@@ -135,12 +140,7 @@ _HOMES = {
         "Undelivered",
         "UpdateChain",
         "Verdict",
-        "clock_text",
-        "duration_text",
-        "next_day",
         "per_text",
-        "seconds",
-        "time_of_day",
     ),
     "cxrun.errors": ("UserError",),
     "cxrun.events": (
@@ -154,6 +154,7 @@ _HOMES = {
         "COUNTED_RESULTS",
         "PERSONAL",
         "RESULT_GROUPS",
+        "STATE_FIELD",
         "CallResult",
         "DeviceType",
         "PastAttempt",
@@ -165,11 +166,26 @@ _HOMES = {
     ),
     "cxrun.regions": (
         "REGION",
+        "STATE_FIELD",
         "Place",
         "Region",
         "by_precision",
         "most_precise",
         "place_of",
+    ),
+    "cxrun.times": (
+        "DAYS",
+        "DURATION",
+        "TIME_OF_DAY",
+        "WEEKDAYS",
+        "clock_moment",
+        "clock_text",
+        "days_of",
+        "duration_text",
+        "known_zone",
+        "next_day",
+        "seconds",
+        "time_of_day",
     ),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
@@ -187,13 +203,16 @@ __all__ = [
     "CALLBACKS",
     "CONDITION_SCHEMA",
     "COUNTED_RESULTS",
+    "DAYS",
     "DURATION",
     "PASS",
     "PER",
     "PERSONAL",
     "REGION",
     "RESULT_GROUPS",
+    "STATE_FIELD",
     "TIME_OF_DAY",
+    "WEEKDAYS",
     "Action",
     "AgentGone",
     "AgentReady",
@@ -248,9 +267,12 @@ __all__ = [
     "UserError",
     "Verdict",
     "by_precision",
+    "clock_moment",
     "clock_text",
+    "days_of",
     "duration_text",
     "hookimpl",
+    "known_zone",
     "most_precise",
     "next_day",
     "per_text",

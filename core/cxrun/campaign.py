@@ -11,7 +11,7 @@ from pathlib import Path as FilePath
 from typing import Any, Final, NamedTuple
 
 from cxrun.dialer import Dialer
-from cxrun.elements import DialingMode, seconds
+from cxrun.elements import DialingMode
 from cxrun.errors import Mark, Problem, UserError, near
 from cxrun.inheritance import Origin, Setting, leaves
 from cxrun.life import Callbacks
@@ -22,6 +22,7 @@ from cxrun.pipeline import Devices, Pipeline
 from cxrun.registry import Registry
 from cxrun.ruleset import Ruleset, Step
 from cxrun.schedule import Schedule
+from cxrun.times import seconds
 from cxrun.yamlfile import Path
 
 CAMPAIGN_FILE: Final = "campaign.yaml"

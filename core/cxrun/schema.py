@@ -8,8 +8,8 @@ from functools import lru_cache
 from typing import Any, Final
 
 from cxrun.conditions import CONDITION_SCHEMA
-from cxrun.elements import DURATION, TIME_OF_DAY
 from cxrun.errors import Problem, near
+from cxrun.times import DURATION, TIME_OF_DAY
 from cxrun.yamlfile import Document, Path
 
 DRAFT: Final = "https://json-schema.org/draft/2020-12/schema"

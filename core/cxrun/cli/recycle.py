@@ -31,9 +31,9 @@ def command(
     Example:
       cxrun recycle customers --result no_answer,busy --older-than 7d
     """
-    from cxrun.elements import seconds
     from cxrun.errors import UserError
     from cxrun.recycling import recycle
+    from cxrun.times import seconds
 
     try:
         age = seconds(older_than) if older_than else 0.0

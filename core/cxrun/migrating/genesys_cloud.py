@@ -10,17 +10,16 @@ from pathlib import Path
 from typing import Any, Final
 
 from cxrun.conditions import FIELD_TYPES
-from cxrun.elements import duration_text
 from cxrun.errors import Problem, Problems, UserError
 from cxrun.migrating.draft import CannotCarry, Draft, Drafts, field_name
 from cxrun.migrating.tables import text_of
 from cxrun.migrating.terraform import Block, literal, reference, resources
 from cxrun.migrating.vicidial import ranges
 from cxrun.model import CallResult
+from cxrun.times import WEEKDAYS, duration_text
 
 Spec = dict[str, Any]
 _PREFIX: Final = "genesyscloud_outbound_"
-_DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _NO_RULES: Final[Mapping[str, str]] = {
     "campaign": "a campaign belongs in campaign.yaml; attach the rulesets there",
     "messagingcampaign": "a campaign belongs in campaign.yaml; attach the rulesets there",
@@ -494,7 +493,7 @@ def _callable_times(block: Block, draft: Draft, _: _Source) -> None:
             zone = times.text("time_zone_id")
             if not zone:
                 times.wrong("time_zone_id", "is missing; write e.g. America/New_York")
-            week: dict[str, list[str]] = {day: [] for day in _DAYS}
+            week: dict[str, list[str]] = {day: [] for day in WEEKDAYS}
             for slot in times.blocks("time_slots"):
                 day = slot.whole("day")
                 if day is None or not 1 <= day <= 7:
@@ -502,7 +501,7 @@ def _callable_times(block: Block, draft: Draft, _: _Source) -> None:
                     continue
                 start, stop = _time(slot, "start_time", up=True), _time(slot, "stop_time", up=False)
                 if start and stop:
-                    week[_DAYS[day - 1]].append(f"{start}-{'24:00' if stop == '00:00' else stop}")
+                    week[WEEKDAYS[day - 1]].append(f"{start}-{'24:00' if stop == '00:00' else stop}")
         except CannotCarry as reason:
             draft.not_carried(times.mark, what, str(reason))
             continue

@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
-from cxrun.elements import duration_text
 from cxrun.errors import Mark, Problem, Problems, near
 from cxrun.migrating.draft import CannotCarry, Draft, Drafts, RuleDraft
 from cxrun.migrating.tables import Cell, Row, Table, squeezed
 from cxrun.model import CallResult
+from cxrun.times import duration_text
 
 COLUMNS: Final[Mapping[str, Sequence[str]]] = {
     "name": ("name", "treatment", "treatment name"),

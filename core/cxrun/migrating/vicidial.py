@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from cxrun.elements import duration_text
 from cxrun.errors import Mark, Problem, Problems
 from cxrun.migrating.draft import Draft, Drafts
 from cxrun.migrating.tables import Cell, Row, Table, squeezed
+from cxrun.times import duration_text
 
 _DAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 SQL_COLUMNS: Final[Mapping[str, Sequence[str]]] = {
