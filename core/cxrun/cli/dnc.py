@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from cxrun.cli import Session
-from cxrun.cli.terminal import counted, echo_json, json_option, on_terminal
+from cxrun.cli.terminal import clear_progress, counted, echo_json, json_option, show_progress
 from cxrun.errors import UserError
 
 if TYPE_CHECKING:
@@ -249,8 +249,7 @@ def import_(
             retention=project.suppression_lists[name].retention,
             region=region or project.region, clients=clients, column=column, watch=_show_progress,
         )  # fmt: skip
-    if on_terminal():
-        click.echo("\r\033[K", nl=False, err=True)
+    clear_progress()
     if as_json:
         echo_json(vars(result))
         return
@@ -328,8 +327,4 @@ def _span(entry: dict[str, Any]) -> str:
 
 
 def _show_progress(result: EntryImport) -> None:
-    done = result.entries + result.rejected
-    if on_terminal():
-        click.echo(f"\r{result.name}: {done:,} lines", nl=False, err=True)
-    elif done % 100_000 < 5000 and done >= 100_000:
-        click.echo(f"{result.name}: {done:,} lines", err=True)
+    show_progress(result.name, result.entries + result.rejected, "lines")

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cxrun.cli import Session
-from cxrun.cli.terminal import echo_json, json_option, on_terminal
+from cxrun.cli.terminal import clear_progress, echo_json, json_option, show_progress
 from cxrun.errors import UserError, near
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def command(session: Session, lists: tuple[str, ...], mode: str | None, as_json:
     chosen = lists or [name for name, contact_list in known.items() if contact_list.split_from is None]
     with session.store() as store:
         for name in chosen:
-            result = import_list(store, known[name], session.folder, show_progress, mode or "append")
+            result = import_list(store, known[name], session.folder, watch_import, mode or "append")
             results.append(result)
             if not as_json:
                 echo_result(result)
@@ -52,19 +52,14 @@ def command(session: Session, lists: tuple[str, ...], mode: str | None, as_json:
         echo_json([vars(result) for result in results])
 
 
-def show_progress(result: ImportResult) -> None:
+def watch_import(result: ImportResult) -> None:
     """Say how far an import has come."""
-    done = result.rows
-    if on_terminal():
-        click.echo(f"\r{result.name}: {done:,} rows", nl=False, err=True)
-    elif done % 100_000 < 5000 and done >= 100_000:
-        click.echo(f"{result.name}: {done:,} rows", err=True)
+    show_progress(result.name, result.rows, "rows")
 
 
 def echo_result(result: ImportResult, *, aside: bool = False) -> None:
     """Sum up an import on one line; `aside` keeps it out of the way of JSON."""
-    if on_terminal():
-        click.echo("\r\033[K", nl=False, err=True)
+    clear_progress()
     noted = f", {result.notices:,} to look at" if result.notices else ""
     removed = f"{result.removed:,} contacts taken out, " if result.mode == "new" else ""
     updated = (
