@@ -387,6 +387,9 @@ class Filter(ElementBase):
         """The own field by whose value past attempts are to be found, beside those of the client and number."""
         return None
 
+    def own_fields(self) -> Sequence[str]:
+        return () if self.attempt_field is None else (self.attempt_field,)
+
     def check(self, moment: Moment) -> Verdict:
         raise NotImplementedError
 

@@ -17,6 +17,12 @@ DAY: Final[dict[str, Any]] = {
     "type": "string",
     "pattern": r"^(today|tomorrow|[0-9]{4}-[0-9]{2}-[0-9]{2})$",
 }
+ATTEMPTS: Final[dict[str, Any]] = {
+    "description": "How often at most, before the next treatment is asked.",
+    "type": "integer",
+    "minimum": 1,
+    "default": 1,
+}
 
 
 def checked(at: str, day: str | None) -> None:
@@ -81,12 +87,7 @@ class RetryAt(Treatment):
         "properties": {
             "time": TIME,
             "day": DAY,
-            "attempts": {
-                "description": "How often at most, before the next treatment is asked.",
-                "type": "integer",
-                "minimum": 1,
-                "default": 1,
-            },
+            "attempts": ATTEMPTS,
         },
     }
 
