@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from cxrun.conditions import CONDITION_SCHEMA, Condition
+    from cxrun.conditions import Condition
     from cxrun.dialer import (
         AgentGone,
         AgentReady,
@@ -44,7 +44,6 @@ if TYPE_CHECKING:
         Message,
         Moment,
         Pacing,
-        Pass,
         Per,
         Reschedule,
         ResultHandler,
@@ -63,7 +62,6 @@ if TYPE_CHECKING:
         CALLBACKS,
         COUNTED_RESULTS,
         PERSONAL,
-        RESULT_GROUPS,
         CallResult,
         DeviceType,
         PastAttempt,
@@ -92,10 +90,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    "cxrun.conditions": (
-        "CONDITION_SCHEMA",
-        "Condition",
-    ),
+    "cxrun.conditions": ("Condition",),
     "cxrun.dialer": (
         "AgentGone",
         "AgentReady",
@@ -130,7 +125,6 @@ _HOMES = {
         "Message",
         "Moment",
         "Pacing",
-        "Pass",
         "Per",
         "Reschedule",
         "ResultHandler",
@@ -153,8 +147,6 @@ _HOMES = {
         "CALLBACKS",
         "COUNTED_RESULTS",
         "PERSONAL",
-        "RESULT_GROUPS",
-        "STATE_FIELD",
         "CallResult",
         "DeviceType",
         "PastAttempt",
@@ -201,7 +193,6 @@ def __getattr__(name: str) -> Any:
 
 __all__ = [
     "CALLBACKS",
-    "CONDITION_SCHEMA",
     "COUNTED_RESULTS",
     "DAYS",
     "DURATION",
@@ -209,7 +200,6 @@ __all__ = [
     "PER",
     "PERSONAL",
     "REGION",
-    "RESULT_GROUPS",
     "STATE_FIELD",
     "TIME_OF_DAY",
     "WEEKDAYS",
@@ -245,7 +235,6 @@ __all__ = [
     "Moment",
     "Opening",
     "Pacing",
-    "Pass",
     "PastAttempt",
     "Per",
     "Place",
