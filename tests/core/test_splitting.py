@@ -9,7 +9,10 @@ import pytest
 
 from cxrun.errors import Problems, UserError
 from cxrun.importing import import_list
+from cxrun.model import RecordStatus
+from cxrun.requests import make
 from cxrun.splitting import split
+from cxrun.store.requests import ask
 
 if TYPE_CHECKING:
     from tests.conftest import ProjectFolder
@@ -90,6 +93,15 @@ def test_life_and_attempts_go_along(people: ProjectFolder) -> None:
         "SELECT count(*) FROM attempts a JOIN records r USING (record_id) WHERE a.list_id <> r.list_id"
     ) == [(0,)]
     assert set(places(people)) == {"east", "west"}
+
+
+def test_what_is_asked_for_a_record_goes_along(people: ProjectFolder) -> None:
+    with people.store() as store:
+        ask(store, "cancel", [(1, 1)], "has paid", {})
+    divide(people, {"east": "rest"})
+    with people.store() as store:
+        make(people.load(), store, lambda now: None)
+    assert people.query("SELECT record_status FROM closed") == [(int(RecordStatus.CANCELED),)]
 
 
 def test_a_group_dials_what_was_moved(people: ProjectFolder) -> None:

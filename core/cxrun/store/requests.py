@@ -33,16 +33,16 @@ def ask(
     """Note a request for each (list_id, record_id), inside the caller's transaction."""
     told = json.dumps(detail)
     store.connection.executemany(
-        "INSERT INTO requests (list_id, record_id, kind, why, detail) VALUES (?, ?, ?, ?, ?)",
-        [(*record, kind, why, told) for record in records],
+        "INSERT INTO requests (record_id, kind, why, detail) VALUES (?, ?, ?, ?)",
+        [(record_id, kind, why, told) for _, record_id in records],
     )
 
 
 def pending(store: Store, list_ids: Iterable[int]) -> list[Request]:
     """The requests for records of these lists that are not done yet, in the order they were made."""
     rows = store.connection.execute(
-        "SELECT q.request_id, q.list_id, q.record_id, r.chain_id, q.kind, q.why, q.detail FROM requests q "
-        "JOIN records r USING (record_id) WHERE q.list_id IN (SELECT value FROM json_each(?)) ORDER BY 1",
+        "SELECT q.request_id, r.list_id, q.record_id, r.chain_id, q.kind, q.why, q.detail FROM requests q "
+        "JOIN records r USING (record_id) WHERE r.list_id IN (SELECT value FROM json_each(?)) ORDER BY 1",
         (json.dumps(list(list_ids)),),
     )
     return [Request._make((*row[:-1], json.loads(row[-1]))) for row in rows]
