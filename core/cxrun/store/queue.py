@@ -23,6 +23,7 @@ from cxrun.model import (
     Reason,
     Record,
     RecordStatus,
+    RecordType,
     Suppression,
     Value,
 )
@@ -398,11 +399,12 @@ def _queue_row(record: Record, reason_id: int) -> tuple[object, ...]:
     )
 
 
-_PRIORITY_OF_TYPE: Final = (
+PRIORITY_OF_TYPE: Final = (
     "CASE record_type "
     + "".join(f"WHEN {int(kind)} THEN {rank} " for kind, rank in PRIORITY.items())
-    + "ELSE 4 END"
+    + f"ELSE {PRIORITY[RecordType.GENERAL]} END"
 )
+"""The priority of a record by its type, in SQL."""
 
 
 _CALLBACKS: Final = f"({', '.join(str(int(kind)) for kind in sorted(CALLBACKS))})"
@@ -440,7 +442,7 @@ def look_again(store: Store, list_id: int, reason: Reason, chained: Reason) -> i
         "WHERE place = 1"
     )
     count += db.execute(
-        f"UPDATE queue SET priority = {_PRIORITY_OF_TYPE}, due = dial_sched_time, reason_id = ? "
+        f"UPDATE queue SET priority = {PRIORITY_OF_TYPE}, due = dial_sched_time, reason_id = ? "
         f"WHERE {excluded} AND record_id IN (SELECT record_id FROM leaders)",
         (waiting,),
     ).rowcount

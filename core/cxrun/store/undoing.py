@@ -10,9 +10,10 @@ from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from cxrun.errors import UserError
-from cxrun.model import ASLEEP, CHAINED, NEVER, PRIORITY, Reason, RecordStatus
+from cxrun.model import ASLEEP, CHAINED, NEVER, Reason, RecordStatus
 from cxrun.store.database import Store
 from cxrun.store.lists import ELSEWHERE, FINAL_ELSEWHERE, StoredList, family, highest_ids
+from cxrun.store.queue import PRIORITY_OF_TYPE
 from cxrun.store.updating import GONE
 
 _LEADS: Final = Reason("waiting", "next in its chain, the one before was taken out of the list")
@@ -145,9 +146,8 @@ def _take_out(store: Store, lists: Iterable[int], now: float) -> _Taken:
 
 def _lead_again(store: Store, marks: str) -> None:
     """Of a chain whose next record was taken out, the first that sleeps is next."""
-    priorities = " ".join(f"WHEN {int(kind)} THEN {rank}" for kind, rank in PRIORITY.items())
     store.connection.execute(
-        f"UPDATE queue SET priority = CASE record_type {priorities} ELSE 4 END, due = dial_sched_time, "
+        f"UPDATE queue SET priority = {PRIORITY_OF_TYPE}, due = dial_sched_time, "
         f"record_status = {int(RecordStatus.READY)}, reason_id = {store.journal.reason_id(_LEADS)} "
         "WHERE record_id IN (SELECT min(r.record_id) FROM records r JOIN queue q ON q.list_id = r.list_id "
         f"AND q.priority = {ASLEEP} AND q.due IN ({CHAINED}, {NEVER}) AND q.record_id = r.record_id "
