@@ -198,3 +198,9 @@ class Project:
         if name not in self.groups:
             raise UserError(f"no campaign group named '{name}'{near(name, self.groups)}")
         return self.groups[name]
+
+    def contact_list(self, name: str) -> ContactList:
+        """The contact list of this name. Raises UserError with the near word."""
+        if name not in self.lists:
+            raise UserError(f"no contact list named '{name}'{near(name, self.lists)}")
+        return self.lists[name]

@@ -6,7 +6,6 @@ import click
 
 from cxrun.cli import Session
 from cxrun.cli.terminal import clear_progress, echo_json, json_option, show_progress
-from cxrun.errors import UserError, near
 
 if TYPE_CHECKING:
     from cxrun.importing import ImportResult
@@ -36,15 +35,14 @@ def command(session: Session, lists: tuple[str, ...], mode: str | None, as_json:
     """
     from cxrun.importing import import_list
 
-    known = session.project.lists
-    for name in lists:
-        if name not in known:
-            raise UserError(f"no contact list named '{name}'{near(name, known)}")
+    project = session.project
+    chosen = [project.contact_list(name) for name in lists] or [
+        contact_list for contact_list in project.lists.values() if contact_list.split_from is None
+    ]
     results = []
-    chosen = lists or [name for name, contact_list in known.items() if contact_list.split_from is None]
     with session.store() as store:
-        for name in chosen:
-            result = import_list(store, known[name], session.folder, watch_import, mode or "append")
+        for contact_list in chosen:
+            result = import_list(store, contact_list, session.folder, watch_import, mode or "append")
             results.append(result)
             if not as_json:
                 echo_result(result)

@@ -11,6 +11,7 @@ from cxrun.model import IN_CHAIN, Reason, Record, RecordStatus, RecordType
 from cxrun.store.database import Store
 from cxrun.store.journal import NO_RUN, Entry
 from cxrun.store.queue import Batch, Queue, write
+from cxrun.store.suppressions import CLIENT
 
 _BATCH: Final = 5000
 
@@ -38,7 +39,7 @@ def finished_chains(
         "WHERE place = 1 AND NOT no_call AND closed = c.chain_size "
         "AND call_result IN (SELECT value FROM json_each(?2)) AND call_time <= ?3 AND NOT EXISTS ("
         "SELECT 1 FROM suppressions s WHERE s.kind = 'client' "
-        "AND s.key = coalesce(c.client_id, 'chain:' || chain_id) AND (s.valid_till IS NULL OR s.valid_till > ?4)) "
+        f"AND s.key = {CLIENT} AND (s.valid_till IS NULL OR s.valid_till > ?4)) "
         "ORDER BY chain_id",
         (list_id, json.dumps(sorted(results)), before, now),
     )

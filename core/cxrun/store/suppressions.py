@@ -10,6 +10,8 @@ from cxrun.model import Suppression
 from cxrun.store.database import Store
 
 _AS_CHAIN: Final = "chain:"
+CLIENT: Final = f"coalesce(nullif(client_id, ''), '{_AS_CHAIN}' || chain_id)"
+"""The client of a contact as suppression knows him, in SQL."""
 ENTRIES_CHANGED: Final = "suppression entries were removed"
 """What stands in the place of the digest of a list's rules when its exclusions are to be looked at again."""
 
@@ -102,7 +104,7 @@ def clients_of(store: Store, records: Iterable[tuple[int, int]]) -> list[str]:
         by_list.setdefault(list_id, []).append(record_id)
     for list_id, record_ids in by_list.items():
         rows = store.connection.execute(
-            f"SELECT coalesce(nullif(client_id, ''), '{_AS_CHAIN}' || chain_id) FROM contacts_{list_id} "
+            f"SELECT {CLIENT} FROM contacts_{list_id} "
             "JOIN records USING (chain_id) WHERE record_id IN (SELECT value FROM json_each(?)) ORDER BY 1",
             (json.dumps(record_ids),),
         )
