@@ -52,7 +52,7 @@ def load_project(folder: FilePath, registry: Registry) -> Project:
     groups = {name: group for name in loader.section("groups") if (group := loader.group(name, lists))}
     loader.check_shared_lists()
     loader.check_defaults()
-    loader.check_conditions()
+    loader.tell_of_fields()
     if problems:
         raise Problems(problems)
     suppression = {
@@ -250,9 +250,9 @@ class _CampaignLoader:
         agents = self._agents(path, settings, mode)
         attached = tuple(self.rulesets[attached] for attached in settings["rulesets"].value)
         self._check_suppression(path, attached)
-        weights = self._lists(path, data.get("lists"), lists)
+        weights = self._weights(path, data.get("lists"), lists)
         for list_name in weights:
-            self._check_conditions(attached, lists[list_name])
+            self._check_fields(attached, lists[list_name])
             self._check_ordering(settings, lists[list_name])
         if len(self.problems) > before or mode is None or dialer is None:
             return None
@@ -287,8 +287,8 @@ class _CampaignLoader:
                 "that goes on in the chain, such as next_in_chain",
             )
 
-    def check_conditions(self) -> None:
-        """Each mistake in a condition once, with all the lists it is one for."""
+    def tell_of_fields(self) -> None:
+        """Each mistake about fields once, with all the lists it is one for."""
         for problem, lists in self.wrong_for.items():
             named = f"contact list{'s' if len(lists) > 1 else ''} " + ", ".join(f"'{name}'" for name in lists)
             self.problems.append(problem._replace(message=f"{problem.message} ({named})"))
@@ -425,7 +425,7 @@ class _CampaignLoader:
                     "one whose `suppression` filter names it, or names none, and has no `when`",
                 )
 
-    def _lists(self, path: Path, data: Any, lists: Mapping[str, ContactList]) -> dict[str, int]:
+    def _weights(self, path: Path, data: Any, lists: Mapping[str, ContactList]) -> dict[str, int]:
         weights = dict(data) if isinstance(data, dict) else dict.fromkeys(data or (), DEFAULT_WEIGHT)
         if not weights:
             self.complain(path, "has no contact list; add `lists: [NAME]`")
@@ -461,7 +461,7 @@ class _CampaignLoader:
         value = settings["schedule"].value if "schedule" in settings else ()
         return tuple(self.section("schedules").get(value, ()) if isinstance(value, str) else value)
 
-    def _check_conditions(self, rulesets: tuple[Ruleset, ...], contact_list: ContactList) -> None:
+    def _check_fields(self, rulesets: tuple[Ruleset, ...], contact_list: ContactList) -> None:
         own_fields = contact_list.settings.field_types
         for ruleset in rulesets:
             for condition, path in ruleset.conditions():

@@ -10,8 +10,7 @@ from cxrun.cli.terminal import echo_columns, echo_json, json_option
 from cxrun.errors import UserError
 
 if TYPE_CHECKING:
-    from cxrun.store.reading import Standing
-    from cxrun.store.requests import Promise
+    from cxrun.store.reading import Promise, Standing
 
 _kind_option = click.option(
     "--as", "kind", type=click.Choice(KINDS), help="What the argument is, where that is in doubt."
@@ -109,13 +108,12 @@ def list_(session: Session, as_json: bool) -> None:
     Example:
       cxrun callback list --json
     """
-    from cxrun.model import CALLBACKS, RecordStatus
     from cxrun.requests import now_of
-    from cxrun.store.requests import promises
+    from cxrun.store.reading import promises
 
     with session.store(create=False) as store:
         now = now_of(session.project, store)
-        rows = [_row(promise, now) for promise in promises(store, CALLBACKS, RecordStatus.MISSED_CALLBACK)]
+        rows = [_row(promise, now) for promise in promises(store)]
     if as_json:
         echo_json(rows)
     elif rows:

@@ -10,7 +10,6 @@ import json
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, NamedTuple
 
-from cxrun.model import CHAINED
 from cxrun.store.database import Store
 from cxrun.store.queue import AttemptRow
 
@@ -79,39 +78,3 @@ def latest_attempts(store: Store, record_ids: Collection[int]) -> dict[int, Atte
         (json.dumps(list(record_ids)),),
     )
     return {row[0]: AttemptRow(*row) for row in rows}
-
-
-# --- callbacks -------------------------------------------------------------------------------------
-
-
-class Promise(NamedTuple):
-    """A callback that is still to be made, or was missed for good. Times are Unix UTC seconds."""
-
-    list_name: str
-    record_id: int
-    phone: str
-    client_id: str | None
-    tz: str
-    at: int
-    record_type: int
-    record_status: int
-    agent_id: str | None
-    place: str
-
-
-def promises(store: Store, callbacks: Collection[int], missed: int) -> list[Promise]:
-    """The callbacks of every list that are pending, and those that were closed as `missed`, by time."""
-    found = []
-    db = store.connection
-    kinds = ", ".join(str(int(kind)) for kind in sorted(callbacks))
-    for list_id, name in db.execute("SELECT list_id, name FROM lists ORDER BY list_id").fetchall():
-        rows = db.execute(
-            "SELECT s.record_id, r.phone, c.client_id, r.tz, s.dial_sched_time, s.record_type, s.record_status, "
-            f"s.agent_id, s.place FROM record_states s JOIN records r USING (record_id) "
-            f"JOIN contacts_{list_id} c USING (chain_id) "
-            f"WHERE s.list_id = ? AND s.record_type IN ({kinds}) AND s.due <> ? "
-            "AND (s.place <> 'closed' OR s.record_status = ?)",
-            (list_id, CHAINED, missed),
-        )
-        found += [Promise(name, *row) for row in rows]
-    return sorted(found, key=lambda promise: (promise.at, promise.record_id))
