@@ -38,8 +38,8 @@ def duration_text(value: float) -> str:
     """Return seconds the way a ruleset writes them: 5400 is "90m", 7 is "7s"."""
     for unit in ("d", "h", "m"):
         if value and value % _UNITS[unit] == 0:
-            return f"{value / _UNITS[unit]:g}{unit}"
-    return f"{value:g}s"
+            return f"{value / _UNITS[unit]:.12g}{unit}"
+    return f"{value:.12g}s"
 
 
 def time_of_day(text: str) -> int:
