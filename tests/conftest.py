@@ -87,7 +87,7 @@ class ProjectFolder:
         self.save()
 
     def load(self) -> Project:
-        from cxrun.campaign import load_project
+        from cxrun.loading import load_project
         from cxrun.registry import load_registry
 
         return load_project(self.folder, load_registry(self.folder))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import inspect
+import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,10 @@ from jsonschema import Draft202012Validator
 import cxrun
 import cxrun_plugins
 from cxrun import elements, testing
-from cxrun.campaign import load_project
 from cxrun.conditions import CONDITION_SCHEMA
 from cxrun.dialer import Opening
 from cxrun.elements import Pacing
+from cxrun.loading import load_project
 from cxrun.registry import KINDS, Entry, Registry, load_registry
 from cxrun.ruleset import Step, check, element_step
 from cxrun.yamlfile import parse
@@ -202,6 +203,13 @@ def test_public_face_is_what_its_homes_offer_in_order() -> None:
 def test_public_name_resolves_to_that_of_its_home(name: str) -> None:
     (home,) = (module for module, names in cxrun._HOMES.items() if name in names)
     assert getattr(cxrun, name) is getattr(importlib.import_module(home), name)
+
+
+@pytest.mark.parametrize("name", cxrun.__all__)
+def test_public_name_is_used_by_a_plugin_of_ours_or_told_to_authors(name: str) -> None:
+    folder = Path(cxrun_plugins.__file__).parent
+    texts = [file.read_text() for file in folder.rglob("*.py")] + [(folder.parent / "README.md").read_text()]
+    assert any(re.search(rf"\b{name}\b", text) for text in texts)
 
 
 def test_name_that_is_not_public_is_no_attribute() -> None:

@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from cxrun.conditions import CONDITION_SCHEMA, Condition
+    from cxrun.conditions import Condition
     from cxrun.dialer import (
         AgentGone,
         AgentReady,
@@ -23,10 +23,8 @@ if TYPE_CHECKING:
         Progress,
     )
     from cxrun.elements import (
-        DURATION,
         PASS,
         PER,
-        TIME_OF_DAY,
         Action,
         AssignToGroup,
         Call,
@@ -46,7 +44,6 @@ if TYPE_CHECKING:
         Message,
         Moment,
         Pacing,
-        Pass,
         Per,
         Reschedule,
         ResultHandler,
@@ -56,12 +53,7 @@ if TYPE_CHECKING:
         Undelivered,
         UpdateChain,
         Verdict,
-        clock_text,
-        duration_text,
-        next_day,
         per_text,
-        seconds,
-        time_of_day,
     )
     from cxrun.errors import UserError
     from cxrun.events import AttemptSettled, RunFinished, RunStarted
@@ -70,7 +62,6 @@ if TYPE_CHECKING:
         CALLBACKS,
         COUNTED_RESULTS,
         PERSONAL,
-        RESULT_GROUPS,
         CallResult,
         DeviceType,
         PastAttempt,
@@ -80,15 +71,26 @@ if TYPE_CHECKING:
         Suppression,
         word_of,
     )
-    from cxrun.regions import REGION, Place, Region, by_precision, most_precise, place_of
+    from cxrun.regions import REGION, STATE_FIELD, Place, Region, by_precision, most_precise, place_of
+    from cxrun.times import (
+        DAYS,
+        DURATION,
+        TIME_OF_DAY,
+        WEEKDAYS,
+        clock_moment,
+        clock_text,
+        days_of,
+        duration_text,
+        known_zone,
+        next_day,
+        seconds,
+        time_of_day,
+    )
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "cxrun.conditions": (
-        "CONDITION_SCHEMA",
-        "Condition",
-    ),
+    "cxrun.conditions": ("Condition",),
     "cxrun.dialer": (
         "AgentGone",
         "AgentReady",
@@ -102,10 +104,8 @@ _HOMES = {
         "Progress",
     ),
     "cxrun.elements": (
-        "DURATION",
         "PASS",
         "PER",
-        "TIME_OF_DAY",
         "Action",
         "AssignToGroup",
         "Call",
@@ -125,7 +125,6 @@ _HOMES = {
         "Message",
         "Moment",
         "Pacing",
-        "Pass",
         "Per",
         "Reschedule",
         "ResultHandler",
@@ -135,12 +134,7 @@ _HOMES = {
         "Undelivered",
         "UpdateChain",
         "Verdict",
-        "clock_text",
-        "duration_text",
-        "next_day",
         "per_text",
-        "seconds",
-        "time_of_day",
     ),
     "cxrun.errors": ("UserError",),
     "cxrun.events": (
@@ -153,7 +147,6 @@ _HOMES = {
         "CALLBACKS",
         "COUNTED_RESULTS",
         "PERSONAL",
-        "RESULT_GROUPS",
         "CallResult",
         "DeviceType",
         "PastAttempt",
@@ -165,11 +158,26 @@ _HOMES = {
     ),
     "cxrun.regions": (
         "REGION",
+        "STATE_FIELD",
         "Place",
         "Region",
         "by_precision",
         "most_precise",
         "place_of",
+    ),
+    "cxrun.times": (
+        "DAYS",
+        "DURATION",
+        "TIME_OF_DAY",
+        "WEEKDAYS",
+        "clock_moment",
+        "clock_text",
+        "days_of",
+        "duration_text",
+        "known_zone",
+        "next_day",
+        "seconds",
+        "time_of_day",
     ),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
@@ -185,15 +193,16 @@ def __getattr__(name: str) -> Any:
 
 __all__ = [
     "CALLBACKS",
-    "CONDITION_SCHEMA",
     "COUNTED_RESULTS",
+    "DAYS",
     "DURATION",
     "PASS",
     "PER",
     "PERSONAL",
     "REGION",
-    "RESULT_GROUPS",
+    "STATE_FIELD",
     "TIME_OF_DAY",
+    "WEEKDAYS",
     "Action",
     "AgentGone",
     "AgentReady",
@@ -226,7 +235,6 @@ __all__ = [
     "Moment",
     "Opening",
     "Pacing",
-    "Pass",
     "PastAttempt",
     "Per",
     "Place",
@@ -248,9 +256,12 @@ __all__ = [
     "UserError",
     "Verdict",
     "by_precision",
+    "clock_moment",
     "clock_text",
+    "days_of",
     "duration_text",
     "hookimpl",
+    "known_zone",
     "most_precise",
     "next_day",
     "per_text",

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from cxrun.campaign import bundled
 from cxrun.errors import Problems
+from cxrun.ruleset import bundled
 from cxrun.yamlfile import load
 
 

@@ -10,29 +10,16 @@ can be counted over a whole list.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, time, timedelta
 from pathlib import Path
 from random import Random
 from typing import Any, ClassVar, Final, NamedTuple, Self
-from zoneinfo import ZoneInfo
 
 from cxrun.chain import DeviceOrder, remaining
 from cxrun.model import CallResult, PastAttempt, Record, Suppression
 
 Schema = Mapping[str, Any]
-
-DURATION: Final[Schema] = {
-    "description": "A duration: seconds, or a number with s, m, h or d, e.g. 30m.",
-    "anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)?[smhd]$"}],
-}
-TIME_OF_DAY: Final[Schema] = {
-    "description": "A time of day, HH:MM or HH:MM:SS; 24:00 is the end of the day.",
-    "type": "string",
-    "pattern": r"^([01]?[0-9]|2[0-4]):[0-5][0-9](:[0-5][0-9])?$",
-}
 
 PER: Final[Schema] = {
     "description": "Whose attempts are counted together: those to the client, to the device, to this client on "
@@ -50,62 +37,10 @@ PER: Final[Schema] = {
 Per = str | Mapping[str, str]
 """A value of `PER`."""
 
-_UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-
-
-def seconds(duration: str | float) -> float:
-    """Return a `DURATION` in seconds; "1.5h" is 5400."""
-    if isinstance(duration, str):
-        return float(duration[:-1]) * _UNITS[duration[-1]]
-    return float(duration)
-
-
-def duration_text(value: float) -> str:
-    """Return seconds the way a ruleset writes them: 5400 is "90m", 7 is "7s"."""
-    for unit in ("d", "h", "m"):
-        if value and value % _UNITS[unit] == 0:
-            return f"{value / _UNITS[unit]:g}{unit}"
-    return f"{value:g}s"
-
-
-def time_of_day(text: str) -> int:
-    """Return a `TIME_OF_DAY` as seconds since midnight, 0 to 86400.
-
-    Raises ValueError for a time past 24:00.
-    """
-    hours, minutes, *rest = (int(part) for part in re.split(":", text))
-    total = hours * 3600 + minutes * 60 + (rest[0] if rest else 0)
-    if total > 86400:
-        raise ValueError(f"'{text}' is past the end of the day, 24:00")
-    return total
-
-
-def next_day(zones: Sequence[str], at: float, days: int = 1) -> float:
-    """Return the first moment (Unix UTC seconds) that is `days` days after the day of `at` in every zone.
-
-    Of an unknown zone it is the latest that moment can be: 25 hours after `at` for one day.
-    """
-    latest = at + days * 86400 + 3600
-    return max((_midnight(zone, at, days, latest) for zone in zones), default=latest)
-
-
-def _midnight(name: str, at: float, days: int, otherwise: float) -> float:
-    try:
-        zone = ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        return otherwise
-    day = datetime.fromtimestamp(at, zone).date() + timedelta(days=days)
-    return datetime.combine(day, time(), zone).timestamp()
-
 
 def per_text(per: Per) -> str:
     """Return whose attempts are counted together, as a person would say it."""
     return per.replace("_", " ") if isinstance(per, str) else per["field"]
-
-
-def clock_text(second_of_day: int) -> str:
-    """Return seconds since midnight as HH:MM."""
-    return f"{second_of_day // 3600:02}:{second_of_day % 3600 // 60:02}"
 
 
 # --- filters ---------------------------------------------------------------------------------------
@@ -451,6 +386,9 @@ class Filter(ElementBase):
     def attempt_field(self) -> str | None:
         """The own field by whose value past attempts are to be found, beside those of the client and number."""
         return None
+
+    def own_fields(self) -> Sequence[str]:
+        return () if self.attempt_field is None else (self.attempt_field,)
 
     def check(self, moment: Moment) -> Verdict:
         raise NotImplementedError

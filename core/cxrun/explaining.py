@@ -32,11 +32,11 @@ from cxrun.store.queue import (
     kept_attempt_fields,
     key_text,
     past_attempts,
-    suppressions,
 )
 from cxrun.store.reading import Happened, attempts_of, current_reason, life_of
 from cxrun.store.requests import asked_of
 from cxrun.store.runs import last_reached
+from cxrun.store.suppressions import suppressions
 
 _Ask = Callable[[float], list[Decision]]
 _PATIENCE: Final = 20

@@ -11,7 +11,8 @@ from typing import Final
 
 from cxrun.model import PRIORITY, PastAttempt, Record, Suppression
 from cxrun.store.database import Store
-from cxrun.store.queue import Queue, attempts_by_field, key_text, past_attempts, suppressions
+from cxrun.store.queue import Queue, attempts_by_field, key_text, past_attempts
+from cxrun.store.suppressions import suppressions
 
 READ: Final = 5000
 """Records read at once from a list."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -119,7 +119,7 @@ def import_list(
         )
     result = ImportResult(contact_list.name, mode)
     rejects = RejectFile(folder / "rejects" / f"{contact_list.name}.csv")
-    with closing(rejects), _alone(store, mode != "append"):
+    with closing(rejects), nullcontext() if mode == "append" else store.leased():
         _Import(store, stored, contact_list, result, rejects, watch).run()
     result.rejects = rejects.path if rejects.written else None
     return result
@@ -127,21 +127,8 @@ def import_list(
 
 def undo(store: Store, import_id: int) -> Undone:
     """Take out what an import brought and was not dialed since. Raises UserError, StoreBusy."""
-    with _alone(store):
+    with store.leased():
         return undo_import(store, import_id, present(store))
-
-
-@contextmanager
-def _alone(store: Store, needed: bool = True) -> Iterator[None]:
-    """Keep runs out: they hold records in memory that are about to change."""
-    if not needed:
-        yield
-        return
-    store.take_lease()
-    try:
-        yield
-    finally:
-        store.give_lease()
 
 
 class _Import:

@@ -49,6 +49,7 @@ from cxrun.model import (
     word_of,
 )
 from cxrun.pipeline import USED_UP, GiveWay, Settlement, next_record
+from cxrun.times import clock_moment
 
 _READY: Final = int(RecordStatus.READY)
 _RETRIEVED: Final = int(RecordStatus.RETRIEVED)
@@ -406,11 +407,12 @@ def missed(record: Record, chain: Sequence[Record], now: float, callbacks: Callb
 
 def _next_day(promised: float, now: float, zone: str) -> float:
     """The same time of day on the next day after the promise that is still to come."""
-    wall = datetime.fromtimestamp(promised, ZoneInfo(zone)).replace(fold=0)
+    wall = datetime.fromtimestamp(promised, ZoneInfo(zone))
     today = datetime.fromtimestamp(now, ZoneInfo(zone)).date()
     day = max(wall.date() + timedelta(days=1), today)
-    moment = datetime.combine(day, wall.timetz()).timestamp()
-    return moment if moment > now else datetime.combine(day + timedelta(days=1), wall.timetz()).timestamp()
+    second = wall.hour * 3600 + wall.minute * 60 + wall.second
+    moment = clock_moment(zone, day, second)
+    return moment if moment > now else clock_moment(zone, day + timedelta(days=1), second)
 
 
 def reopened(record: Record) -> Record:

@@ -180,7 +180,6 @@ INSERT INTO identity VALUES (lower(hex(randomblob(8))));
 
 CREATE TABLE requests (
     request_id INTEGER PRIMARY KEY,
-    list_id INTEGER NOT NULL,
     record_id INTEGER NOT NULL,
     kind TEXT NOT NULL,
     why TEXT NOT NULL,

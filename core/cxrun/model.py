@@ -360,6 +360,10 @@ class Suppression(NamedTuple):
     valid_from: float = 0.0
     valid_till: float | None = None
 
+    def in_force(self, now: float) -> bool:
+        """Whether the entry counts at a moment."""
+        return self.valid_from <= now and (self.valid_till is None or now < self.valid_till)
+
     def kept(self, retention: float | None, added: float) -> Suppression:
         """The entry as a list keeps it to which it is added at a time, for so many seconds (None for ever)."""
         if retention is None:

@@ -6,8 +6,8 @@ import re
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-from cxrun.elements import seconds
 from cxrun.errors import UserError
+from cxrun.times import seconds
 
 
 def parse_moment(text: str, base: float | None = None) -> float:

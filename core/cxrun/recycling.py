@@ -40,8 +40,7 @@ def recycle(
     done = Recycled(stored.name)
     words = ", ".join(word_of(CallResult, result) for result in sorted(results))
     reason = Reason("waiting", f"recycled after {words}")
-    store.take_lease()
-    try:
+    with store.leased():
         now = present(store)
         queue = Queue(store, stored.list_id, list(stored.field_types))
         for chains in finished_chains(store, queue, results, now - older_than, now):
@@ -53,6 +52,4 @@ def recycle(
             done.contacts += len(ready)
             done.records += sum(len(chain) for chain in ready)
             watch(done)
-    finally:
-        store.give_lease()
     return done

@@ -20,6 +20,10 @@ REGION: Final[Mapping[str, Any]] = {
     "type": "string",
     "pattern": r"^([A-Z]{2}(-[A-Z0-9]{1,3})?|\+[0-9]{1,14})$",
 }
+STATE_FIELD: Final[Mapping[str, Any]] = {
+    "description": "The field of the list that holds the state; without it `state`, if there is one.",
+    "type": "string",
+}
 
 
 class Place(NamedTuple):

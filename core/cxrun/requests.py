@@ -6,7 +6,6 @@ itself before its next dial; what is in work waits until its call is over. Other
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -15,7 +14,6 @@ from typing import Final, NamedTuple
 from cxrun import life
 from cxrun.campaign import Group, Project
 from cxrun.elements import Call, Suppress
-from cxrun.errors import UserError, near
 from cxrun.ledger import CHAIN_FINISHED
 from cxrun.model import (
     ASLEEP,
@@ -33,14 +31,12 @@ from cxrun.moments import parse_moment
 from cxrun.pipeline import Broken, Pipeline, Settlement
 from cxrun.store import requests as asked
 from cxrun.store.database import Store
-from cxrun.store.journal import Entry
+from cxrun.store.journal import NO_RUN, Entry
 from cxrun.store.lists import stored_lists
-from cxrun.store.queue import AttemptRow, Batch, Queue, add_suppressions, key_of, write
+from cxrun.store.queue import AttemptRow, Batch, Queue, key_of, write
 from cxrun.store.requests import Request
-from cxrun.store.runs import last_reached, last_seed, last_world
+from cxrun.store.runs import last_reached, last_seed, present
 
-NO_RUN: Final = 0
-"""The run a journal row names that no run has written."""
 _NO_CALL: Final = int(RecordType.NO_CALL)
 
 
@@ -300,12 +296,10 @@ def now_of(project: Project, store: Store) -> float:
 
     In a simulation it is where its clock stands; before the first run, where it is to begin.
     """
-    reached = last_reached(store)
-    if reached is None:
-        if not project.groups or any(group.dialer.external for group in project.groups.values()):
-            return time.time()
-        return min(parse_moment(group.settings["virtual_start"].value) for group in project.groups.values())
-    return time.time() if last_world(store) == "the real world" else reached
+    groups = project.groups.values()
+    if last_reached(store) is not None or not groups or any(group.dialer.external for group in groups):
+        return present(store)
+    return min(parse_moment(group.settings["virtual_start"].value) for group in groups)
 
 
 def rules_of(project: Project, store: Store, groups: Iterable[Group]) -> dict[int, Rules]:
@@ -315,7 +309,7 @@ def rules_of(project: Project, store: Store, groups: Iterable[Group]) -> dict[in
         known[name].list_id: Rules(
             Queue(store, known[name].list_id, list(known[name].field_types)),
             group.pipeline,
-            retention(project),
+            project.retention,
         )
         for group in groups
         for name in group.lists
@@ -335,7 +329,7 @@ def make(project: Project, store: Store, request: Callable[[float], None]) -> tu
         known = stored_lists(store)
         rules = {
             item.list_id: Rules(
-                Queue(store, item.list_id, list(item.field_types)), Pipeline(()), retention(project)
+                Queue(store, item.list_id, list(item.field_types)), Pipeline(()), project.retention
             )
             for item in known.values()
         } | rules_of(project, store, project.groups.values())
@@ -344,70 +338,3 @@ def make(project: Project, store: Store, request: Callable[[float], None]) -> tu
         answered = answer(store, NO_RUN, now, mine, seed=last_seed(store) or 0)
         left = len(asked.pending(store, rules))
     return len(answered.done), left
-
-
-def retention(project: Project) -> dict[str, float | None]:
-    """How many seconds each suppression list keeps an entry, None for ever."""
-    return {name: declared.retention for name, declared in project.suppression_lists.items()}
-
-
-def suppression_list(project: Project, name: str | None) -> str:
-    """The suppression list a command means; without a name the only one, or `dnc`. Raises UserError."""
-    declared = project.suppression_lists
-    if not declared:
-        raise UserError(
-            "the project declares no suppression list; add to campaign.yaml, e.g.\n"
-            "suppression_lists:\n  dnc: people who asked not to be called again"
-        )
-    if name is None:
-        if len(declared) > 1 and "dnc" not in declared:
-            raise UserError(
-                f"several suppression lists ({', '.join(sorted(declared))}); name one with --list"
-            )
-        return "dnc" if "dnc" in declared else next(iter(declared))
-    if name not in declared:
-        raise UserError(f"no suppression list named '{name}' in campaign.yaml{near(name, declared)}")
-    return name
-
-
-def region_of(project: Project) -> str | None:
-    """The country of numbers without a leading +: that of the contact lists, if they agree on one."""
-    regions = {item.settings.region for item in project.lists.values()}
-    return regions.pop() if len(regions) == 1 else None
-
-
-def suppress(store: Store, now: float, entry: Suppression, *, close: bool) -> list[tuple[int, int]]:
-    """Add an entry to a suppression list, inside the caller's transaction.
-
-    With `close` it is a do-not-call request: the records it names become no_call, in every list. Returns
-    those records.
-    """
-    add_suppressions(store.connection, [entry])
-    told = f"{entry.kind} {entry.key} added to list '{entry.list_name}'"
-    store.journal.append(NO_RUN, [_aside(now, "suppressed", told)])
-    if not close:
-        return []
-    named = ([entry.key], []) if entry.kind == "device" else ([], [entry.key])
-    records = asked.records_with(store, *named)
-    asked.ask(store, "do_not_call", records, f"do not call, on request, list '{entry.list_name}'", {})
-    return records
-
-
-def unsuppress(store: Store, now: float, list_name: str, keys: list[tuple[str, str]]) -> list[Suppression]:
-    """Take entries off a suppression list, inside the caller's transaction; returns those that were on it."""
-    removed = asked.remove_suppressions(store, list_name, keys)
-    store.journal.append(
-        NO_RUN,
-        [_aside(now, "unsuppressed", f"{e.kind} {e.key} taken off list '{e.list_name}'") for e in removed],
-    )
-    return removed
-
-
-def _aside(now: float, event: str, text: str) -> Entry:
-    """A journal row about no record."""
-    return Entry(round(now, 3), event, 0, 0, 0, Reason("waiting", text), 0)
-
-
-def in_force(entry: Suppression, now: float) -> bool:
-    """Whether an entry counts at a moment."""
-    return entry.valid_from <= now and (entry.valid_till is None or now < entry.valid_till)

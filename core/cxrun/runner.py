@@ -136,7 +136,7 @@ class Run:
         attempt_fields = {field for crew in self._crews for field in crew.pipeline.attempt_fields}
         self._facts = Facts(store, max(crew.pipeline.window for crew in self._crews), sorted(attempt_fields))
         self._attempt_fields = attempt_fields
-        self._retention = {name: kept.retention for name, kept in project.suppression_lists.items()}
+        self._retention = project.retention
         self._observers = Observers(project.registry)
         self._synced = start - POLL
         self._closing = ""

@@ -17,12 +17,10 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo, available_timezones
 
-from cxrun.elements import TIME_OF_DAY, time_of_day
 from cxrun.errors import near
+from cxrun.times import TIME_OF_DAY, WEEKDAY, days_of, time_of_day
 
 ACTIONS: Final = ("start", "pause", "stop")
-_DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-_DAY: Final = f"({'|'.join(_DAYS)})"
 _FURTHEST: Final = 64
 """Days within which every rule but a date comes again: the 31st is at most 62 days away."""
 
@@ -46,7 +44,7 @@ SCHEDULE_SCHEMA: Final[Mapping[str, Any]] = {
             },
             "weekdays": {
                 "type": "string",
-                "pattern": f"^{_DAY}(-{_DAY})?(, ?{_DAY}(-{_DAY})?)*$",
+                "pattern": f"^{WEEKDAY}(-{WEEKDAY})?(, ?{WEEKDAY}(-{WEEKDAY})?)*$",
                 "description": "Weekly, on these days: mon-fri, or e.g. mon, wed.",
             },
             "day": {
@@ -199,20 +197,14 @@ def _times(entry: Mapping[str, Any]) -> Iterator[_Time]:
                 second + 86400 * (second < start),
                 entry.get("zone", "UTC"),
                 date.fromisoformat(entry["date"]) if "date" in entry else None,
-                frozenset(_weekdays(entry["weekdays"])) if "weekdays" in entry else None,
+                _weekdays(entry["weekdays"]) if "weekdays" in entry else None,
                 entry.get("day"),
             )
 
 
-def _weekdays(text: str) -> Iterator[int]:
-    """The days that mon-fri or mon, wed names, 0 for Monday; sat-mon goes over Sunday."""
-    for part in re.split(", ?", text):
-        first, _, last = part.partition("-")
-        day = _DAYS.index(first)
-        yield day
-        while last and _DAYS[day] != last:
-            day = (day + 1) % 7
-            yield day
+def _weekdays(text: str) -> frozenset[int]:
+    """The days that mon-fri or mon, wed names, 0 for Monday."""
+    return frozenset(day for part in re.split(", ?", text) for day in days_of(part))
 
 
 def _moment(day: date, second: int, zone: ZoneInfo) -> float:

@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any, Final
 
-from cxrun.elements import DURATION
 from cxrun.mapping import LIST_SCHEMA
 from cxrun.model import DeviceType
 from cxrun.ordering import ORDERING_SETTINGS
 from cxrun.registry import Entry, Registry
-from cxrun.ruleset import DRAFT
 from cxrun.schedule import SCHEDULE_SCHEMA
+from cxrun.schema import DRAFT
+from cxrun.times import DURATION
 
 _ELEMENT: Final = {"type": "object", "minProperties": 1, "maxProperties": 1}
 DIALING_SETTINGS: Final[Mapping[str, Any]] = {

@@ -41,8 +41,7 @@ def split(
     if field is not None and field not in (*_NAMES, *stored.field_types):
         raise UserError(f"no field named '{field}'{near(field, [*_NAMES, *stored.field_types])}")
     sizes = {} if field is not None else {name: _size(text) for name, text in parts.items()}
-    store.take_lease()
-    try:
+    with store.leased():
         targets = [_target(store, project.lists[name], stored) for name in parts]
         ids = {target.name: target.list_id for target in targets}
         with store.transaction():
@@ -52,8 +51,6 @@ def split(
             else:
                 by_field(store, stored, field, {ids[name]: _values(text) for name, text in parts.items()})
             return move_parts(store, stored, targets, present(store))
-    finally:
-        store.give_lease()
 
 
 def _check_declared(project: Project, source: str, parts: Mapping[str, str]) -> None:

@@ -1,4 +1,4 @@
-"""Importing a suppression list: rows stream from a file into the store, what is refused into a reject file."""
+"""Suppression lists: adding who must not be called, one at a time or from a file, and taking them off."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from cxrun.campaign import Project
 from cxrun.errors import UserError, near
 from cxrun.importing import RejectFile
 from cxrun.listfile import Format, rows, sniff
-from cxrun.model import Reason, Suppression
+from cxrun.model import Suppression
 from cxrun.moments import parse_moment
 from cxrun.numbers import BadNumber, to_e164
 from cxrun.store.database import Store
-from cxrun.store.journal import Entry
-from cxrun.store.queue import add_suppressions
+from cxrun.store.requests import ask
+from cxrun.store.suppressions import add_suppressions, records_with, remove_suppressions
 
 BATCH = 5000
-_NO_RUN: Final = 0
 _NAMES: Final = {
     "device": ("number", "phone", "phone number", "phone_number", "device", "contact_info"),
     "client": ("client", "client_id", "client id", "clientid", "customer id", "customer_id"),
@@ -27,6 +27,51 @@ _NAMES: Final = {
     "till": ("till", "until", "valid_till", "expires"),
 }
 """The names a column may have, by what it holds."""
+
+
+def suppression_list(project: Project, name: str | None) -> str:
+    """The suppression list a command means; without a name the only one, or `dnc`. Raises UserError."""
+    declared = project.suppression_lists
+    if not declared:
+        raise UserError(
+            "the project declares no suppression list; add to campaign.yaml, e.g.\n"
+            "suppression_lists:\n  dnc: people who asked not to be called again"
+        )
+    if name is None:
+        if len(declared) > 1 and "dnc" not in declared:
+            raise UserError(
+                f"several suppression lists ({', '.join(sorted(declared))}); name one with --list"
+            )
+        return "dnc" if "dnc" in declared else next(iter(declared))
+    if name not in declared:
+        raise UserError(f"no suppression list named '{name}' in campaign.yaml{near(name, declared)}")
+    return name
+
+
+def suppress(store: Store, now: float, entry: Suppression, *, close: bool) -> list[tuple[int, int]]:
+    """Add an entry to a suppression list, inside the caller's transaction.
+
+    With `close` it is a do-not-call request: the records it names become no_call, in every list. Returns
+    those records.
+    """
+    add_suppressions(store, [entry])
+    store.journal.note(now, "suppressed", f"{entry.kind} {entry.key} added to list '{entry.list_name}'")
+    if not close:
+        return []
+    named = ([entry.key], []) if entry.kind == "device" else ([], [entry.key])
+    records = records_with(store, *named)
+    ask(store, "do_not_call", records, f"do not call, on request, list '{entry.list_name}'", {})
+    return records
+
+
+def unsuppress(store: Store, now: float, list_name: str, keys: list[tuple[str, str]]) -> list[Suppression]:
+    """Take entries off a suppression list, inside the caller's transaction; returns those that were on it."""
+    removed = remove_suppressions(store, list_name, keys)
+    for entry in removed:
+        store.journal.note(
+            now, "unsuppressed", f"{entry.kind} {entry.key} taken off list '{entry.list_name}'"
+        )
+    return removed
 
 
 @dataclass
@@ -87,9 +132,9 @@ def import_entries(
                     result.rejected += 1
             with store.transaction():
                 if not result.entries:
-                    told = Reason("waiting", f"entries of {file.name} added to list '{list_name}'")
-                    store.journal.append(_NO_RUN, [Entry(round(now, 3), "suppressed", 0, 0, 0, told, 0)])
-                add_suppressions(store.connection, sorted(entries, key=lambda entry: entry[1:3]))
+                    told = f"entries of {file.name} added to list '{list_name}'"
+                    store.journal.note(now, "suppressed", told)
+                add_suppressions(store, sorted(entries, key=lambda entry: entry[1:3]))
             result.entries += len(entries)
             watch(result)
     finally:

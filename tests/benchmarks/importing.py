@@ -38,8 +38,8 @@ def bare(file: Path, store: Path) -> float:
 
 def ours(folder: Path) -> float:
     """`cxrun import` from within, so that start-up is left out. Returns seconds."""
-    from cxrun.campaign import load_project
     from cxrun.importing import import_list
+    from cxrun.loading import load_project
     from cxrun.registry import load_registry
     from cxrun.store import Store
 

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from cxrun.campaign import Group, Project, load_project
+from cxrun.campaign import Group, Project
 from cxrun.errors import Problems, UserError
+from cxrun.loading import load_project
 from cxrun.registry import Registry, load_registry
 from cxrun.settings import DEFAULTS, SETTINGS, composed_campaign_schema
 from cxrun.yamlfile import parse

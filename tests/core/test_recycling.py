@@ -10,7 +10,7 @@ import pytest
 from cxrun.model import CallResult, RecordStatus, Suppression
 from cxrun.recycling import Recycled, recycle
 from cxrun.store.lists import stored_lists
-from cxrun.store.queue import add_suppressions
+from cxrun.store.suppressions import add_suppressions
 
 if TYPE_CHECKING:
     from tests.conftest import ProjectFolder
@@ -101,7 +101,7 @@ def test_the_suppressed_stay_closed(
     if key == "phone":
         key = finished.query("SELECT phone FROM records WHERE record_id = 2")[0][0]
     with finished.store() as store:
-        add_suppressions(store.connection, [Suppression("dnc", kind, key, 0.0, till)])
+        add_suppressions(store, [Suppression("dnc", kind, key, 0.0, till)])
     assert again(finished) == Recycled("people", contacts, records)
 
 

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from cxrun.cli import run as command_line
 from cxrun.model import Suppression
-from cxrun.requests import in_force
 from cxrun.store import Store
 from cxrun.testing import decide, make_record
 
@@ -154,7 +153,7 @@ def test_check_says_suppressed_exactly_where_the_filter_holds_back(entries: list
     record = make_record()
     named = [e for e in entries if (e.kind, e.key) in {("device", record.phone), ("client", record.client)}]
     decision = decide("ruleset: x\nfilters:\n  - suppression:\n", record, now=100.0, suppressions=named)
-    assert any(in_force(entry, 100.0) for entry in named) is (str(decision.verdict) != "Pass(reason='')")
+    assert any(entry.in_force(100.0) for entry in named) is (str(decision.verdict) != "Pass(reason='')")
 
 
 # --- cancel ------------------------------------------------------------------------------------------------

@@ -9,12 +9,11 @@ from typing import Any, ClassVar
 import pytest
 from jsonschema import Draft202012Validator
 
-from cxrun.campaign import bundled
 from cxrun.elements import ElementBase, Schema
 from cxrun.errors import Problems
 from cxrun.model import COUNTED_RESULTS, RESULT_GROUPS, CallResult
 from cxrun.registry import KINDS, Registry, load_registry
-from cxrun.ruleset import check, composed_schema, read
+from cxrun.ruleset import bundled, check, composed_schema, read
 from cxrun.settings import composed_campaign_schema
 from cxrun.yamlfile import Document, parse
 

@@ -12,8 +12,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from cxrun.moments import moment_text, parse_moment
-from cxrun.ruleset import accepts
 from cxrun.schedule import SCHEDULE_SCHEMA, Schedule, problems
+from cxrun.schema import accepts
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 ZONES = (

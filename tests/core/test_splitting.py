@@ -10,6 +10,7 @@ import pytest
 from cxrun.errors import Problems, UserError
 from cxrun.importing import import_list
 from cxrun.splitting import split
+from cxrun.store.requests import ask
 
 if TYPE_CHECKING:
     from tests.conftest import ProjectFolder
@@ -94,7 +95,6 @@ def test_life_and_attempts_go_along(people: ProjectFolder) -> None:
 
 def test_what_was_asked_for_a_record_goes_along(people: ProjectFolder) -> None:
     """A run that was killed leaves requests to the next one; a split in between must not lose them."""
-    from cxrun.store.requests import ask
 
     with people.store() as store, store.transaction():
         ask(store, "cancel", [(1, 1), (1, 2)], "has paid", {})

@@ -22,7 +22,8 @@ from cxrun.migrations import migrations
 from cxrun.model import Reason, Rule, Suppression
 from cxrun.store import Store, StoreBusy
 from cxrun.store.journal import GENESIS, Entry
-from cxrun.store.queue import add_suppressions, keep_attempt_fields, key_text, suppressions
+from cxrun.store.queue import keep_attempt_fields, key_text
+from cxrun.store.suppressions import add_suppressions, suppressions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -269,7 +270,7 @@ def test_fields_that_were_asked_for_once_are_kept(store: Store) -> None:
 def test_a_suppression_added_twice_holds_for_the_longer_time(store: Store) -> None:
     def held(*entries: Suppression) -> list[Suppression]:
         store.connection.execute("DELETE FROM suppressions")
-        add_suppressions(store.connection, entries)
+        add_suppressions(store, entries)
         return list(suppressions(store, ["C1"], ["+12125550100"]))
 
     short = Suppression("dnc", "device", "+12125550100", 100.0, 200.0)

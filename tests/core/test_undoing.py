@@ -164,7 +164,7 @@ KILLED = """
 import os, sys
 from pathlib import Path
 import cxrun.importing
-from cxrun.campaign import load_project
+from cxrun.loading import load_project
 from cxrun.registry import load_registry
 from cxrun.store import Store
 

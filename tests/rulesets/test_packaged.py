@@ -7,12 +7,11 @@ from functools import cache
 
 import pytest
 
-from cxrun.campaign import bundled
 from cxrun.cases.covering import Coverage
 from cxrun.cases.suite import Loader, Outcomes, play_all
 from cxrun.cataloging import RulesetEntry, catalog
 from cxrun.registry import load_registry
-from cxrun.ruleset import read
+from cxrun.ruleset import bundled, read
 
 NAMES = list(bundled())
 PACKS = [

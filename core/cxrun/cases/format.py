@@ -24,7 +24,6 @@ from typing import Any, Final, NamedTuple
 
 from cxrun.cases.when import WRITTEN, When, known_zone
 from cxrun.contacts import DAILY_FROM, DAILY_TILL
-from cxrun.elements import DURATION, TIME_OF_DAY, seconds, time_of_day
 from cxrun.errors import Problem, UserError
 from cxrun.model import (
     ASLEEP,
@@ -41,7 +40,8 @@ from cxrun.model import (
     codes_by_word,
 )
 from cxrun.numbers import parse_number
-from cxrun.ruleset import DRAFT, schema_problems
+from cxrun.schema import DRAFT, schema_problems
+from cxrun.times import DURATION, TIME_OF_DAY, seconds, time_of_day
 from cxrun.yamlfile import Document, Path
 
 SUFFIXES: Final = (".cases.yaml", ".cases.yml")

@@ -10,7 +10,7 @@ from cxrun import life
 from cxrun.cases.flow import flow
 from cxrun.cases.format import Case, CaseStep, Look, Past, Stated
 from cxrun.cases.when import written
-from cxrun.elements import Call, Defer, Deliver, Drop, Exclude, Moment, seconds
+from cxrun.elements import Call, Defer, Deliver, Drop, Exclude, Moment
 from cxrun.model import (
     ASLEEP,
     CALLBACKS,
@@ -27,6 +27,7 @@ from cxrun.model import (
 from cxrun.pipeline import Broken, GiveWay, Pipeline
 from cxrun.settings import DEFAULTS
 from cxrun.store.queue import key_text
+from cxrun.times import seconds
 from cxrun.yamlfile import Path
 
 _ANSWERED: Final = frozenset(

@@ -8,15 +8,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path as FilePath
 from typing import Final
 
-from cxrun.campaign import CAMPAIGN_FILE, Group, bundled, load_project
+from cxrun.campaign import CAMPAIGN_FILE, Group
 from cxrun.cases.covering import Coverage
 from cxrun.cases.format import SUFFIXES, Case, own_fields, read_cases
 from cxrun.cases.mending import mended
 from cxrun.cases.playing import Played, play
 from cxrun.errors import Mark, Problem, Problems, UserError, near
+from cxrun.loading import load_project
 from cxrun.pipeline import Devices, Pipeline
 from cxrun.registry import Registry, load_registry
-from cxrun.ruleset import Ruleset, read
+from cxrun.ruleset import Ruleset, bundled, read
 from cxrun.yamlfile import Document, load
 
 _PACKAGE: Final = "cxrun_rulesets"

@@ -8,15 +8,14 @@ from functools import lru_cache
 from typing import Final, NamedTuple, Self
 from zoneinfo import ZoneInfo
 
-from cxrun.elements import seconds
+from cxrun.times import WEEKDAY, WEEKDAYS, seconds
 
-DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 WRITTEN: Final = (
     "write 2026-03-02 09:00, 09:00 for the next time it is nine, mon 09:00, or 30m for half an hour later; "
     "a zone may follow"
 )
 _WHEN: Final = re.compile(
-    r"(?:(?P<date>\d{4}-\d\d-\d\d)[ T]|(?P<day>mon|tue|wed|thu|fri|sat|sun) +)?"
+    r"(?:(?P<date>\d{4}-\d\d-\d\d)[ T]|(?P<day>" + WEEKDAY + r") +)?"
     r"(?P<clock>\d?\d:\d\d(?::\d\d)?)"
     r"(?: *(?P<offset>Z|[+-]\d\d:\d\d)| +(?P<zone>[A-Z]\w*(?:/\w+(?:[+-]\w+)*)*))?"
 )
@@ -54,7 +53,7 @@ class When(NamedTuple):
             clock = time(hours, minutes, rest[0] if rest else 0)
         except ValueError as error:
             raise ValueError(f"'{text}' is no time: {error}") from None
-        weekday = DAYS.index(found["day"]) if found["day"] else None
+        weekday = WEEKDAYS.index(found["day"]) if found["day"] else None
         return cls(text, day, weekday, clock, zone, bool(rest))
 
     def at(self, base: float, zone: str) -> float:

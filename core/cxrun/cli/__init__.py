@@ -46,7 +46,7 @@ class Session:
     @cached_property
     def project(self) -> Project:
         """The checked project. Raises Problems."""
-        from cxrun.campaign import load_project
+        from cxrun.loading import load_project
 
         return load_project(self.folder, self.registry)
 

@@ -10,8 +10,7 @@ from cxrun.cli.terminal import echo_columns, echo_json, json_option
 from cxrun.errors import UserError
 
 if TYPE_CHECKING:
-    from cxrun.store.reading import Standing
-    from cxrun.store.requests import Promise
+    from cxrun.store.reading import Promise, Standing
 
 _kind_option = click.option(
     "--as", "kind", type=click.Choice(KINDS), help="What the argument is, where that is in doubt."
@@ -109,13 +108,12 @@ def list_(session: Session, as_json: bool) -> None:
     Example:
       cxrun callback list --json
     """
-    from cxrun.model import CALLBACKS, RecordStatus
     from cxrun.requests import now_of
-    from cxrun.store.requests import promises
+    from cxrun.store.reading import promises
 
     with session.store(create=False) as store:
         now = now_of(session.project, store)
-        rows = [_row(promise, now) for promise in promises(store, CALLBACKS, RecordStatus.MISSED_CALLBACK)]
+        rows = [_row(promise, now) for promise in promises(store)]
     if as_json:
         echo_json(rows)
     elif rows:
@@ -161,12 +159,11 @@ def cancel(session: Session, what: tuple[str, ...], kind: str | None, why: str) 
 def _chosen(session: Session, members: list[Standing], number: str | None) -> Standing:
     """Of a customer's records the one with this number, or the one dialed last, or the first."""
     from cxrun.numbers import parse_number
-    from cxrun.requests import region_of
 
     if number is None:
         callable_ = [member for member in members if member.call_time] or members
         return max(callable_, key=lambda member: member.call_time)
-    wanted = parse_number(number, region_of(session.project)).e164
+    wanted = parse_number(number, session.project.region).e164
     for member in members:
         if member.phone == wanted:
             return member

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from cxrun.cli import Session
-from cxrun.cli.terminal import counted, echo_json, json_option, on_terminal
+from cxrun.cli.terminal import clear_progress, counted, echo_json, json_option, show_progress
 from cxrun.errors import UserError
 
 if TYPE_CHECKING:
@@ -76,10 +76,11 @@ def add(
     """
     from cxrun.model import Suppression
     from cxrun.moments import parse_moment
-    from cxrun.requests import make, suppress, suppression_list
+    from cxrun.requests import make
     from cxrun.store.reading import standings
-    from cxrun.store.requests import clients_of, records_with
     from cxrun.store.runs import last_reached
+    from cxrun.store.suppressions import clients_of, records_with
+    from cxrun.suppressing import suppress, suppression_list
 
     project = session.project
     name = suppression_list(project, list_name)
@@ -136,7 +137,8 @@ def remove(
     Example:
       cxrun dnc remove +12125550101
     """
-    from cxrun.requests import make, suppression_list, unsuppress
+    from cxrun.requests import make
+    from cxrun.suppressing import suppression_list, unsuppress
 
     name = suppression_list(session.project, list_name)
     keys = _keys(session, numbers, clients, region)
@@ -167,9 +169,8 @@ def check(
     Example:
       cxrun dnc check "(212) 555-0101" && echo "may be called"
     """
-    from cxrun.requests import in_force, now_of
-    from cxrun.store.queue import suppressions
-    from cxrun.store.requests import clients_of, records_with
+    from cxrun.requests import now_of
+    from cxrun.store.suppressions import clients_of, records_with, suppressions
 
     answers: list[dict[str, Any]] = []
     with session.store() as store:
@@ -181,8 +182,8 @@ def check(
                 {
                     "kind": kind,
                     "key": key,
-                    "suppressed": any(in_force(entry, now) for entry in entries),
-                    "entries": [_as_data(entry) | {"in_force": in_force(entry, now)} for entry in entries],
+                    "suppressed": any(entry.in_force(now) for entry in entries),
+                    "entries": [_as_data(entry) | {"in_force": entry.in_force(now)} for entry in entries],
                 }
             )
     if as_json:
@@ -233,9 +234,9 @@ def import_(
       cxrun dnc import national.txt --list national --till 31d
     """
     from cxrun.moments import parse_moment
-    from cxrun.requests import now_of, region_of, suppression_list
+    from cxrun.requests import now_of
     from cxrun.store.runs import last_reached
-    from cxrun.suppressing import import_entries
+    from cxrun.suppressing import import_entries, suppression_list
 
     project = session.project
     name = suppression_list(project, list_name)
@@ -246,10 +247,9 @@ def import_(
             valid_from=now if last_reached(store) is not None else 0.0,
             valid_till=None if valid_till is None else parse_moment(valid_till, now),
             retention=project.suppression_lists[name].retention,
-            region=region or region_of(project), clients=clients, column=column, watch=_show_progress,
+            region=region or project.region, clients=clients, column=column, watch=_show_progress,
         )  # fmt: skip
-    if on_terminal():
-        click.echo("\r\033[K", nl=False, err=True)
+    clear_progress()
     if as_json:
         echo_json(vars(result))
         return
@@ -270,8 +270,8 @@ def list_(session: Session, list_name: str | None, as_json: bool) -> None:
     Example:
       cxrun dnc list --list dnc
     """
-    from cxrun.requests import suppression_list
-    from cxrun.store.requests import entries
+    from cxrun.store.suppressions import entries
+    from cxrun.suppressing import suppression_list
 
     name = None if list_name is None else suppression_list(session.project, list_name)
     with session.store() as store:
@@ -300,9 +300,8 @@ def _keys(
 ) -> list[tuple[str, str]]:
     """What a command names, as (kind, key). Raises UserError for what is no number."""
     from cxrun.numbers import parse_number
-    from cxrun.requests import region_of
 
-    region = region or region_of(session.project)
+    region = region or session.project.region
     keys = [("device", parse_number(number, region).e164) for number in numbers]
     keys += [("client", client) for client in clients]
     if not keys:
@@ -328,8 +327,4 @@ def _span(entry: dict[str, Any]) -> str:
 
 
 def _show_progress(result: EntryImport) -> None:
-    done = result.entries + result.rejected
-    if on_terminal():
-        click.echo(f"\r{result.name}: {done:,} lines", nl=False, err=True)
-    elif done % 100_000 < 5000 and done >= 100_000:
-        click.echo(f"{result.name}: {done:,} lines", err=True)
+    show_progress(result.name, result.entries + result.rejected, "lines")

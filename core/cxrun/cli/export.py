@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cxrun.cli import Session
-from cxrun.cli.terminal import counted, on_terminal, result_codes
+from cxrun.cli.terminal import clear_progress, counted, on_terminal, result_codes
 from cxrun.errors import UserError
 
 if TYPE_CHECKING:
@@ -90,8 +90,7 @@ def command(
         except OSError as error:
             raise UserError(f"cannot write {output or 'the output'}: {error.strerror}") from error
     if output is not None:
-        if on_terminal():
-            click.echo("\r\033[K", nl=False, err=True)
+        clear_progress()
         click.echo(f"{output}: {counted(count, 'row')}", err=True)
 
 

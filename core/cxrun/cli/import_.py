@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cxrun.cli import Session
-from cxrun.cli.terminal import echo_json, json_option, on_terminal
-from cxrun.errors import UserError, near
+from cxrun.cli.terminal import clear_progress, echo_json, json_option, show_progress
 
 if TYPE_CHECKING:
     from cxrun.importing import ImportResult
@@ -36,15 +35,14 @@ def command(session: Session, lists: tuple[str, ...], mode: str | None, as_json:
     """
     from cxrun.importing import import_list
 
-    known = session.project.lists
-    for name in lists:
-        if name not in known:
-            raise UserError(f"no contact list named '{name}'{near(name, known)}")
+    project = session.project
+    chosen = [project.contact_list(name) for name in lists] or [
+        contact_list for contact_list in project.lists.values() if contact_list.split_from is None
+    ]
     results = []
-    chosen = lists or [name for name, contact_list in known.items() if contact_list.split_from is None]
     with session.store() as store:
-        for name in chosen:
-            result = import_list(store, known[name], session.folder, show_progress, mode or "append")
+        for contact_list in chosen:
+            result = import_list(store, contact_list, session.folder, watch_import, mode or "append")
             results.append(result)
             if not as_json:
                 echo_result(result)
@@ -52,19 +50,14 @@ def command(session: Session, lists: tuple[str, ...], mode: str | None, as_json:
         echo_json([vars(result) for result in results])
 
 
-def show_progress(result: ImportResult) -> None:
+def watch_import(result: ImportResult) -> None:
     """Say how far an import has come."""
-    done = result.rows
-    if on_terminal():
-        click.echo(f"\r{result.name}: {done:,} rows", nl=False, err=True)
-    elif done % 100_000 < 5000 and done >= 100_000:
-        click.echo(f"{result.name}: {done:,} rows", err=True)
+    show_progress(result.name, result.rows, "rows")
 
 
 def echo_result(result: ImportResult, *, aside: bool = False) -> None:
     """Sum up an import on one line; `aside` keeps it out of the way of JSON."""
-    if on_terminal():
-        click.echo("\r\033[K", nl=False, err=True)
+    clear_progress()
     noted = f", {result.notices:,} to look at" if result.notices else ""
     removed = f"{result.removed:,} contacts taken out, " if result.mode == "new" else ""
     updated = (

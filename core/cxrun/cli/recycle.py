@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cxrun.cli import Session
-from cxrun.cli.terminal import counted, echo_json, json_option, on_terminal, result_codes
+from cxrun.cli.terminal import clear_progress, counted, echo_json, json_option, result_codes, show_progress
 
 if TYPE_CHECKING:
     from cxrun.recycling import Recycled
@@ -31,9 +31,9 @@ def command(
     Example:
       cxrun recycle customers --result no_answer,busy --older-than 7d
     """
-    from cxrun.elements import seconds
     from cxrun.errors import UserError
     from cxrun.recycling import recycle
+    from cxrun.times import seconds
 
     try:
         age = seconds(older_than) if older_than else 0.0
@@ -42,8 +42,7 @@ def command(
     with session.store(create=False) as store:
         stored = session.stored_list(store, name)
         done = recycle(store, stored, results, age, dry=dry_run, watch=_show_progress)
-    if on_terminal():
-        click.echo("\r\033[K", nl=False, err=True)
+    clear_progress()
     if as_json:
         echo_json({"list": done.name, "contacts": done.contacts, "records": done.records, "dry_run": dry_run})
         return
@@ -54,5 +53,4 @@ def command(
 
 
 def _show_progress(done: Recycled) -> None:
-    if on_terminal():
-        click.echo(f"\r{done.name}: {done.contacts:,} contacts", nl=False, err=True)
+    show_progress(done.name, done.contacts, "contacts")

@@ -106,13 +106,13 @@ def _clock(groups: list[Group], real_time: bool) -> tuple[float, Callable[[float
 def _import_missing(
     session: Session, project: Project, groups: list[Group], store: Store, *, aside: bool
 ) -> None:
-    from cxrun.cli.import_ import echo_result, show_progress
+    from cxrun.cli.import_ import echo_result, watch_import
     from cxrun.importing import import_list, is_imported
 
     for name in dict.fromkeys(name for group in groups for name in group.lists):
         contact_list = project.lists[name]
         if not is_imported(store, contact_list):
-            result = import_list(store, contact_list, session.folder, show_progress)
+            result = import_list(store, contact_list, session.folder, watch_import)
             echo_result(result, aside=aside)
 
 

@@ -4,7 +4,6 @@ import click
 
 from cxrun.cli import Session
 from cxrun.cli.terminal import counted, echo_json, json_option
-from cxrun.errors import UserError, near
 
 
 @click.command("split")
@@ -43,10 +42,9 @@ def command(
             raise click.BadParameter(f"'{target}' is named twice")
         wanted[target] = size
     project = session.project
-    if name not in project.lists:
-        raise UserError(f"no contact list named '{name}'{near(name, project.lists)}")
+    source = project.contact_list(name)
     with session.store(create=False) as store:
-        moved = split(project, store, project.lists[name], wanted, field, seed)
+        moved = split(project, store, source, wanted, field, seed)
     if as_json:
         echo_json({"list": name, "moved": moved})
         return

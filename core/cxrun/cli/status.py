@@ -76,9 +76,10 @@ def command(session: Session, why: bool, as_json: bool) -> None:
 
 def _states(project: Project, last: LastRun | None) -> dict[str, dict[str, Any]]:
     """How the groups of a run at work are, and what schedules say next: state, waits for, next change."""
+    from cxrun.store.runs import SIMULATION
+
     states: dict[str, dict[str, Any]] = {}
-    real = last is not None and last.world != "a simulation"
-    now = time.time() if last is None or real else last.reached
+    now = last.reached if last and last.world == SIMULATION else time.time()
     for name, group in project.groups.items():
         said = last.states.get(name) if last and last.states is not None else None
         change = group.schedule.next(now) if group.schedule else None

@@ -64,6 +64,20 @@ def on_terminal() -> bool:
     return sys.stderr.isatty()
 
 
+def show_progress(name: str, done: int, what: str) -> None:
+    """Say how far a long command has come: in place on a terminal, else a line for each 100,000 (in steps of 5,000)."""
+    if on_terminal():
+        click.echo(f"\r{name}: {done:,} {what}", nl=False, err=True)
+    elif done % 100_000 < 5000 and done >= 100_000:
+        click.echo(f"{name}: {done:,} {what}", err=True)
+
+
+def clear_progress() -> None:
+    """Wipe what `show_progress` has drawn."""
+    if on_terminal():
+        click.echo("\r\033[K", nl=False, err=True)
+
+
 def _shown(cell: object) -> str:
     if cell is None:
         return "-"

@@ -10,17 +10,16 @@ from pathlib import Path
 from typing import Any, Final
 
 from cxrun.conditions import FIELD_TYPES
-from cxrun.elements import duration_text
 from cxrun.errors import Problem, Problems, UserError
 from cxrun.migrating.draft import CannotCarry, Draft, Drafts, field_name
 from cxrun.migrating.tables import text_of
 from cxrun.migrating.terraform import Block, literal, reference, resources
 from cxrun.migrating.vicidial import ranges
 from cxrun.model import CallResult
+from cxrun.times import WEEKDAYS, duration_text
 
 Spec = dict[str, Any]
 _PREFIX: Final = "genesyscloud_outbound_"
-_DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _NO_RULES: Final[Mapping[str, str]] = {
     "campaign": "a campaign belongs in campaign.yaml; attach the rulesets there",
     "messagingcampaign": "a campaign belongs in campaign.yaml; attach the rulesets there",
@@ -113,9 +112,9 @@ _COMPARE: Final[Mapping[str, str]] = {
 _OPPOSITE: Final[Mapping[str, str]] = {
     "eq": "ne", "lt": "ge", "le": "gt", "gt": "le", "ge": "lt", "contains": "not_contains", "like": "not_like",
 }  # fmt: skip
-_ABOUT_CALLS: Final = ("wrapupCondition", "systemDispositionCondition", "callAnalysisCondition")
+ABOUT_CALLS: Final = ("wrapupCondition", "systemDispositionCondition", "callAnalysisCondition")
 _CONDITIONS: Final = (
-    *_ABOUT_CALLS, "contactAttributeCondition", "phoneNumberCondition", "phoneNumberTypeCondition",
+    *ABOUT_CALLS, "contactAttributeCondition", "phoneNumberCondition", "phoneNumberTypeCondition",
     "contactPropertyCondition", "dataActionCondition", "timeAndDateCondition",
 )  # fmt: skip
 _DEVICES: Final[Mapping[str, str]] = {
@@ -254,10 +253,10 @@ def _before_call(
         if name != "DO_NOT_DIAL":
             draft.not_carried(action.mark, f"{what} {name}", _ACTIONS[name])
             continue
-        conditions = [_condition(condition, draft) for condition in rule.blocks("conditions")]
+        conditions = [sides_of(condition, draft) for condition in rule.blocks("conditions")]
         if not conditions:
             raise CannotCarry("has no conditions")
-        draft.filter(rule.mark, what, "where", _joined("any", [negative for _, negative in conditions]))
+        draft.filter(rule.mark, what, "where", joined("any", [negative for _, negative in conditions]))
 
 
 def _after_call(
@@ -334,8 +333,8 @@ def _answered(rule: Block, draft: Draft, source: _Source) -> tuple[list[str], li
     about_calls = 0
     for condition in rule.blocks("conditions"):
         kind = condition.one_of("type", _CONDITIONS)
-        if kind not in _ABOUT_CALLS:
-            when.append(_condition(condition, draft)[0])
+        if kind not in ABOUT_CALLS:
+            when.append(sides_of(condition, draft)[0])
             continue
         about_calls += 1
         if condition.flag("inverted"):
@@ -354,7 +353,7 @@ def _answered(rule: Block, draft: Draft, source: _Source) -> tuple[list[str], li
         )
     if not (on or dispositions):
         raise CannotCarry("no condition names a result or a wrap-up code; name the results it is for")
-    return on, dispositions, _joined("all", when) if when else None
+    return on, dispositions, joined("all", when) if when else None
 
 
 def _results(condition: Block, kind: str) -> Sequence[str]:
@@ -372,7 +371,7 @@ def _results(condition: Block, kind: str) -> Sequence[str]:
 # --- conditions ------------------------------------------------------------------------------------
 
 
-def _condition(condition: Block, draft: Draft) -> tuple[Spec, Spec]:
+def sides_of(condition: Block, draft: Draft) -> tuple[Spec, Spec]:
     """A condition and its opposite; of any record one of the two is true. Raises CannotCarry."""
     kind = condition.one_of("type", _CONDITIONS)
     if kind == "contactAttributeCondition":
@@ -397,7 +396,7 @@ def _condition(condition: Block, draft: Draft) -> tuple[Spec, Spec]:
         if device is None or condition.one_of("operator", _OPERATORS, "EQUALS") != "EQUALS":
             raise CannotCarry(f"'{condition.text('value')}' is no device type here")
         pair = ({"field": "contact_info_type", "eq": device}, {"field": "contact_info_type", "ne": device})
-    elif kind in _ABOUT_CALLS:
+    elif kind in ABOUT_CALLS:
         raise CannotCarry(f"a {kind} before the call asks for the call before; there is no such condition")
     else:
         raise CannotCarry(f"a {kind} has no counterpart")
@@ -444,7 +443,7 @@ def _or_empty(field: str, opposite: Spec) -> Spec:
     return {"any": [{"field": field, "empty": True}, opposite]}
 
 
-def _joined(word: str, parts: Sequence[Spec]) -> Spec:
+def joined(word: str, parts: Sequence[Spec]) -> Spec:
     """Conditions as one; parts that are joined by the same word are taken in."""
     flat = [inner for part in parts for inner in part.get(word, [part])]
     return flat[0] if len(flat) == 1 else {word: flat}
@@ -494,7 +493,7 @@ def _callable_times(block: Block, draft: Draft, _: _Source) -> None:
             zone = times.text("time_zone_id")
             if not zone:
                 times.wrong("time_zone_id", "is missing; write e.g. America/New_York")
-            week: dict[str, list[str]] = {day: [] for day in _DAYS}
+            week: dict[str, list[str]] = {day: [] for day in WEEKDAYS}
             for slot in times.blocks("time_slots"):
                 day = slot.whole("day")
                 if day is None or not 1 <= day <= 7:
@@ -502,7 +501,7 @@ def _callable_times(block: Block, draft: Draft, _: _Source) -> None:
                     continue
                 start, stop = _time(slot, "start_time", up=True), _time(slot, "stop_time", up=False)
                 if start and stop:
-                    week[_DAYS[day - 1]].append(f"{start}-{'24:00' if stop == '00:00' else stop}")
+                    week[WEEKDAYS[day - 1]].append(f"{start}-{'24:00' if stop == '00:00' else stop}")
         except CannotCarry as reason:
             draft.not_carried(times.mark, what, str(reason))
             continue

@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
-from cxrun.elements import duration_text
 from cxrun.errors import Mark, Problem, Problems, near
 from cxrun.migrating.draft import CannotCarry, Draft, Drafts, RuleDraft
 from cxrun.migrating.tables import Cell, Row, Table, squeezed
 from cxrun.model import CallResult
+from cxrun.times import duration_text
 
 COLUMNS: Final[Mapping[str, Sequence[str]]] = {
     "name": ("name", "treatment", "treatment name"),
@@ -80,7 +80,7 @@ class _Action(NamedTuple):
     treatment: str = ""
 
 
-_ACTIONS: Final = (
+ACTIONS: Final = (
     _Action(0, "NoTreatment", ("no treatment", "none", "noRecActionCode"), "finish"),
     _Action(1, "MarkDB", ("mark db", "execute SQL statement")),
     _Action(2, "UpdateAllRecordsInChain",
@@ -97,7 +97,7 @@ _ACTIONS: Final = (
     _Action(10, "MarkAsAgentError", ("mark as agent error", "mark agent error"), "mark_agent_error"),
     _Action(11, "Reschedule", ("reschedule", "rescheduled"), "reschedule"),
 )  # fmt: skip
-_BY_NAME: Final = {squeezed(name): action for action in _ACTIONS for name in action.names}
+_BY_NAME: Final = {squeezed(name): action for action in ACTIONS for name in action.names}
 _CALL_ACTIONS: Final = (
     "none", "connect", "drop", "mutetransfer", "transfer", "route", "playmessage", "sendfax", "sendpage", "sendemail",
 )  # fmt: skip
@@ -259,12 +259,12 @@ class _Reading:
             self.wrong(None, "no record action is given; write e.g. Redial")
             return None
         if text.isdigit():
-            found = next((action for action in _ACTIONS if action.code == int(text)), None)
+            found = next((action for action in ACTIONS if action.code == int(text)), None)
         else:
             found = _BY_NAME.get(re.sub("^(cfgrac|cfg)", "", squeezed(text)))
         if found is None:
             self.wrong(
-                "action", f"no record action '{text}'{near(text, [action.name for action in _ACTIONS])}"
+                "action", f"no record action '{text}'{near(text, [action.name for action in ACTIONS])}"
             )
         return found
 

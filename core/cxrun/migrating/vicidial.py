@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from cxrun.elements import duration_text
 from cxrun.errors import Mark, Problem, Problems
 from cxrun.migrating.draft import Draft, Drafts
 from cxrun.migrating.tables import Cell, Row, Table, squeezed
+from cxrun.times import duration_text
 
 _DAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 SQL_COLUMNS: Final[Mapping[str, Sequence[str]]] = {
@@ -43,7 +43,7 @@ class _Status(NamedTuple):
 
 
 _SIT: Final = ("sit_detected", "sit_invalid_number", "sit_vacant_code", "sit_intercept", "sit_unknown")
-_STATUSES: Final[Mapping[str, _Status]] = {
+STATUSES: Final[Mapping[str, _Status]] = {
     "NA": _Status(("no_answer",)),
     "N": _Status(("no_answer",), by_agent=True),
     "AB": _Status(("busy",)),
@@ -165,8 +165,8 @@ def _recycling(recycles: Sequence[_Recycle], draft: Draft) -> None:
     by_system = {
         result
         for recycle in active
-        if recycle.status in _STATUSES and not _STATUSES[recycle.status].by_agent
-        for result in _STATUSES[recycle.status].results
+        if recycle.status in STATUSES and not STATUSES[recycle.status].by_agent
+        for result in STATUSES[recycle.status].results
     }
     taken: dict[str, _Recycle] = {}
     for recycle in active:
@@ -180,7 +180,7 @@ def _recycling(recycles: Sequence[_Recycle], draft: Draft) -> None:
             draft.left_out(recycle.mark, what, "attempt_maximum is 0")
             continue
         on, dispositions = [], []
-        status = _STATUSES.get(recycle.status, _Status((), by_agent=True))
+        status = STATUSES.get(recycle.status, _Status((), by_agent=True))
         if status.by_agent:
             dispositions = [recycle.status]
             on = [result for result in status.results if result not in by_system]

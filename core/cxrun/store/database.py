@@ -128,11 +128,6 @@ class Store:
                 (self.epoch, socket.gethostname(), os.getpid(), time.time()),
             )
 
-    def is_leased(self) -> bool:
-        """Whether a run of another process is at work on this store."""
-        row = self.connection.execute("SELECT host, pid, renewed FROM lease").fetchone()
-        return bool(row and row[1] and _alive(*row))
-
     def check_lease(self) -> None:
         """Raise StoreBusy if another run has taken the store over; otherwise renew the lease."""
         renewed = self.connection.execute(
@@ -154,6 +149,15 @@ class Store:
     def give_lease(self) -> None:
         """Let the next run begin at once."""
         self.connection.execute("UPDATE lease SET pid = 0 WHERE epoch = ?", (self.epoch,))
+
+    @contextmanager
+    def leased(self) -> Iterator[None]:
+        """Keep runs out: they hold records in memory that are about to change. Raises StoreBusy."""
+        self.take_lease()
+        try:
+            yield
+        finally:
+            self.give_lease()
 
 
 def _opened(file: Path | str) -> sqlite3.Connection:

@@ -11,6 +11,8 @@ from typing import Final, NamedTuple
 from cxrun.model import Reason, Rule
 
 GENESIS: Final = bytes(32)
+NO_RUN: Final = 0
+"""The run of what no run has written."""
 
 
 class Entry(NamedTuple):
@@ -80,6 +82,10 @@ class Journal:
             rows.append((seq, at, run_id, event, record_id, attempt, call_result, reason_id, due, head))
         self._connection.executemany("INSERT INTO journal VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
         self._head = (seq, head)
+
+    def note(self, at: float, event: str, text: str) -> None:
+        """Append that something happened to no single record and in no run."""
+        self.append(NO_RUN, [Entry(round(at, 3), event, 0, 0, 0, Reason("waiting", text), 0)])
 
     def head(self) -> bytes:
         """The digest of the last row: it stands for the whole journal."""

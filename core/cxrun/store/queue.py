@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import operator
-import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
@@ -32,6 +31,7 @@ from cxrun.store.database import Store
 from cxrun.store.journal import Entry
 from cxrun.store.lists import stored_lists
 from cxrun.store.outbox import Letter, put
+from cxrun.store.suppressions import add_suppressions
 
 _RECORD: Final = """
     r.record_id, r.list_id, r.chain_id, r.chain_n, c.chain_size, r.contact_info, r.phone, r.contact_info_type,
@@ -326,29 +326,6 @@ def _add_keys(store: Store, keys: Iterable[AttemptKey]) -> None:
     store.connection.executemany("INSERT OR IGNORE INTO attempt_keys VALUES (?, ?, ?, ?, ?)", keys)
 
 
-def suppressions(store: Store, clients: Iterable[str], phones: Iterable[str]) -> Iterator[Suppression]:
-    """The suppression entries that name these numbers or clients."""
-    rows = store.connection.execute(
-        "SELECT list_name, kind, key, valid_from, valid_till FROM suppressions "
-        "WHERE kind = 'device' AND key IN (SELECT value FROM json_each(?)) "
-        "UNION ALL SELECT list_name, kind, key, valid_from, valid_till FROM suppressions "
-        "WHERE kind = 'client' AND key IN (SELECT value FROM json_each(?))",
-        (json.dumps(list(phones)), json.dumps(list(clients))),
-    )
-    return (Suppression(*row) for row in rows)
-
-
-def add_suppressions(connection: sqlite3.Connection, entries: Iterable[Suppression]) -> None:
-    """Add entries; one that is there already is kept for the longer of the two times."""
-    connection.executemany(
-        "INSERT INTO suppressions (list_name, kind, key, valid_from, valid_till) VALUES (?, ?, ?, ?, ?) "
-        "ON CONFLICT DO UPDATE SET valid_from = min(valid_from, excluded.valid_from), "
-        "valid_till = CASE WHEN valid_till IS NULL OR excluded.valid_till IS NULL THEN NULL "
-        "ELSE max(valid_till, excluded.valid_till) END",
-        entries,
-    )
-
-
 def write(store: Store, run_id: int, batch: Batch) -> None:
     """Write a batch inside the caller's transaction."""
     run = store.connection.executemany
@@ -382,7 +359,7 @@ def write(store: Store, run_id: int, batch: Batch) -> None:
     run("DELETE FROM attempts WHERE record_id = ? AND attempt = ?", batch.withdrawn)
     run("DELETE FROM attempt_keys WHERE record_id = ? AND attempt = ?", batch.withdrawn)
     if batch.suppressions:
-        add_suppressions(store.connection, batch.suppressions)
+        add_suppressions(store, batch.suppressions)
     if batch.whole_chains:
         _update_whole_chains(store, batch)
     if batch.letters:
@@ -427,11 +404,12 @@ def _queue_row(record: Record, reason_id: int) -> tuple[object, ...]:
     )
 
 
-_PRIORITY_OF_TYPE: Final = (
+PRIORITY_OF_TYPE: Final = (
     "CASE record_type "
     + "".join(f"WHEN {int(kind)} THEN {rank} " for kind, rank in PRIORITY.items())
-    + "ELSE 4 END"
+    + f"ELSE {PRIORITY[RecordType.GENERAL]} END"
 )
+"""The priority of a record by its type, in SQL."""
 
 
 _CALLBACKS: Final = f"({', '.join(str(int(kind)) for kind in sorted(CALLBACKS))})"
@@ -469,7 +447,7 @@ def look_again(store: Store, list_id: int, reason: Reason, chained: Reason) -> i
         "WHERE place = 1"
     )
     count += db.execute(
-        f"UPDATE queue SET priority = {_PRIORITY_OF_TYPE}, due = dial_sched_time, reason_id = ? "
+        f"UPDATE queue SET priority = {PRIORITY_OF_TYPE}, due = dial_sched_time, reason_id = ? "
         f"WHERE {excluded} AND record_id IN (SELECT record_id FROM leaders)",
         (waiting,),
     ).rowcount

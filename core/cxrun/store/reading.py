@@ -1,4 +1,4 @@
-"""Reading the store for people: counts, reasons, and the life of one record. Nothing here writes."""
+"""Reading the store for people: counts, reasons, callbacks, and the life of one record. Nothing here writes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from cxrun.model import ASLEEP, CALLBACKS, PRIORITY, CallResult, Reason, RecordStatus, Rule
+from cxrun.model import ASLEEP, CALLBACKS, CHAINED, PRIORITY, CallResult, Reason, RecordStatus, Rule
 from cxrun.store.database import Store
 from cxrun.store.queue import AttemptRow
 
@@ -179,6 +179,39 @@ def chain_of(store: Store, list_id: int, record_id: int) -> list[tuple[int, int]
         "AND list_id = ? ORDER BY chain_n",
         (record_id, list_id),
     ).fetchall()
+
+
+class Promise(NamedTuple):
+    """A callback that is still to be made, or was missed for good. Times are Unix UTC seconds."""
+
+    list_name: str
+    record_id: int
+    phone: str
+    client_id: str | None
+    tz: str
+    at: int
+    record_type: int
+    record_status: int
+    agent_id: str | None
+    place: str
+
+
+def promises(store: Store) -> list[Promise]:
+    """The callbacks of every list that are pending, and those that were closed as missed, by time."""
+    found = []
+    db = store.connection
+    kinds = ", ".join(str(int(kind)) for kind in sorted(CALLBACKS))
+    for list_id, name in db.execute("SELECT list_id, name FROM lists ORDER BY list_id").fetchall():
+        rows = db.execute(
+            "SELECT s.record_id, r.phone, c.client_id, r.tz, s.dial_sched_time, s.record_type, s.record_status, "
+            f"s.agent_id, s.place FROM record_states s JOIN records r USING (record_id) "
+            f"JOIN contacts_{list_id} c USING (chain_id) "
+            f"WHERE s.list_id = ? AND s.record_type IN ({kinds}) AND s.due <> ? "
+            "AND (s.place <> 'closed' OR s.record_status = ?)",
+            (list_id, CHAINED, int(RecordStatus.MISSED_CALLBACK)),
+        )
+        found += [Promise(name, *row) for row in rows]
+    return sorted(found, key=lambda promise: (promise.at, promise.record_id))
 
 
 def current_reason(store: Store, record_id: int, list_id: int) -> Reason | None:

@@ -9,8 +9,9 @@ from typing import Final
 
 from cxrun.model import IN_CHAIN, Reason, Record, RecordStatus, RecordType
 from cxrun.store.database import Store
-from cxrun.store.journal import Entry
+from cxrun.store.journal import NO_RUN, Entry
 from cxrun.store.queue import Batch, Queue, write
+from cxrun.store.suppressions import CLIENT
 
 _BATCH: Final = 5000
 
@@ -38,7 +39,7 @@ def finished_chains(
         "WHERE place = 1 AND NOT no_call AND closed = c.chain_size "
         "AND call_result IN (SELECT value FROM json_each(?2)) AND call_time <= ?3 AND NOT EXISTS ("
         "SELECT 1 FROM suppressions s WHERE s.kind = 'client' "
-        "AND s.key = coalesce(c.client_id, 'chain:' || chain_id) AND (s.valid_till IS NULL OR s.valid_till > ?4)) "
+        f"AND s.key = {CLIENT} AND (s.valid_till IS NULL OR s.valid_till > ?4)) "
         "ORDER BY chain_id",
         (list_id, json.dumps(sorted(results)), before, now),
     )
@@ -73,15 +74,13 @@ def _suppressed(store: Store, phones: Iterable[str], now: float) -> set[str]:
 def reopen(store: Store, chains: Iterable[Iterable[Record]], reason: Reason, now: float) -> None:
     """Put records back into the queue, each chain with its first record first, inside the caller's transaction."""
     batch = Batch()
-    closed: list[tuple[int]] = []
     for chain in chains:
         for position, record in enumerate(chain):
-            closed.append((record.record_id,))
+            batch.reopened.append((record.record_id,))
             batch.enter(record, reason if position == 0 else IN_CHAIN)
             entry = Entry(
                 round(float(now), 3), "recycled", record.record_id, record.attempt, record.call_result, reason,
                 record.due if position == 0 else 0,
             )  # fmt: skip
             batch.journal.append(entry)
-    store.connection.executemany("DELETE FROM closed WHERE record_id = ?", closed)
-    write(store, 0, batch)
+    write(store, NO_RUN, batch)

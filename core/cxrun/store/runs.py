@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from cxrun.errors import UserError
 from cxrun.model import Record
 from cxrun.store.database import Store
+
+SIMULATION: Final = "a simulation"
+"""The world of a run with a virtual clock; of any other it is as late as it is here."""
 
 
 def check_world(store: Store, world: str) -> None:
@@ -75,7 +78,7 @@ def last_run(store: Store) -> LastRun | None:
     ).fetchone()
     if row is None:
         return None
-    at_work = row[3] is None and store.is_leased()
+    at_work = row[3] is None and store.at_work()
     return LastRun(row[0], row[1], json.loads(row[2]) if at_work else None)
 
 
@@ -86,15 +89,9 @@ def last_reached(store: Store) -> float | None:
 
 
 def present(store: Store) -> float:
-    """What time it is for the store (Unix UTC seconds): that of its simulation, if it holds one, else now."""
-    row = store.connection.execute("SELECT max(reached) FROM runs WHERE world = 'a simulation'").fetchone()
+    """What time it is for the store (Unix UTC seconds): where the clock of its simulation stands, else now."""
+    row = store.connection.execute("SELECT max(reached) FROM runs WHERE world = ?", (SIMULATION,)).fetchone()
     return float(row[0]) if row[0] is not None else time.time()
-
-
-def last_world(store: Store) -> str | None:
-    """What the calls of the last run were part of, None before the first."""
-    row = store.connection.execute("SELECT world FROM runs ORDER BY run_id DESC LIMIT 1").fetchone()
-    return str(row[0]) if row else None
 
 
 def last_seed(store: Store) -> int | None:

@@ -8,9 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from cxrun.errors import UserError
-from cxrun.model import NOT_YET, Reason
 from cxrun.store.database import Store
-from cxrun.store.journal import Entry
 from cxrun.store.lists import StoredList
 
 
@@ -112,7 +110,7 @@ def move_parts(store: Store, source: StoredList, targets: Sequence[StoredList], 
             (source.rules_digest, target.list_id),
         )
         text = f"{moved[target.name]} contacts moved from list {source.name} to {target.name}"
-        store.journal.append(0, [Entry(round(now, 3), "split", 0, 0, 0, Reason(NOT_YET.state, text), 0)])
+        store.journal.note(now, "split", text)
     for table in ("records", "queue", "closed", "attempts", "requests"):
         db.execute(
             f"UPDATE {table} SET list_id = m.list_id FROM moved m WHERE m.record_id = {table}.record_id "

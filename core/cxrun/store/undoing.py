@@ -10,10 +10,10 @@ from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from cxrun.errors import UserError
-from cxrun.model import ASLEEP, CHAINED, NEVER, NOT_YET, PRIORITY, Reason, RecordStatus
+from cxrun.model import ASLEEP, CHAINED, NEVER, Reason, RecordStatus
 from cxrun.store.database import Store
-from cxrun.store.journal import Entry
 from cxrun.store.lists import ELSEWHERE, FINAL_ELSEWHERE, StoredList, family, highest_ids
+from cxrun.store.queue import PRIORITY_OF_TYPE
 from cxrun.store.updating import GONE
 
 _LEADS: Final = Reason("waiting", "next in its chain, the one before was taken out of the list")
@@ -54,7 +54,7 @@ def undo_import(store: Store, import_id: int, now: float) -> Undone:
             (chain_id, record_id, import_id),
         )
         text = f"import {import_id} of {found[2]} undone: {undone.result.records} records taken out"
-        _note(store, "import_undone", text, now)
+        store.journal.note(now, "import_undone", text)
     return undone.result
 
 
@@ -89,7 +89,7 @@ def clear_list(store: Store, stored: StoredList, now: float) -> Undone:
         (chain_id, record_id, stored.list_id),
     )
     text = f"list {stored.name} begun anew: {taken.result.records} records taken out"
-    _note(store, "list_cleared", text, now)
+    store.journal.note(now, "list_cleared", text)
     return taken.result
 
 
@@ -104,8 +104,8 @@ def _take_out(store: Store, lists: Iterable[int], now: float) -> _Taken:
     highest = highest_ids(store)
     not_here = (store.journal.reason_id(FINAL_ELSEWHERE), store.journal.reason_id(GONE))
     marks = _listed(lists)
-    # chains with a record that was dialed here, is in work, was closed since, or of which something was asked; and those that would be left
-    # with nothing to dial
+    # chains with a record that was dialed here, is in work, was closed since, or of which something was asked;
+    # and those that would be left with nothing to dial
     db.execute("CREATE TEMP TABLE alive (chain_id INTEGER PRIMARY KEY)")
     db.execute(
         "INSERT INTO alive SELECT DISTINCT b.chain_id FROM brought b WHERE EXISTS (SELECT 1 FROM records r "
@@ -148,9 +148,8 @@ def _take_out(store: Store, lists: Iterable[int], now: float) -> _Taken:
 
 def _lead_again(store: Store, marks: str) -> None:
     """Of a chain whose next record was taken out, the first that sleeps is next."""
-    priorities = " ".join(f"WHEN {int(kind)} THEN {rank}" for kind, rank in PRIORITY.items())
     store.connection.execute(
-        f"UPDATE queue SET priority = CASE record_type {priorities} ELSE 4 END, due = dial_sched_time, "
+        f"UPDATE queue SET priority = {PRIORITY_OF_TYPE}, due = dial_sched_time, "
         f"record_status = {int(RecordStatus.READY)}, reason_id = {store.journal.reason_id(_LEADS)} "
         "WHERE record_id IN (SELECT min(r.record_id) FROM records r JOIN queue q ON q.list_id = r.list_id "
         f"AND q.priority = {ASLEEP} AND q.due IN ({CHAINED}, {NEVER}) AND q.record_id = r.record_id "
@@ -160,11 +159,6 @@ def _lead_again(store: Store, marks: str) -> None:
         "AND r.chain_id IN (SELECT chain_id FROM brought)) GROUP BY r.chain_id) "
         f"AND list_id IN ({marks}) AND priority = {ASLEEP}"
     )
-
-
-def _note(store: Store, event: str, text: str, now: float) -> None:
-    reason = Reason(NOT_YET.state, text)
-    store.journal.append(0, [Entry(round(now, 3), event, 0, 0, 0, reason, 0)])
 
 
 def _listed(lists: Iterable[int]) -> str:

@@ -10,8 +10,11 @@ from typing import ClassVar, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from cxrun import (
+    DAYS,
     PASS,
     REGION,
+    STATE_FIELD,
+    WEEKDAYS,
     Defer,
     Exclude,
     Filter,
@@ -20,16 +23,22 @@ from cxrun import (
     Region,
     Schema,
     Verdict,
+    days_of,
     hookimpl,
     next_day,
     place_of,
 )
+from cxrun_plugins.filters.calling_hours import (
+    CACHED,
+    UNKNOWN_ZONE,
+    Stretch,
+    always,
+    check_unknown_zone,
+    zones_to_keep,
+)
 
 _DAY: Final = 86400
 _HORIZON: Final = 400 * _DAY
-_CACHED: Final = 4096
-_DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-_DAY_WORD: Final = "(mon|tue|wed|thu|fri|sat|sun)"
 _DATE: Final = r"([0-9]{4}-)?[0-9]{2}-[0-9]{2}"
 _DATES: Final = {
     "description": "Dates: 2026-12-24, or 12-24 for every year, or from and till as 12-24/01-01.",
@@ -75,14 +84,6 @@ class _Emergency(NamedTuple):
     def spans(self, zone: str) -> tuple[float, float]:
         """When it begins and ends in a zone, Unix UTC seconds."""
         return _moment(self.since, zone, ends=False), _moment(self.till, zone, ends=True)
-
-
-class _Stretch(NamedTuple):
-    """A time over which the verdict does not change."""
-
-    since: float
-    till: float
-    verdict: Verdict
 
 
 class _Closed(NamedTuple):
@@ -142,12 +143,8 @@ class CallingDates(Filter):
             "weekdays": {
                 "description": "Days of the week with calls: mon-fri, or several: [mon-thu, sat]; by default all.",
                 "anyOf": [
-                    {"type": "string", "pattern": f"^{_DAY_WORD}(-{_DAY_WORD})?$"},
-                    {
-                        "type": "array",
-                        "minItems": 1,
-                        "items": {"type": "string", "pattern": f"^{_DAY_WORD}(-{_DAY_WORD})?$"},
-                    },
+                    DAYS,
+                    {"type": "array", "minItems": 1, "items": DAYS},
                 ],
             },
             "holidays": {
@@ -197,16 +194,8 @@ class CallingDates(Filter):
                     },
                 },
             },
-            "state_field": {
-                "description": "The field of the list that holds the state; without it `state`, if there is one.",
-                "type": "string",
-            },
-            "unknown_zone": {
-                "description": "exclude, or the IANA time zone to assume where none is known, e.g. "
-                "America/New_York.",
-                "type": "string",
-                "default": "exclude",
-            },
+            "state_field": STATE_FIELD,
+            "unknown_zone": UNKNOWN_ZONE,
         },
     }
 
@@ -224,19 +213,15 @@ class CallingDates(Filter):
     _closed: tuple[_Dates, ...] = field(init=False, repr=False, compare=False)
     _open: tuple[_Dates, ...] = field(init=False, repr=False, compare=False)
     _emergencies: tuple[_Emergency, ...] = field(init=False, repr=False, compare=False)
-    _stretches: dict[object, _Stretch] = field(init=False, repr=False, compare=False, default_factory=dict)
+    _stretches: dict[object, Stretch] = field(init=False, repr=False, compare=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         words = [self.weekdays] if isinstance(self.weekdays, str) else self.weekdays or ["mon-sun"]
         regions = () if self.holidays == _OWN else tuple(Region.read(text) for text in self.holidays)
         for region in regions:
             _check_region(region, tuple(self.categories))
-        if self.unknown_zone != "exclude" and not _exists(self.unknown_zone):
-            raise ValueError(
-                f"no time zone named '{self.unknown_zone}'; write exclude or an IANA name such as "
-                "America/New_York"
-            )
-        object.__setattr__(self, "_weekdays", frozenset(day for word in words for day in _days(word)))
+        check_unknown_zone(self.unknown_zone)
+        object.__setattr__(self, "_weekdays", frozenset(day for word in words for day in days_of(word)))
         object.__setattr__(self, "_regions", regions)
         object.__setattr__(self, "_closed", tuple(_dates(text) for text in self.closed))
         object.__setattr__(self, "_open", tuple(_dates(text) for text in self.open))
@@ -256,7 +241,7 @@ class CallingDates(Filter):
         key = (record.tz, moment.ring_time, place.country, place.state, emergencies)
         stretch = self._stretches.get(key)
         if stretch is None or not stretch.since <= now < stretch.till:
-            if len(self._stretches) >= _CACHED:
+            if len(self._stretches) >= CACHED:
                 self._stretches.clear()
             stretch = self._stretch(record.zones, place, emergencies, now, moment.ring_time)
             self._stretches[key] = stretch
@@ -264,37 +249,33 @@ class CallingDates(Filter):
 
     def _stretch(
         self,
-        zones: Sequence[str],
+        own_zones: Sequence[str],
         place: Place,
         emergencies: Sequence[_Emergency],
         now: float,
         ring_time: float,
-    ) -> _Stretch:
+    ) -> Stretch:
         """The verdict now, and until when it is the same."""
-        if not zones and self.unknown_zone != "exclude":
-            zones = (self.unknown_zone,)
-        for zone in zones:
-            if not _exists(zone):
-                return _always(Exclude(f"no time zone named '{zone}'"))
-        if not zones:
-            return _always(Exclude("time zone unknown"))
+        zones = zones_to_keep(own_zones, self.unknown_zone)
+        if isinstance(zones, Exclude):
+            return always(zones)
         unknown = self._unknown_holidays(place)
         if unknown:
-            return _always(Exclude(unknown))
+            return always(Exclude(unknown))
 
         spans = [(*emergency.spans(zone), emergency.reason) for emergency in emergencies for zone in zones]
         at, reason = now, ""
         while closed := self._closed_at(at, ring_time, zones, place, spans):
             at, reason = closed.until, reason or closed.reason
             if at > now + _HORIZON:
-                return _Stretch(now, now + _DAY, Exclude(f"{reason}, and no calling date within 400 days"))
+                return Stretch(now, now + _DAY, Exclude(f"{reason}, and no calling date within 400 days"))
         if at > now:
-            return _Stretch(now, at, Defer(at, reason))
+            return Stretch(now, at, Defer(at, reason))
         rung = now + ring_time
         changes = [next_day((zone,), rung) for zone in zones] + [
             since for since, _, _ in spans if since > rung
         ]
-        return _Stretch(now, min(changes) - ring_time, PASS)
+        return Stretch(now, min(changes) - ring_time, PASS)
 
     def _closed_at(
         self,
@@ -322,7 +303,7 @@ class CallingDates(Filter):
         if any(dates.include(day) for dates in self._open):
             return ""
         if day.weekday() not in self._weekdays:
-            return f"no calls on {_DAYS[day.weekday()]}"
+            return f"no calls on {WEEKDAYS[day.weekday()]}"
         for country, state in self._holiday_regions(place):
             name = _holidays(country, state, day.year, tuple(self.categories)).get(day)
             if name:
@@ -348,23 +329,6 @@ class CallingDates(Filter):
         if not place.country:
             return "the country is unknown, and so are its holidays"
         return "" if _supported(place.country) else f"the holidays of {place.country} are not known"
-
-
-def _always(verdict: Verdict) -> _Stretch:
-    return _Stretch(float("-inf"), float("inf"), verdict)
-
-
-def _exists(zone: str) -> bool:
-    try:
-        ZoneInfo(zone)
-    except (KeyError, ValueError, OSError):
-        return False
-    return True
-
-
-def _days(text: str) -> Sequence[int]:
-    first, last = (_DAYS.index(word) for word in (text.split("-") * 2)[:2])
-    return [(first + n) % 7 for n in range((last - first) % 7 + 1)]
 
 
 def _dates(text: str) -> _Dates:

@@ -11,9 +11,12 @@ from typing import ClassVar, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from cxrun import (
+    DAYS,
     DURATION,
     PASS,
     REGION,
+    STATE_FIELD,
+    WEEKDAYS,
     Defer,
     Exclude,
     Filter,
@@ -24,7 +27,9 @@ from cxrun import (
     Verdict,
     by_precision,
     clock_text,
+    days_of,
     hookimpl,
+    known_zone,
     most_precise,
     place_of,
     seconds,
@@ -36,9 +41,13 @@ _HORIZON: Final = 8 * _DAY
 # a day to align on, two horizons (an exclusion is known for as long as it looks ahead), a day of margin
 _SCAN: Final = 2 * _HORIZON + 3 * _DAY
 _BLOCK: Final = 32 * _DAY
-_CACHED: Final = 4096
-_DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-_DAY_WORD: Final = "(mon|tue|wed|thu|fri|sat|sun)"
+CACHED: Final = 4096
+"""Verdicts that are remembered, each with the time over which it does not change."""
+UNKNOWN_ZONE: Final = {
+    "description": "exclude, or the IANA time zone to assume where none is known, e.g. America/New_York.",
+    "type": "string",
+    "default": "exclude",
+}
 _TIME: Final = "([01]?[0-9]|2[0-4]):[0-5][0-9]"
 _DESCRIBED: Final = (
     "HH:MM-HH:MM for every day, or a mapping of days (mon, mon-fri) to that, a list of them, or closed. "
@@ -52,7 +61,7 @@ _HOURS: Final = {
         {
             "type": "object",
             "minProperties": 1,
-            "propertyNames": {"description": _DESCRIBED, "pattern": f"^{_DAY_WORD}(-{_DAY_WORD})?$"},
+            "propertyNames": {**DAYS, "description": _DESCRIBED},
             "additionalProperties": {
                 "description": _DESCRIBED,
                 "anyOf": [
@@ -79,7 +88,7 @@ class _Plan(NamedTuple):
     text: str
 
 
-class _Stretch(NamedTuple):
+class Stretch(NamedTuple):
     """A time over which the verdict does not change."""
 
     since: float
@@ -148,22 +157,14 @@ class CallingHours(Filter):
                 "propertyNames": REGION,
                 "additionalProperties": _HOURS,
             },
-            "state_field": {
-                "description": "The field of the list that holds the state; without it `state`, if there is one.",
-                "type": "string",
-            },
+            "state_field": STATE_FIELD,
             "margin": {
                 **DURATION,
                 "description": "How long before the end of the hours the last call may start, e.g. 30s; "
                 "shorter than a day.",
                 "default": "30s",
             },
-            "unknown_zone": {
-                "description": "exclude, or the IANA time zone to assume where none is known, e.g. "
-                "America/New_York.",
-                "type": "string",
-                "default": "exclude",
-            },
+            "unknown_zone": UNKNOWN_ZONE,
         },
     }
 
@@ -174,7 +175,7 @@ class CallingHours(Filter):
     unknown_zone: str = "exclude"
     _usual: _Plan | None = field(init=False, repr=False, compare=False)
     _regions: Mapping[Region, _Plan] = field(init=False, repr=False, compare=False)
-    _stretches: dict[object, _Stretch] = field(init=False, repr=False, compare=False, default_factory=dict)
+    _stretches: dict[object, Stretch] = field(init=False, repr=False, compare=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         usual = None if self.hours is None else _Plan(_week(self.hours), _text(self.hours))
@@ -185,11 +186,7 @@ class CallingHours(Filter):
         object.__setattr__(self, "_regions", by_precision(regions))
         if seconds(self.margin) >= _DAY:
             raise ValueError(f"a margin of {self.margin} is too long; it must be shorter than a day")
-        if self.unknown_zone != "exclude" and not _exists(self.unknown_zone):
-            raise ValueError(
-                f"no time zone named '{self.unknown_zone}'; write exclude or an IANA name such as "
-                "America/New_York"
-            )
+        check_unknown_zone(self.unknown_zone)
 
     def own_fields(self) -> Sequence[str]:
         return () if self.state_field is None else (self.state_field,)
@@ -208,22 +205,17 @@ class CallingHours(Filter):
             since, till, verdict = stretch
             if since <= now < till:
                 return verdict
-        if len(self._stretches) >= _CACHED:
+        if len(self._stretches) >= CACHED:
             self._stretches.clear()
         kept = [plan or _own_plan(record.daily_from, record.daily_till) for plan in plans]
         stretch = self._stretches[key] = self._stretch(record, kept, now, moment.ring_time)
         return stretch.verdict
 
-    def _stretch(self, record: Record, plans: Sequence[_Plan], now: float, ring_time: float) -> _Stretch:
+    def _stretch(self, record: Record, plans: Sequence[_Plan], now: float, ring_time: float) -> Stretch:
         """The verdict now, and from when till when it is the same."""
-        zones = record.zones
-        if not zones and self.unknown_zone != "exclude":
-            zones = (self.unknown_zone,)
-        for zone in zones:
-            if not _exists(zone):
-                return _always(Exclude(f"no time zone named '{zone}'"))
-        if not zones:
-            return _always(Exclude("time zone unknown"))
+        zones = zones_to_keep(record.zones, self.unknown_zone)
+        if isinstance(zones, Exclude):
+            return always(zones)
         hours = f"{' and '.join(plan.text for plan in plans)} in {_zones_text(zones)}"
         too_far = Exclude(f"no calling hours {hours} within 8 days")
 
@@ -239,30 +231,41 @@ class CallingHours(Filter):
                 since = last
                 continue
             if opens <= now:
-                return _Stretch(opens, last, PASS)
+                return Stretch(opens, last, PASS)
             near = max(since, opens - _HORIZON)
             if near <= now:
-                return _Stretch(near, opens, Defer(opens, f"outside calling hours {hours}"))
-            return _Stretch(since, near, too_far)
-        return _Stretch(since, end - margin - _HORIZON, too_far)
+                return Stretch(near, opens, Defer(opens, f"outside calling hours {hours}"))
+            return Stretch(since, near, too_far)
+        return Stretch(since, end - margin - _HORIZON, too_far)
 
 
-def _always(verdict: Verdict) -> _Stretch:
-    return _Stretch(float("-inf"), float("inf"), verdict)
+def always(verdict: Verdict) -> Stretch:
+    """A verdict that never changes."""
+    return Stretch(float("-inf"), float("inf"), verdict)
+
+
+def check_unknown_zone(zone: str) -> None:
+    """Raise ValueError for a zone to assume that there is not."""
+    if zone != "exclude" and not known_zone(zone):
+        raise ValueError(
+            f"no time zone named '{zone}'; write exclude or an IANA name such as America/New_York"
+        )
+
+
+def zones_to_keep(zones: Sequence[str], unknown_zone: str) -> Sequence[str] | Exclude:
+    """The zones whose clocks count for a record of these zones, or why it cannot be told."""
+    if not zones and unknown_zone != "exclude":
+        zones = (unknown_zone,)
+    for zone in zones:
+        if not known_zone(zone):
+            return Exclude(f"no time zone named '{zone}'")
+    return zones or Exclude("time zone unknown")
 
 
 def _zones_text(zones: Sequence[str]) -> str:
     if len(zones) <= 3:
         return " and ".join(zones)
     return f"{zones[0]} and {len(zones) - 1} more zones"
-
-
-def _exists(zone: str) -> bool:
-    try:
-        ZoneInfo(zone)
-    except (KeyError, ValueError, OSError):
-        return False
-    return True
 
 
 def _text(hours: Hours) -> str:
@@ -279,16 +282,16 @@ def _week(hours: Hours) -> Week:
     named: dict[int, str] = {}
     for days, texts in ({"mon-sun": hours} if isinstance(hours, str) else hours).items():
         spans = tuple(_spans([texts] if isinstance(texts, str) else texts))
-        for day in _days(days):
+        for day in days_of(days):
             if day in named:
-                raise ValueError(f"{_DAYS[day]} is named twice, in '{named[day]}' and in '{days}'")
+                raise ValueError(f"{WEEKDAYS[day]} is named twice, in '{named[day]}' and in '{days}'")
             named[day], week[day] = days, spans
     if not any(week.values()):
         raise ValueError("every day is closed, so nothing could ever be dialed")
     return tuple(week.get(day, ()) for day in range(7))
 
 
-@lru_cache(maxsize=_CACHED)
+@lru_cache(maxsize=CACHED)
 def _own_plan(daily_from: int, daily_till: int) -> _Plan:
     """The record's own hours on every day; none where they are not times of day."""
     text = f"{clock_text(daily_from)}-{clock_text(daily_till)}"
@@ -296,14 +299,6 @@ def _own_plan(daily_from: int, daily_till: int) -> _Plan:
         return _Plan(((),) * 7, text)
     till = daily_till if daily_till > daily_from else daily_till + _DAY
     return _Plan((((daily_from, till),),) * 7, text)
-
-
-def _days(text: str) -> Iterable[int]:
-    words = text.split("-")
-    if len(words) > 2 or not set(words) <= set(_DAYS):
-        raise ValueError(f"'{text}' is no day; write mon, tue, wed, thu, fri, sat, sun or e.g. mon-fri")
-    first, last = _DAYS.index(words[0]), _DAYS.index(words[-1])
-    return [(first + n) % 7 for n in range((last - first) % 7 + 1)]
 
 
 def _spans(texts: Sequence[str]) -> Spans:
@@ -369,7 +364,7 @@ def _open(zone: str, week: Week, start: int, end: int) -> Spans:
     return _merged(found)
 
 
-@lru_cache(maxsize=_CACHED)
+@lru_cache(maxsize=CACHED)
 def _offsets(zone: str, block: int) -> tuple[tuple[int, int, int], ...]:
     """The zone's offsets from UTC over one block of days: since, till, seconds.
 

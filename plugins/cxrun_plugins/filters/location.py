@@ -9,6 +9,7 @@ from typing import ClassVar
 from cxrun import (
     PASS,
     REGION,
+    STATE_FIELD,
     Exclude,
     Filter,
     Moment,
@@ -58,10 +59,7 @@ class Location(Filter):
                 "minItems": 1,
                 "items": REGION,
             },
-            "state_field": {
-                "description": "The field of the list that holds the state; without it `state`, if there is one.",
-                "type": "string",
-            },
+            "state_field": STATE_FIELD,
             "unknown": {
                 "description": "What to do with a record of which it cannot be told where it is.",
                 "enum": ["exclude", "allow"],

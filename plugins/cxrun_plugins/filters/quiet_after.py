@@ -130,9 +130,6 @@ class QuietAfter(Filter):
     def attempt_field(self) -> str | None:
         return None if isinstance(self.per, str) else self.per["field"]
 
-    def own_fields(self) -> Sequence[str]:
-        return () if self.attempt_field is None else (self.attempt_field,)
-
     def check(self, moment: Moment) -> Verdict:
         if not moment.attempts and self.attempt_field is None:
             return PASS

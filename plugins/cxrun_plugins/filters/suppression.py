@@ -69,8 +69,7 @@ class SuppressionLists(Filter):
             entry.key == key
             and entry.kind in _KINDS
             and (self.lists is None or entry.list_name in self.lists)
-            and entry.valid_from <= moment.now
-            and (entry.valid_till is None or moment.now < entry.valid_till)
+            and entry.in_force(moment.now)
         )
 
 

@@ -18,7 +18,7 @@ from cxrun import (
     hookimpl,
     seconds,
 )
-from cxrun_plugins.treatments.retry_at import DAY, TIME, checked, moment_of, moment_text
+from cxrun_plugins.treatments.retry_at import ATTEMPTS, DAY, TIME, checked, moment_of, moment_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +49,7 @@ class RescheduleCallback(Treatment):
             "interval": {**DURATION, "description": "How long to wait, e.g. 30m."},
             "time": TIME,
             "day": DAY,
-            "attempts": {
-                "description": "How often at most, before the next treatment is asked.",
-                "type": "integer",
-                "minimum": 1,
-                "default": 1,
-            },
+            "attempts": ATTEMPTS,
         },
     }
 

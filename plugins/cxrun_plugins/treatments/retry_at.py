@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, ClassVar, Final
 from zoneinfo import ZoneInfo
 
-from cxrun import TIME_OF_DAY, Action, Call, DialAgain, Schema, Treatment, hookimpl, time_of_day
+from cxrun import TIME_OF_DAY, Action, Call, DialAgain, Schema, Treatment, clock_moment, hookimpl, time_of_day
 
 TIME: Final[dict[str, Any]] = {**TIME_OF_DAY, "description": "When on that day, HH:MM in the record's zone."}
 DAY: Final[dict[str, Any]] = {
@@ -16,6 +16,12 @@ DAY: Final[dict[str, Any]] = {
     "come.",
     "type": "string",
     "pattern": r"^(today|tomorrow|[0-9]{4}-[0-9]{2}-[0-9]{2})$",
+}
+ATTEMPTS: Final[dict[str, Any]] = {
+    "description": "How often at most, before the next treatment is asked.",
+    "type": "integer",
+    "minimum": 1,
+    "default": 1,
 }
 
 
@@ -44,21 +50,15 @@ def moment_text(at: str, day: str | None) -> str:
     return f"at {at}" if day is None else f"{day} at {at}" if day.isalpha() else f"on {day} at {at}"
 
 
-def _in_zone(name: str, now: float, second: int, day: str | None) -> float:
-    zone = ZoneInfo(name)
-    today = datetime.fromtimestamp(now, zone).date()
+def _in_zone(zone: str, now: float, second: int, day: str | None) -> float:
+    today = datetime.fromtimestamp(now, ZoneInfo(zone)).date()
     chosen = today
     if day == "tomorrow":
         chosen += timedelta(days=1)
     elif day and day != "today":
         chosen = date.fromisoformat(day)
-    moment = _shown(zone, chosen, second)
-    return _shown(zone, today + timedelta(days=1), second) if day is None and moment <= now else moment
-
-
-def _shown(zone: ZoneInfo, day: date, second: int) -> float:
-    """When the clock shows a second of the day; one that is skipped comes an hour later."""
-    return (datetime.combine(day, time(), zone) + timedelta(seconds=second)).timestamp()
+    moment = clock_moment(zone, chosen, second)
+    return clock_moment(zone, today + timedelta(days=1), second) if day is None and moment <= now else moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +87,7 @@ class RetryAt(Treatment):
         "properties": {
             "time": TIME,
             "day": DAY,
-            "attempts": {
-                "description": "How often at most, before the next treatment is asked.",
-                "type": "integer",
-                "minimum": 1,
-                "default": 1,
-            },
+            "attempts": ATTEMPTS,
         },
     }
 

@@ -15,7 +15,7 @@ from cxrun import Condition
 from cxrun.errors import Problems, UserError
 from cxrun.migrating import Migration, migrate
 from cxrun.migrating.draft import Drafts
-from cxrun.migrating.genesys_cloud import _ABOUT_CALLS, _condition, _joined
+from cxrun.migrating.genesys_cloud import ABOUT_CALLS, joined, sides_of
 from cxrun.migrating.terraform import Block, resources
 from cxrun.registry import Registry, load_registry
 from cxrun.testing import make_record
@@ -158,8 +158,8 @@ def test_conditions_and_their_opposites_divide_the_records(
 ) -> None:
     draft = Drafts("it", REGISTRY).begin("it", "")
     document = Document("it", None, {}, [])
-    pairs = [_condition(Block(document, (), spec(*condition), []), draft) for condition in conditions]
-    true, opposite = _joined("all", [pair[0] for pair in pairs]), _joined("any", [pair[1] for pair in pairs])
+    pairs = [sides_of(Block(document, (), spec(*condition), []), draft) for condition in conditions]
+    true, opposite = joined("all", [pair[0] for pair in pairs]), joined("any", [pair[1] for pair in pairs])
     record = make_record(fields={"x": held})
     wanted = all(as_genesys_says(*condition, held) for condition in conditions)
     assert (Condition(true).holds(record), Condition(opposite).holds(record)) == (wanted, not wanted)
@@ -168,7 +168,7 @@ def test_conditions_and_their_opposites_divide_the_records(
 @pytest.mark.parametrize(("operator", "inverted"), list(product(OPERATORS, (False, True))))
 def test_a_missing_value_is_on_one_side_only(operator: str, inverted: bool) -> None:
     draft = Drafts("it", REGISTRY).begin("it", "")
-    pair = _condition(Block(Document("it", None, {}, []), (), spec(operator, "a", inverted), []), draft)
+    pair = sides_of(Block(Document("it", None, {}, []), (), spec(operator, "a", inverted), []), draft)
     record = make_record(fields={"x": None})
     assert [Condition(side).holds(record) for side in pair] == [inverted, not inverted]
 
@@ -290,7 +290,7 @@ def test_rules_are_in_their_order(migrated: Migrated) -> None:
 
 
 def test_conditions_about_calls_before_the_call_are_not_carried(migrated: Migrated) -> None:
-    for kind in _ABOUT_CALLS:
+    for kind in ABOUT_CALLS:
         conditions = f'conditions {{\n type = "{kind}"\n}}\n'
         migration = migrated("a.tf", ruleset(conditions, "DO_NOT_DIAL", before=True))
         assert "before the call" in why_not(migration)[0]

@@ -7,7 +7,7 @@ import pytest
 
 from cxrun.errors import Problems, UserError
 from cxrun.migrating import Migration
-from cxrun.migrating.ocs import _ACTIONS, COLUMNS
+from cxrun.migrating.ocs import ACTIONS, COLUMNS
 from cxrun.model import CallResult
 from cxrun.yamlfile import parse
 
@@ -50,7 +50,7 @@ def test_every_call_result_is_known_by_code_and_by_name(migrated: Migrated) -> N
         assert [rule["on"] for rule in rules(migrated("t.csv", HEADER + rows))] == words
 
 
-@pytest.mark.parametrize("action", _ACTIONS, ids=lambda action: action.name)
+@pytest.mark.parametrize("action", ACTIONS, ids=lambda action: action.name)
 def test_every_action_is_known_by_code_and_by_name(migrated: Migrated, action: Any) -> None:
     said = set()
     for name in (str(action.code), action.name, *action.names):
