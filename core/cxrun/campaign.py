@@ -26,7 +26,7 @@ from cxrun.ordering import ORDERING_SETTINGS, Ordering
 from cxrun.ordering import complaints as ordering_complaints
 from cxrun.pipeline import Devices, Pipeline
 from cxrun.registry import Registry
-from cxrun.ruleset import Ruleset, Step, element_step, read, schema_problems
+from cxrun.ruleset import OTHER, Ruleset, Step, TreatmentRule, element_step, read, schema_problems
 from cxrun.schedule import Schedule
 from cxrun.schedule import problems as schedule_problems
 from cxrun.settings import (
@@ -480,6 +480,7 @@ class _CampaignLoader:
 
     def hints(self, group: Group) -> Iterator[Problem]:
         """What is right and probably not meant."""
+        yield from _never_asked(group)
         if "devices" not in group.settings or len(group.settings["devices"].value) < 2:
             return
         treatments = (
@@ -750,6 +751,20 @@ class _CampaignLoader:
 def _level_path(level: str, key: str) -> Path:
     kind, _, name = level.rpartition(" ")
     return (f"{kind.replace(' ', '_')}s", name, key)
+
+
+def _never_asked(group: Group) -> Iterator[Problem]:
+    """Treatment rules of a group whose every call is answered by rules before them."""
+    taken: dict[int | str, TreatmentRule] = {}
+    for ruleset in group.rulesets:
+        for rule in ruleset.treatments:
+            answers = [*rule.on, *rule.dispositions, *([OTHER] if rule.other else ())]
+            before = [taken[answer] for answer in answers if answer in taken]
+            if before and len(before) == len(answers):
+                places = ", ".join(dict.fromkeys(f"{r.mark.file}:{r.mark.line}" for r in before))
+                yield ruleset.document.problem(rule.path, f"is never asked: {places} answers before it")
+            if rule.when is None:
+                taken |= {answer: rule for answer in answers if answer not in taken}
 
 
 def _names(value: str | list[str] | None) -> tuple[str, ...]:

@@ -50,7 +50,7 @@ def test_help_of_every_part_of_a_command_has_an_example(cxrun: Cxrun, command: s
 
 def test_every_file_of_a_command_is_a_command() -> None:
     folder = Path(package.__file__).parent / "cli"
-    files = {file.stem for file in folder.glob("*.py")} - {"__init__", "terminal"}
+    files = {file.stem for file in folder.glob("*.py")} - {"__init__", "completing", "terminal"}
     assert {file.rstrip("_") for file in files} == set(COMMANDS)
 
 
@@ -201,3 +201,9 @@ def test_commands_of_one_projects_plugins_are_not_known_in_another(
     assert cxrun("-C", folder.folder, "greet").out == "hello\n"
     assert "greet" in cxrun("-C", folder.folder, "--help").out
     assert "greet" not in cxrun("-C", tmp_path, "--help").out
+
+
+def test_the_project_folder_goes_before_the_command(cxrun: Cxrun) -> None:
+    answer = cxrun("status", "-C", "calls")
+    assert answer.code == 2
+    assert "-C goes before the command: cxrun -C DIR status" in answer.err
