@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 @json_option
 @click.pass_obj
 def command(session: Session, groups: tuple[str, ...], why: bool, as_json: bool) -> None:
-    """Show template > group > list, one line per list; of all GROUPS by default.
+    """Show campaign GROUPS, all by default: template > group > list, one line per list.
 
     While a run is at work, the state of each group comes first, what it waits for, and what its schedule says next.
     With --why the reasons are counted, each with the rule that says so; they add up to the size of the list.
