@@ -195,7 +195,7 @@ def test_commands_of_one_projects_plugins_are_not_known_in_another(
 ) -> None:
     source = (
         "import click\nfrom cxrun import hookimpl\n\n@hookimpl\ndef register_commands(cli):\n"
-        "    cli.add_command(Command('greet', callback=lambda: click.echo('hello')))\n"
+        "    cli.add_command(click.Command('greet', callback=lambda: click.echo('hello')))\n"
     )
     folder = project(3, plugins={"greeting": source})
     assert cxrun("-C", folder.folder, "greet").out == "hello\n"
