@@ -104,9 +104,15 @@ def guess_settings(path: Path) -> dict[str, Any]:
         return _settings(path, table, header, region, mapping, rest)
     region, phones = _phones(columns)
     if not phones:
+        if len(table.header) == 1:
+            raise UserError(
+                f"{path}: has no columns; if it is a fixed-width file, run `cxrun init` without a list and give it a "
+                "`layout` in campaign.yaml"
+            )
         seen = ", ".join(f"'{name}'" for name in table.header)
         raise UserError(
-            f"{path}: no column holds phone numbers; name it in the mapping. The columns are {seen}"
+            f"{path}: no column holds phone numbers. Run `cxrun init` without a list and name the column in "
+            f"campaign.yaml; the columns are {seen}"
         )
     rest = {name: cells for name, cells in columns.items() if name not in phones}
     mapping = {**_single_columns(rest), "devices": [_device(name) for name in phones]}

@@ -14,7 +14,7 @@ from cxrun.inheritance import Setting, inherited
 from cxrun.mapping import MAP_SCHEMA, ListSettings
 from cxrun.ordering import complaints as ordering_complaints
 from cxrun.registry import Registry
-from cxrun.ruleset import Ruleset, Step, bundled, element_step, read
+from cxrun.ruleset import OTHER, Ruleset, Step, TreatmentRule, bundled, element_step, read
 from cxrun.schedule import problems as schedule_problems
 from cxrun.schema import schema_problems
 from cxrun.settings import CAMPAIGN_SCHEMA, ELEMENT_SETTINGS, partial_schema
@@ -274,6 +274,7 @@ class _CampaignLoader:
 
     def hints(self, group: Group) -> Iterator[Problem]:
         """What is right and probably not meant."""
+        yield from _never_asked(group)
         if "devices" not in group.settings or len(group.settings["devices"].value) < 2:
             return
         treatments = (
@@ -492,3 +493,17 @@ def _circle(name: str, after: Mapping[str, tuple[str, ...]]) -> list[str]:
                 seen.add(other)
                 ways.append([*way, other])
     return []
+
+
+def _never_asked(group: Group) -> Iterator[Problem]:
+    """Treatment rules of a group whose every call is answered by rules before them."""
+    taken: dict[int | str, TreatmentRule] = {}
+    for ruleset in group.rulesets:
+        for rule in ruleset.treatments:
+            answers = [*rule.on, *rule.dispositions, *([OTHER] if rule.other else ())]
+            before = [taken[answer] for answer in answers if answer in taken]
+            if before and len(before) == len(answers):
+                places = ", ".join(dict.fromkeys(f"{r.mark.file}:{r.mark.line}" for r in before))
+                yield ruleset.document.problem(rule.path, f"is never asked: {places} answers before it")
+            if rule.when is None:
+                taken |= {answer: rule for answer in answers if answer not in taken}

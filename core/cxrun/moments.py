@@ -34,7 +34,12 @@ def parse_local(text: str, zone: str, base: float) -> float:
     try:
         wall = datetime.fromisoformat(text)
     except ValueError:
-        return parse_moment(text, base)
+        try:
+            return parse_moment(text, base)
+        except UserError:
+            raise UserError(
+                f"'{text}' is no moment; write e.g. \"2026-11-24 15:00\", or a duration such as 2h"
+            ) from None
     if wall.tzinfo is not None:
         return wall.timestamp()
     moment = wall.replace(tzinfo=ZoneInfo(zone)).timestamp()

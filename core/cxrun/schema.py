@@ -103,7 +103,8 @@ def _messages(error: Any, base: Path) -> Iterator[tuple[Path, str]]:
         hint = error.schema.get("properties", {}).get(key, {}).get("description", "")
     elif rule == "type":
         kinds = [wanted] if isinstance(wanted, str) else wanted
-        message = f"{_shown(data)} is not {' or '.join(_TYPES[kind] for kind in kinds)}"
+        given = "is empty," if data is None else f"{_shown(data)} is"
+        message = f"{given} not {' or '.join(_TYPES[kind] for kind in kinds)}"
     elif rule == "enum":
         message = f"{_shown(data)} is not known here{near(str(data), [str(word) for word in wanted])}"
         hint = ""
@@ -164,6 +165,6 @@ def _alternatives(error: Any, at: Path, base: Path) -> Iterator[tuple[Path, str]
 def _shown(value: Any) -> str:
     """A value as a person would write it in YAML, on one line."""
     if isinstance(value, str):
-        return f"'{value}'"
+        return f"'{value}'" if len(value) <= _LONGEST else f"'{value[:_LONGEST]}...'"
     text = "nothing" if value is None else json.dumps(value, ensure_ascii=False, default=str)
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."

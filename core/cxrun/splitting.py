@@ -29,9 +29,10 @@ def split(
     takes what is left. All is one transaction. Raises UserError for parts that are not declared or not
     understood, and StoreBusy if a run is dialing.
     """
-    _check_declared(project, source.name, parts)
     if REST in list(parts.values())[:-1]:
         raise UserError(f"'{REST}' must be the last part, and can be only one")
+    sizes = {} if field is not None else {name: _size(text) for name, text in parts.items()}
+    _check_declared(project, source.name, parts)
     known = stored_lists(store)
     if source.name not in known:
         raise UserError(
@@ -40,7 +41,6 @@ def split(
     stored = known[source.name]
     if field is not None and field not in (*_NAMES, *stored.field_types):
         raise UserError(f"no field named '{field}'{near(field, [*_NAMES, *stored.field_types])}")
-    sizes = {} if field is not None else {name: _size(text) for name, text in parts.items()}
     with store.leased():
         targets = [_target(store, project.lists[name], stored) for name in parts]
         ids = {target.name: target.list_id for target in targets}

@@ -76,9 +76,14 @@ def unsuppress(store: Store, now: float, list_name: str, keys: list[tuple[str, s
 
 @dataclass
 class EntryImport:
-    """What an import of entries did; `rejects` is the file that tells of every row left out, if any."""
+    """What an import of entries did.
+
+    `columns` names those the entries came from, if the file has a header; `rejects` is the file that tells of every
+    row left out, if any.
+    """
 
     name: str
+    columns: str = ""
     entries: int = 0
     rejected: int = 0
     rejects: Path | None = None
@@ -118,6 +123,9 @@ def import_entries(
     columns = _columns(file, format, column, region, clients=clients)
     first = iter(()) if columns.header else iter([(1, list(format.header))])
     result = EntryImport(list_name)
+    if columns.header:
+        used = [format.header[place] for place in (columns.device, columns.client) if place is not None]
+        result.columns = " and ".join(f"'{name.strip()}'" for name in used)
     rejects = RejectFile(folder / "rejects" / f"suppression-{list_name}.csv")
     lines = chain(first, rows(file, format))
     try:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from cxrun import listfile
-from cxrun.interchange import COLUMNS, REQUIRED
+from cxrun.interchange import COLUMNS, NAMES, REQUIRED
 from cxrun.mapping import zone_names
 
 _VICIDIAL_LEAD: Final = (
@@ -101,7 +101,9 @@ def recognised(columns: Columns) -> dict[str, Any] | None:
 def _interchange(columns: Columns) -> dict[str, Any] | None:
     if not columns.keys() >= REQUIRED:
         return None
-    return {"devices": ["contact_info"], "drop": [name for name in COLUMNS if name in columns]}
+    # several rows share a client, so that counting distinct ids tells nothing of the column
+    names = {name: name for name in NAMES if name in columns}
+    return {**names, "devices": ["contact_info"], "drop": [name for name in COLUMNS if name in columns]}
 
 
 def _vicidial(columns: Columns) -> dict[str, Any] | None:

@@ -91,7 +91,7 @@ def test_ruleset_becomes_what_it_says(registry: Registry) -> None:
         ("filter: []", "2:1: filter: unknown key 'filter'; did you mean 'filters'?"),
         ("required: yes", "2:1: required: 'yes' is not true or false; true: no lower level can drop it"),
         ("description: 5", "2:1: description: 5 is not text; what it is for, in a sentence"),
-        ("filters:", "2:1: filters: nothing is not a list; asked in order before a dial"),
+        ("filters:", "2:1: filters: is empty, not a list; asked in order before a dial"),
         (
             "filters: {suppression: {}}",
             '2:1: filters: {"suppression": {}} is not a list; asked in order before a dial',
@@ -218,7 +218,7 @@ def test_ruleset_becomes_what_it_says(registry: Registry) -> None:
         ),
         (
             "filters: [{suppression: , when: }]",
-            "2:27: filters[0].when: nothing is not a mapping; a condition: all, any, not, or one field with one or "
+            "2:27: filters[0].when: is empty, not a mapping; a condition: all, any, not, or one field with one or "
             "more operators",
         ),
         (

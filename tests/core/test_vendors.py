@@ -131,6 +131,16 @@ def test_an_interchange_file_is_recognised(file: Path) -> None:
     assert is_interchange(file, ListSettings.from_mapping(found))
 
 
+def test_the_client_of_an_interchange_file_is_known_though_his_rows_share_it(file: Path) -> None:
+    rows = "".join(f"{n},212-555-01{n:02d},1,2,1,28,0,{n // 2},{n % 2},,C{n // 2}\n" for n in range(2, 10))
+    file.write_text(
+        "record_id,contact_info,contact_info_type,record_type,record_status,call_result,attempt,chain_id,chain_n,tz,"
+        f"client_id\n{rows}",
+        encoding="utf-8",
+    )
+    assert guess_settings(file)["map"] == {"client_id": "client_id", "devices": ["contact_info"]}
+
+
 def test_an_ordinary_list_is_not_taken_for_another(file: Path) -> None:
     file.write_text("phone_number,list_id,name\n2125550101,7,Ada\n", encoding="utf-8")
     assert "skip" not in guess_settings(file)["map"]

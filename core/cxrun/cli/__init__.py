@@ -147,6 +147,13 @@ def run(arguments: list[str]) -> int:
         return result if isinstance(result, int) else 0
     except click.exceptions.Exit as leaving:
         return leaving.exit_code
+    except click.NoSuchOption as error:
+        if error.option_name in ("-C", "--project") and error.ctx is not None:
+            where = f"{error.option_name} goes before the command: cxrun -C DIR {error.ctx.info_name}"
+            click.UsageError(where, error.ctx).show()
+        else:
+            error.show()
+        return error.exit_code
     except click.ClickException as error:
         error.show()
         return error.exit_code

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cxrun.cli import Session
-from cxrun.cli.cancel import KINDS, echo_done, meant, one_meant
+from cxrun.cli.cancel import KINDS, echo_canceled, meant, one_meant
 from cxrun.cli.terminal import echo_columns, echo_json, json_option
 from cxrun.errors import UserError
 
@@ -45,6 +45,7 @@ def command() -> None:
     "--number", metavar="NUMBER", help="Which of the customer's numbers; the one dialed last by default."
 )
 @_kind_option
+@json_option
 @click.pass_obj
 def add(
     session: Session,
@@ -54,6 +55,7 @@ def add(
     agent_id: str | None,
     number: str | None,
     kind: str | None,
+    as_json: bool,
 ) -> None:
     """Promise a callback to the customer of a RECORD.
 
@@ -90,6 +92,14 @@ def add(
         )
         waits = any(item.asked for item in standings(store, [key]))
         story = explain(project, store, *key)
+    if as_json:
+        echo_json(
+            {
+                "record": chosen.record_id, "list": chosen.list_name, "number": chosen.phone,
+                "at": at, "zone": zone, "by": agent_id, "done": not waits, "next": story.next,
+            }
+        )  # fmt: skip
+        return
     whose = f"by {agent_id}" if agent_id else "by any agent"
     click.echo(f"record {chosen.record_id}, {chosen.phone}: callback {moment_text(at, zone)}, {whose}")
     if waits:
@@ -108,6 +118,7 @@ def list_(session: Session, as_json: bool) -> None:
     Example:
       cxrun callback list --json
     """
+    from cxrun.moments import moment_text
     from cxrun.requests import now_of
     from cxrun.store.reading import promises
 
@@ -117,7 +128,9 @@ def list_(session: Session, as_json: bool) -> None:
     if as_json:
         echo_json(rows)
     elif rows:
-        echo_columns([tuple(row.values()) for row in rows], tuple(rows[0]))
+        shown = [row | {"at": moment_text(row["at"], row["zone"])} for row in rows]
+        header = tuple(key for key in rows[0] if key != "zone")
+        echo_columns([tuple(row[key] for key in header) for row in shown], header)
     else:
         click.echo("no callbacks")
 
@@ -126,8 +139,9 @@ def list_(session: Session, as_json: bool) -> None:
 @click.argument("what", metavar="RECORD|PHONE|CLIENT...", nargs=-1, required=True)
 @_kind_option
 @click.option("--why", metavar="TEXT", default="on request", show_default=True, help="The reason to note.")
+@json_option
 @click.pass_obj
-def cancel(session: Session, what: tuple[str, ...], kind: str | None, why: str) -> None:
+def cancel(session: Session, what: tuple[str, ...], kind: str | None, why: str, as_json: bool) -> None:
     """Take the promise of a callback back: the customer is not called any more.
 
     The whole chain that was held for the callback is canceled.
@@ -153,7 +167,7 @@ def cancel(session: Session, what: tuple[str, ...], kind: str | None, why: str) 
             records |= {(r.list_id, r.record_id): None for r in held if r.place != "closed"}
         make(session.project, store, lambda now: ask(store, "cancel", records, why, {}))
         left = sum(bool(record.asked) for record in standings(store, records))
-    echo_done(list(records), list(records), len(records) - left, "canceled", left)
+    echo_canceled(len(records) - left, left, as_json=as_json)
 
 
 def _chosen(session: Session, members: list[Standing], number: str | None) -> Standing:
@@ -187,9 +201,7 @@ def _zone(chosen: Standing, zone: str | None) -> str:
 
 def _row(promise: Promise, now: float) -> dict[str, Any]:
     from cxrun.model import RecordStatus, RecordType
-    from cxrun.moments import moment_text
 
-    zone = promise.tz.split()[0] if promise.tz else "UTC"
     if promise.place == "in work":
         state = "in work"
     elif promise.place == "closed":
@@ -199,7 +211,8 @@ def _row(promise: Promise, now: float) -> dict[str, Any]:
         if promise.record_status == RecordStatus.MISSED_CALLBACK:
             state += ", missed before"
     return {
-        "at": moment_text(promise.at, zone),
+        "at": promise.at,
+        "zone": promise.tz.split()[0] if promise.tz else "UTC",
         "state": state,
         "by": promise.agent_id if promise.record_type == RecordType.PERSONAL_CALLBACK else "any agent",
         "record": promise.record_id,

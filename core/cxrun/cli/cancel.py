@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cxrun.cli import Session
-from cxrun.cli.terminal import counted
+from cxrun.cli.terminal import counted, echo_json, json_option
 
 if TYPE_CHECKING:
     from cxrun.store import Store
@@ -21,8 +21,11 @@ KINDS = ("record", "number", "client")
     "--as", "kind", type=click.Choice(KINDS), help="What the arguments are, where that is in doubt."
 )
 @click.option("--why", metavar="TEXT", default="on request", show_default=True, help="The reason to note.")
+@json_option
 @click.pass_obj
-def command(session: Session, what: tuple[str, ...], chain: bool, kind: str | None, why: str) -> None:
+def command(
+    session: Session, what: tuple[str, ...], chain: bool, kind: str | None, why: str, as_json: bool
+) -> None:
     """Cancel records: they are not dialed any more.
 
     A record id cancels that record, and the next of its chain takes its place; a number cancels its records in
@@ -46,18 +49,19 @@ def command(session: Session, what: tuple[str, ...], chain: bool, kind: str | No
         make(session.project, store, lambda now: ask(store, "cancel", open_, why, {}))
         after = standings(store, open_)
     left = sum(bool(record.asked) for record in after)
-    echo_done(records, open_, len(open_) - left, "canceled", left)
+    echo_canceled(len(open_) - left, left, len(records) - len(open_), as_json=as_json)
 
 
-def echo_done(
-    records: list[tuple[int, int]], open_: list[tuple[int, int]], done: int, word: str, left: int
-) -> None:
-    """Sum up what became of the records."""
-    click.echo(f"{counted(done, 'record')} {word}")
+def echo_canceled(done: int, left: int, final: int = 0, *, as_json: bool) -> None:
+    """Sum up what became of the records: canceled, left to a run or a call, final already."""
+    if as_json:
+        echo_json({"canceled": done, "to_be_canceled": left, "final_already": final})
+        return
+    click.echo(f"{counted(done, 'record')} canceled")
     if left:
-        click.echo(f"{counted(left, 'record')} to be {word} by the run at work, or when the call is over")
-    if len(records) > len(open_):
-        click.echo(f"{counted(len(records) - len(open_), 'record')} final already")
+        click.echo(f"{counted(left, 'record')} to be canceled by the run at work, or when the call is over")
+    if final:
+        click.echo(f"{counted(final, 'record')} final already")
 
 
 def meant(store: Store, text: str, kind: str | None = None) -> list[tuple[int, int]]:

@@ -32,7 +32,6 @@ def command(ctx: click.Context, folder: Path, seed: int) -> int:
     ctx.find_root().obj = session
     for line, name, arguments in (
         (f"cxrun -C {folder} run --seed {seed}", "run", ["--seed", str(seed)]),
-        (f"cxrun -C {folder} status", "status", []),
         (f"cxrun -C {folder} status --why", "status", ["--why"]),
         (f"cxrun -C {folder} explain 2", "explain", ["2"]),
     ):

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from cxrun.cli import Session
-from cxrun.cli.terminal import clear_progress, counted, echo_json, json_option, show_progress
+from cxrun.cli import Session, completing
+from cxrun.cli.terminal import clear_progress, counted, echo_columns, echo_json, json_option, show_progress
 from cxrun.errors import UserError
 
 if TYPE_CHECKING:
@@ -18,12 +18,23 @@ if TYPE_CHECKING:
 _LINES: Final = 1000
 """Entries printed at once."""
 _list_option = click.option(
-    "--list", "list_name", metavar="NAME",
+    "--list", "list_name", metavar="NAME", shell_complete=completing.suppression_lists,
     help="The suppression list: the only one of the project, or dnc, if none is named.",
 )  # fmt: skip
+
+
+def _region(context: click.Context, parameter: click.Parameter, given: str | None) -> str | None:
+    from cxrun.numbers import is_region
+
+    if given is not None and not is_region(given.upper()):
+        raise click.BadParameter(f"no country has the code '{given}'; write e.g. US or DE")
+    return given and given.upper()
+
+
 _region_option = click.option(
-    "--region", metavar="CC", help="The country of numbers without a leading +: that of the contact lists."
-)
+    "--region", metavar="CC", callback=_region,
+    help="The country of numbers without a leading +: that of the contact lists.",
+)  # fmt: skip
 _client_option = click.option("--client", "clients", metavar="ID", multiple=True, help="A client, by his id.")
 
 
@@ -52,6 +63,7 @@ def command() -> None:
     "--till", "valid_till", metavar="TIME", help="Until when, e.g. 2027-01-01 or 90d; for ever by default."
 )
 @_region_option
+@json_option
 @click.pass_obj
 def add(
     session: Session,
@@ -62,6 +74,7 @@ def add(
     valid_from: str | None,
     valid_till: str | None,
     region: str | None,
+    as_json: bool,
 ) -> None:
     """Add NUMBERS or clients: they are not to be called.
 
@@ -79,7 +92,7 @@ def add(
     from cxrun.requests import make
     from cxrun.store.reading import standings
     from cxrun.store.runs import last_reached
-    from cxrun.store.suppressions import clients_of, records_with
+    from cxrun.store.suppressions import clients_of, records_with, suppressions
     from cxrun.suppressing import suppress, suppression_list
 
     project = session.project
@@ -88,6 +101,7 @@ def add(
     keys = _keys(session, numbers, clients, region)
     for_ever = valid_from is None and valid_till is None
     closed: list[tuple[int, int]] = []
+    written: list[Suppression] = []
     with session.store() as store:
 
         def request(now: float) -> None:
@@ -103,13 +117,25 @@ def add(
             for kind, key in keys:
                 entry = Suppression(name, kind, key, begin, till).kept(retention, now)
                 closed.extend(suppress(store, now, entry, close=for_ever))
+            held = suppressions(
+                store,
+                [key for kind, key in keys if kind == "client"],
+                [k for kind, k in keys if kind == "device"],
+            )
+            written.extend(entry for entry in held if entry.list_name == name)
 
         make(project, store, request)
         found = standings(store, sorted(set(closed)))
-    for kind, key in keys:
-        click.echo(f"{kind} {key} is on list '{name}'{'' if for_ever else ' for the time given'}")
+    left = sum(bool(record.asked) for record in found)
+    if as_json:
+        echo_json({"entries": [_as_data(entry) for entry in written], "closed": len(found) - left,
+                   "to_be_closed": left})  # fmt: skip
+        return
+    for entry in written:
+        ever = ", for ever" if entry.valid_from and entry.valid_till is None else ""
+        span = "" if for_ever else f", {_span(entry)}{ever}"
+        click.echo(f"{entry.kind} {entry.key} is on list '{name}'{span}")
     if for_ever:
-        left = sum(bool(record.asked) for record in found)
         click.echo(f"{counted(len(found) - left, 'record')} closed as no_call")
         if left:
             click.echo(f"{counted(left, 'record')} to be closed by the run at work, or when the call is over")
@@ -120,6 +146,7 @@ def add(
 @_client_option
 @_list_option
 @_region_option
+@json_option
 @click.pass_obj
 def remove(
     session: Session,
@@ -127,6 +154,7 @@ def remove(
     clients: tuple[str, ...],
     list_name: str | None,
     region: str | None,
+    as_json: bool,
 ) -> int:
     """Take NUMBERS or clients off a list.
 
@@ -146,6 +174,11 @@ def remove(
     with session.store(create=False) as store:
         make(session.project, store, lambda now: removed.extend(unsuppress(store, now, name, keys)))
     gone = {(entry.kind, entry.key) for entry in removed}
+    if as_json:
+        echo_json(
+            [{"list": name, "kind": kind, "key": key, "removed": (kind, key) in gone} for kind, key in keys]
+        )
+        return 0 if len(gone) == len(keys) else 1
     for kind, key in keys:
         click.echo(f"{kind} {key} {'taken off' if (kind, key) in gone else 'was not on'} list '{name}'")
     return 0 if len(gone) == len(keys) else 1
@@ -172,32 +205,33 @@ def check(
     from cxrun.requests import now_of
     from cxrun.store.suppressions import clients_of, records_with, suppressions
 
-    answers: list[dict[str, Any]] = []
+    found: dict[tuple[str, str], list[Suppression]] = {}
     with session.store() as store:
         now = now_of(session.project, store)
         for kind, key in _keys(session, numbers, clients, region):
             owners = [key] if kind == "client" else clients_of(store, records_with(store, [key], ()))
-            entries = sorted(suppressions(store, owners, [key] if kind == "device" else []), reverse=True)
-            answers.append(
+            numbers_ = [key] if kind == "device" else []
+            found[kind, key] = sorted(suppressions(store, owners, numbers_), reverse=True)
+    suppressed = {named: any(entry.in_force(now) for entry in entries) for named, entries in found.items()}
+    if as_json:
+        echo_json(
+            [
                 {
                     "kind": kind,
                     "key": key,
-                    "suppressed": any(entry.in_force(now) for entry in entries),
+                    "suppressed": suppressed[kind, key],
                     "entries": [_as_data(entry) | {"in_force": entry.in_force(now)} for entry in entries],
                 }
-            )
-    if as_json:
-        echo_json(answers)
-    else:
-        for answer in answers:
-            click.echo(
-                f"{answer['kind']} {answer['key']}: {'' if answer['suppressed'] else 'not '}suppressed"
-            )
-            for entry in answer["entries"]:
-                counts = "" if entry["in_force"] else ", not in force now"
-                about = f"{entry['kind']} {entry['key']} on list '{entry['list']}'"
-                click.echo(f"  {about}, {_span(entry)}{counts}")
-    return 1 if any(answer["suppressed"] for answer in answers) else 0
+                for (kind, key), entries in found.items()
+            ]
+        )
+        return 1 if any(suppressed.values()) else 0
+    for (kind, key), entries in found.items():
+        click.echo(f"{kind} {key}: {'' if suppressed[kind, key] else 'not '}suppressed")
+        for entry in entries:
+            counts = "" if entry.in_force(now) else ", not in force now"
+            click.echo(f"  {entry.kind} {entry.key} on list '{entry.list_name}', {_span(entry)}{counts}")
+    return 1 if any(suppressed.values()) else 0
 
 
 @command.command("import")
@@ -254,7 +288,8 @@ def import_(
         echo_json(vars(result))
         return
     entries = f"{result.entries:,} {'entry' if result.entries == 1 else 'entries'}"
-    click.echo(f"list '{name}': {entries} from {file.name}, {result.rejected:,} rejected")
+    column = f"column {result.columns} of " if result.columns else ""
+    click.echo(f"list '{name}': {entries} from {column}{file.name}, {result.rejected:,} rejected")
     if result.rejects:
         click.echo(f"  see {result.rejects}")
 
@@ -279,9 +314,12 @@ def list_(session: Session, list_name: str | None, as_json: bool) -> None:
         if as_json:
             _stream_json(found)
             return
+        header: tuple[str, ...] = ("list", "what", "number or client", "since", "till")
         while piece := list(islice(found, _LINES)):
-            lines = (f"{e.list_name}  {e.kind:6}  {e.key}  {_span(_as_data(e))}" for e in piece)
-            click.echo("\n".join(lines))
+            echo_columns([tuple(_shown(entry).values()) for entry in piece], header)
+            header = ()
+        if header:
+            click.echo("no entries")
 
 
 def _stream_json(found: Iterator[Suppression]) -> None:
@@ -310,20 +348,27 @@ def _keys(
 
 
 def _as_data(entry: Suppression) -> dict[str, Any]:
-    from cxrun.moments import moment_text
-
     return {
         "list": entry.list_name,
         "kind": entry.kind,
         "key": entry.key,
-        "from": moment_text(entry.valid_from) if entry.valid_from else None,
-        "till": None if entry.valid_till is None else moment_text(entry.valid_till),
+        "from": entry.valid_from or None,
+        "till": entry.valid_till,
     }
 
 
-def _span(entry: dict[str, Any]) -> str:
-    since = f"since {entry['from']}" if entry["from"] else "always"
-    return f"{since}, till {entry['till']}" if entry["till"] else since
+def _shown(entry: Suppression) -> dict[str, Any]:
+    """An entry with its times as text."""
+    from cxrun.moments import moment_text
+
+    data = _as_data(entry)
+    return data | {key: moment_text(data[key]) for key in ("from", "till") if data[key] is not None}
+
+
+def _span(entry: Suppression) -> str:
+    shown = _shown(entry)
+    since = f"since {shown['from']}" if shown["from"] else "always"
+    return f"{since}, till {shown['till']}" if shown["till"] else since
 
 
 def _show_progress(result: EntryImport) -> None:

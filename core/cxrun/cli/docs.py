@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cxrun.cli import Session
+from cxrun.cli import Session, completing
 from cxrun.errors import UserError, near
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @click.command("docs")
-@click.argument("name", metavar="ELEMENT|RULESET")
+@click.argument("name", metavar="ELEMENT|RULESET", shell_complete=completing.documented)
 @click.pass_obj
 def command(session: Session, name: str) -> None:
     """Print what an element or a ruleset does.

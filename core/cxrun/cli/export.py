@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cxrun.cli import Session
+from cxrun.cli import Session, completing
 from cxrun.cli.terminal import clear_progress, counted, on_terminal, result_codes
 from cxrun.errors import UserError
 
@@ -17,22 +17,33 @@ if TYPE_CHECKING:
 
 
 @click.command("export")
-@click.argument("name", metavar="LIST")
+@click.argument("name", metavar="LIST", shell_complete=completing.lists)
 @click.option(
-    "--results", "what", flag_value="results", help="A row per attempt: when, what came of it, with whom."
+    "--results",
+    "what",
+    flag_value="results",
+    multiple=True,
+    help="A row per attempt: when, what came of it, with whom.",
 )
-@click.option("--records", "what", flag_value="records", help="A row per record: where it stands, and why.")
-@click.option("--interchange", "what", flag_value="interchange",
+@click.option(
+    "--records",
+    "what",
+    flag_value="records",
+    multiple=True,
+    help="A row per record: where it stands, and why.",
+)
+@click.option("--interchange", "what", flag_value="interchange", multiple=True,
               help="A row per record in the columns and codes that other systems exchange.")  # fmt: skip
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="The file to write; else stdout."
 )
-@click.option("--columns", help="Only these, in this order: phone,call_result,placed.")
+@click.option("--columns", metavar="NAMES", help="Only these, in this order: phone,call_result,placed.")
 @click.option(
     "--result",
     "only",
     metavar="RESULTS",
     callback=result_codes,
+    shell_complete=completing.results,
     help="Only these call results: busy,no_answer.",
 )
 @click.option(
@@ -44,7 +55,7 @@ if TYPE_CHECKING:
 def command(
     session: Session,
     name: str,
-    what: str | None,
+    what: tuple[str, ...],
     output: Path | None,
     columns: str | None,
     only: frozenset[int] | None,
@@ -64,21 +75,21 @@ def command(
     """
     from cxrun.exporting import whole_file, write_rows
 
-    if what is None:
-        raise click.UsageError("say what to write: --results, --records or --interchange")
-    if what == "interchange" and (columns or only or since or until):
+    if len(set(what)) != 1:
+        raise click.UsageError("say what to write, one of --results, --records and --interchange")
+    if what[0] == "interchange" and (columns or only or since or until):
         raise click.UsageError(
             "--interchange gives every record whole; it takes no --columns, --result or time"
         )
     with session.store(create=False) as store:
         stored = session.stored_list(store, name)
-        if what == "interchange":
+        if what[0] == "interchange":
             from cxrun.store.interchange import interchange_columns, interchange_rows
 
             names: Sequence[str] = interchange_columns(stored)
             rows = interchange_rows(store, stored)
         else:
-            names, rows = _results(store, stored, what == "records", columns, only, since, until)
+            names, rows = _results(store, stored, what[0] == "records", columns, only, since, until)
         try:
             if output is None:
                 count = write_rows(sys.stdout, names, rows, as_json=as_json)

@@ -14,7 +14,11 @@ from cxrun.errors import UserError
 @click.argument("sources", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True))
 @click.option("--from", "system", type=click.Choice(["ocs", "vicidial", "genesys-cloud"]),
               help="The system the SOURCES come from; recognised by default.")  # fmt: skip
-@click.option("--name", help="The name of the ruleset OCS treatments become; that of the file by default.")
+@click.option(
+    "--name",
+    metavar="NAME",
+    help="The name of the ruleset OCS treatments become; that of the file by default.",
+)
 @click.option("--force", is_flag=True, help="Overwrite rulesets that exist already.")
 @json_option
 @click.pass_obj

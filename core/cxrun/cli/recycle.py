@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cxrun.cli import Session
+from cxrun.cli import Session, completing
 from cxrun.cli.terminal import clear_progress, counted, echo_json, json_option, result_codes, show_progress
 
 if TYPE_CHECKING:
@@ -12,8 +12,9 @@ if TYPE_CHECKING:
 
 
 @click.command("recycle")
-@click.argument("name", metavar="LIST")
+@click.argument("name", metavar="LIST", shell_complete=completing.lists)
 @click.option("--result", "results", required=True, metavar="RESULTS", callback=result_codes,
+              shell_complete=completing.results,
               help="Call results of the last call, e.g. no_answer,busy.")  # fmt: skip
 @click.option("--older-than", metavar="DURATION", help="Only if the last call was so long ago, e.g. 7d.")
 @click.option("--dry-run", is_flag=True, help="Only count.")

@@ -2,17 +2,25 @@ from __future__ import annotations
 
 import click
 
-from cxrun.cli import Session
+from cxrun.cli import Session, completing
 from cxrun.cli.cancel import KINDS, one_meant
+from cxrun.cli.terminal import echo_json, json_option
 from cxrun.errors import UserError, near
 
 
 @click.command("result")
 @click.argument("record", metavar="RECORD|PHONE|CLIENT")
 @click.option("--disposition", metavar="CODE", help="The agent's code for the call.")
-@click.option("--result", "word", metavar="WORD", help="The call result, e.g. wrong_number.")
+@click.option(
+    "--result",
+    "word",
+    metavar="RESULT",
+    shell_complete=completing.results,
+    help="The call result, e.g. wrong_number.",
+)
 @click.option("--agent", "agent_id", metavar="ID", help="Who says so.")
 @click.option("--as", "kind", type=click.Choice(KINDS), help="What the argument is, where that is in doubt.")
+@json_option
 @click.pass_obj
 def command(
     session: Session,
@@ -21,6 +29,7 @@ def command(
     word: str | None,
     agent_id: str | None,
     kind: str | None,
+    as_json: bool,
 ) -> None:
     """Give the latest attempt of a RECORD another result.
 
@@ -60,10 +69,15 @@ def command(
             "result": None if word is None else codes[word], "disposition": disposition, "agent_id": agent_id,
         }  # fmt: skip
         make(project, store, lambda now: ask(store, "result", [key], "result given", detail))
-        if any(item.asked for item in standings(store, [key])):
-            click.echo(f"record {found.record_id}: to be done by the run at work, or when the call is over")
-            return
+        waits = any(item.asked for item in standings(store, [key]))
         story = explain(project, store, *key)
+    if as_json:
+        echo_json({"record": found.record_id, "list": found.list_name, "done": not waits, "now": story.now,
+                   "next": story.next})  # fmt: skip
+        return
+    if waits:
+        click.echo(f"record {found.record_id}: to be done by the run at work, or when the call is over")
+        return
     click.echo(story.title)
     click.echo(f"now: {story.now}")
     click.echo(f"next: {story.next}")

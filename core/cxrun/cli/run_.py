@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cxrun.cli import Session
+from cxrun.cli import Session, completing
 from cxrun.cli.terminal import counted, echo_columns, echo_json, json_option, on_terminal
 from cxrun.errors import RunInterrupted, UserError
 
@@ -26,7 +26,7 @@ _TURNS = 12
 
 
 @click.command("run")
-@click.argument("groups", nargs=-1)
+@click.argument("groups", nargs=-1, shell_complete=completing.groups)
 @click.option(
     "--until", metavar="TIME", help="Stop at a moment (2026-03-02T18:00Z) or after a duration (8h)."
 )
@@ -71,7 +71,6 @@ def command(
         raise UserError("campaign.yaml has no campaign group to run")
     start, clock = _clock(chosen, real_time)
     with session.store() as store:
-        _import_missing(session, project, chosen, store, aside=as_json)
         from cxrun.moments import parse_moment
         from cxrun.store.runs import last_reached, last_seed
 
@@ -80,6 +79,7 @@ def command(
         options = Options(
             seed, parse_moment(until, begin) if until else None, limit, max_errors, send_effects
         )
+        _import_missing(session, project, chosen, store, aside=as_json)
         run = Run(project, chosen, store, clock, start, options, os.environ)
         with _stoppable(run), _watching(as_json) as watch:
             tally = run.drive(watch)
@@ -186,10 +186,8 @@ def _echo_summary(tally: Tally) -> None:
     why = {"until": "stopped at the time of --until", "limit": "stopped at the attempts of --limit"}
     ended = why.get(tally.ended, tally.ended)
     click.echo(f"{moment_text(tally.started)} to {moment_text(tally.now)}: {ended}")
-    click.echo(
-        f"{counted(tally.attempts, 'attempt')}, {tally.answered:,} answered by a person, "
-        f"{tally.abandon_rate:.2%} of them abandoned or dropped"
-    )
+    lost = f", {tally.abandon_rate:.2%} of them abandoned or dropped" if tally.answered else ""
+    click.echo(f"{counted(tally.attempts, 'attempt')}, {tally.answered:,} answered by a person{lost}")
     if tally.agents:
         click.echo(
             f"{tally.agents} agents, {tally.utilisation:.1%} busy, "

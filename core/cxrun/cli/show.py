@@ -5,12 +5,12 @@ from typing import Any
 
 import click
 
-from cxrun.cli import Session
+from cxrun.cli import Session, completing
 from cxrun.cli.terminal import echo_columns, echo_json, json_option
 
 
 @click.command("show")
-@click.argument("group", required=False)
+@click.argument("group", required=False, shell_complete=completing.groups)
 @json_option
 @click.pass_obj
 def command(session: Session, group: str | None, as_json: bool) -> None:

@@ -2,12 +2,12 @@ from __future__ import annotations
 
 import click
 
-from cxrun.cli import Session
+from cxrun.cli import Session, completing
 from cxrun.cli.terminal import counted, echo_json, json_option
 
 
 @click.command("split")
-@click.argument("name", metavar="LIST")
+@click.argument("name", metavar="LIST", shell_complete=completing.lists)
 @click.argument("parts", metavar="PART=SIZE...", nargs=-1, required=True)
 @click.option(
     "--by", "field", metavar="FIELD", help="The sizes are values of this field: east=NY,NJ west=rest."

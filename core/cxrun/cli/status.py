@@ -1,29 +1,30 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from cxrun.cli import Session
+from cxrun.cli import Session, completing
 from cxrun.cli.terminal import echo_columns, echo_json, json_option
 
 if TYPE_CHECKING:
-    from cxrun.campaign import Project
+    from cxrun.campaign import Group
     from cxrun.store import Store
     from cxrun.store.lists import StoredList
     from cxrun.store.runs import LastRun
 
 
 @click.command("status")
+@click.argument("groups", nargs=-1, shell_complete=completing.groups)
 @click.option(
     "--why", is_flag=True, help="Count the records of each list by the reason they are as they are."
 )
 @json_option
 @click.pass_obj
-def command(session: Session, why: bool, as_json: bool) -> None:
-    """Show template > group > list, one line per list.
+def command(session: Session, groups: tuple[str, ...], why: bool, as_json: bool) -> None:
+    """Show campaign GROUPS, all by default: template > group > list, one line per list.
 
     While a run is at work, the state of each group comes first, what it waits for, and what its schedule says next.
     With --why the reasons are counted, each with the rule that says so; they add up to the size of the list.
@@ -31,21 +32,22 @@ def command(session: Session, why: bool, as_json: bool) -> None:
     \b
     Example:
       cxrun status
-      cxrun status --why
+      cxrun status welcome_east --why
     """
     from cxrun.moments import moment_text
     from cxrun.store.lists import stored_lists
     from cxrun.store.runs import last_run
 
     project = session.project
+    chosen = {name: project.group(name) for name in groups or project.groups}
     with session.store(create=False) as store:
         stored = stored_lists(store)
         last = last_run(store)
         now = last.reached if last else None
-        states = _states(project, last)
+        states = _states(chosen, last)
         lines = [
             (group.template, group.name, name, stored.get(name))
-            for group in project.groups.values()
+            for group in chosen.values()
             for name in group.lists
         ]
         lines.sort(key=lambda line: line[:2])
@@ -55,7 +57,7 @@ def command(session: Session, why: bool, as_json: bool) -> None:
         if why:
             for row in rows:
                 row["reasons"] = reasons.get(row["list"], [])
-        echo_json(rows)
+        echo_json([{key.replace(" ", "_"): value for key, value in row.items()} for row in rows])
         return
     if now is not None:
         click.echo(f"as of {moment_text(now)}")
@@ -74,13 +76,13 @@ def command(session: Session, why: bool, as_json: bool) -> None:
         click.echo(f"{total:,} records in all")
 
 
-def _states(project: Project, last: LastRun | None) -> dict[str, dict[str, Any]]:
+def _states(groups: Mapping[str, Group], last: LastRun | None) -> dict[str, dict[str, Any]]:
     """How the groups of a run at work are, and what schedules say next: state, waits for, next change."""
     from cxrun.store.runs import SIMULATION
 
     states: dict[str, dict[str, Any]] = {}
     now = last.reached if last and last.world == SIMULATION else time.time()
-    for name, group in project.groups.items():
+    for name, group in groups.items():
         said = last.states.get(name) if last and last.states is not None else None
         change = group.schedule.next(now) if group.schedule else None
         if said or group.schedule or group.after:
@@ -135,7 +137,7 @@ def _row(store: Store, template: str, group: str, name: str, stored: StoredList 
 _FIGURES = ("records", "ready", "deferred", "excluded", "errors", "in work", "final", "attempts", "answered",
             "hit rate", "abandoned", "next due", "callbacks", "missed", "canceled", "next callback")  # fmt: skip
 _COLUMNS = ("template", "group", "list", *_FIGURES)
-_OCCASIONAL = ("callbacks", "missed", "canceled", "next callback")
+_OCCASIONAL = ("errors", "in work", "callbacks", "missed", "canceled", "next callback")
 """Columns that are left out where there is nothing to say."""
 
 
@@ -143,8 +145,8 @@ def _shown(row: dict[str, Any], columns: Sequence[str], now: float | None) -> tu
     from cxrun.moments import moment_text
 
     shown = {column: row[column] for column in columns}
-    for share in ("hit rate", "abandoned"):
-        shown[share] = None if row[share] is None else f"{row[share]:.1%}"
+    for share, digits in (("hit rate", 1), ("abandoned", 2)):
+        shown[share] = None if row[share] is None else f"{row[share]:.{digits}%}"
     for moment in ("next due", "next callback"):
         if (due := row.get(moment)) is not None:
             shown[moment] = "now" if due <= (now or 0) else moment_text(due)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cxrun.cli import Session
+from cxrun.cli import Session, completing
 from cxrun.cli.terminal import counted, echo_columns, echo_json, json_option
 from cxrun.errors import Problems, UserError
 
@@ -21,7 +21,7 @@ _LOOK = 0.5
 
 
 @click.command("test")
-@click.argument("targets", metavar="[RULESET|FILE]...", nargs=-1)
+@click.argument("targets", metavar="[RULESET|FILE]...", nargs=-1, shell_complete=completing.rulesets_or_files)
 @click.option(
     "-k", "keyword", metavar="TEXT", default="", help="Only cases whose name or file contains TEXT."
 )
@@ -67,6 +67,8 @@ def command(
     def once() -> int:
         paths = find(targets, session.folder, packaged=packaged)
         outcomes = _play(paths, keyword, with_coverage=coverage or least is not None, update=update)
+        if keyword and not outcomes.played:
+            raise UserError(f"no case has '{keyword}' in its name or file")
         if update and outcomes.mended:
             outcomes = _again(paths, keyword, outcomes)
         if junit is not None:

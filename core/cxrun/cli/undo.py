@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import datetime
-
 import click
 
 from cxrun.cli import Session
@@ -25,6 +23,7 @@ def command(session: Session, number: int | None, as_json: bool) -> None:
       cxrun undo 3
     """
     from cxrun.importing import undo
+    from cxrun.moments import moment_text
     from cxrun.store.lists import imports
 
     with session.store(create=False) as store:
@@ -36,15 +35,18 @@ def command(session: Session, number: int | None, as_json: bool) -> None:
         if as_json:
             echo_json([{**item._asdict(), "counts": item.counts._asdict()} for item in listed])
             return
+        if not listed:
+            click.echo("no imports")
+            return
         rows = [
             (
                 item.import_id, item.list_name, item.source, item.mode,
-                f"{datetime.datetime.fromtimestamp(item.at, datetime.UTC):%Y-%m-%d %H:%M}", *item.counts,
+                moment_text(item.at), *item.counts,
                 "cut off" if item.state == "begun" else item.state,
             )
             for item in listed
         ]  # fmt: skip
-        header = ("import", "list", "file", "mode", "at (UTC)", "loaded", "updated", "unchanged", "rejected",
+        header = ("import", "list", "file", "mode", "at", "loaded", "updated", "unchanged", "rejected",
                   "duplicates", "state")  # fmt: skip
         echo_columns(rows, header)
     elif as_json:

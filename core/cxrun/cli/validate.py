@@ -50,8 +50,9 @@ def command(session: Session, files: tuple[Path, ...], as_json: bool) -> int:
             problems = error.problems
     if as_json:
         echo_json(
-            [{"file": p.mark.file, "line": p.mark.line, "column": p.mark.column, "path": p.path, "message": p.message}
-             for p in sorted(set(problems))]
+            [{"kind": kind, "file": p.mark.file, "line": p.mark.line, "column": p.mark.column, "path": p.path,
+              "message": p.message}
+             for kind, found in (("problem", sorted(set(problems))), ("hint", hints)) for p in found]
         )  # fmt: skip
     else:
         for problem in sorted(set(problems)):

@@ -30,14 +30,14 @@ def test_a_callback_is_shown_wherever_a_record_is(cxrun: Cxrun, calls: ProjectFo
     )
     (listed,) = json.loads(cxrun("-C", calls.folder, "callback", "list", "--json").out)
     assert listed == {
-        "at": "2026-03-03 15:00:00 EST", "state": "pending", "by": "sales-2", "record": 1,
+        "at": 1772568000, "zone": "America/New_York", "state": "pending", "by": "sales-2", "record": 1,
         "number": "+12125550100", "client": "C1", "list": "people",
     }  # fmt: skip
     told = cxrun("-C", calls.folder, "explain", "1").out
     assert "callback promised on request at 2026-03-03 15:00:00 EST" in told
     assert "type personal_callback" in told
     (status,) = json.loads(cxrun("-C", calls.folder, "status", "--json").out)
-    assert (status["callbacks"], status["missed"], status["next callback"]) == (1, 0, 1772568000)
+    assert (status["callbacks"], status["missed"], status["next_callback"]) == (1, 0, 1772568000)
     assert "next callback" in cxrun("-C", calls.folder, "status").out
 
 
@@ -57,8 +57,10 @@ def test_the_number_of_the_customer_can_be_chosen(cxrun: Cxrun, calls: ProjectFo
 def test_another_promise_replaces_the_one_before(cxrun: Cxrun, calls: ProjectFolder) -> None:
     cxrun("-C", calls.folder, "callback", "add", "C1", *AT)
     cxrun("-C", calls.folder, "callback", "add", "C1", "--at", "2026-03-04 10:00", "--number", "3125550100")
-    (listed,) = json.loads(cxrun("-C", calls.folder, "callback", "list", "--json").out)
-    assert (listed["record"], listed["at"]) == (2, "2026-03-04 09:00:00 CST".replace("09", "10"))
+    listed = cxrun("-C", calls.folder, "callback", "list").out.splitlines()[1:]
+    assert [line.split()[:7] for line in listed] == [
+        ["2026-03-04", "10:00:00", "CST", "pending", "any", "agent", "2"]
+    ]
 
 
 def test_a_promise_taken_back_cancels_the_chain_that_was_held(cxrun: Cxrun, calls: ProjectFolder) -> None:

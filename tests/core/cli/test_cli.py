@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from click import Context
+from click import Command, Context, Group
 
 import cxrun as package
 from cxrun.cli import COMMANDS, cli
@@ -50,7 +50,7 @@ def test_help_of_every_part_of_a_command_has_an_example(cxrun: Cxrun, command: s
 
 def test_every_file_of_a_command_is_a_command() -> None:
     folder = Path(package.__file__).parent / "cli"
-    files = {file.stem for file in folder.glob("*.py")} - {"__init__", "terminal"}
+    files = {file.stem for file in folder.glob("*.py")} - {"__init__", "completing", "terminal"}
     assert {file.rstrip("_") for file in files} == set(COMMANDS)
 
 
@@ -201,3 +201,26 @@ def test_commands_of_one_projects_plugins_are_not_known_in_another(
     assert cxrun("-C", folder.folder, "greet").out == "hello\n"
     assert "greet" in cxrun("-C", folder.folder, "--help").out
     assert "greet" not in cxrun("-C", tmp_path, "--help").out
+
+
+def test_the_project_folder_goes_before_the_command(cxrun: Cxrun) -> None:
+    answer = cxrun("status", "-C", "calls")
+    assert answer.code == 2
+    assert "-C goes before the command: cxrun -C DIR status" in answer.err
+
+
+def test_every_command_has_json_but_those_that_have_nothing_to_tell() -> None:
+    def commands(group: Group, context: Context) -> Iterator[Command]:
+        for name in group.list_commands(context):
+            command = group.get_command(context, name)
+            if isinstance(command, Group):
+                yield from commands(command, context)
+            elif command is not None:
+                yield command
+
+    without = {
+        command.name
+        for command in commands(cli, Context(cli))
+        if not any("--json" in parameter.opts for parameter in command.params)
+    }
+    assert without == {"demo", "init", "docs", "schema"}

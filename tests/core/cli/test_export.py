@@ -74,3 +74,9 @@ def test_mistakes_are_told(
     answer = cxrun("-C", dialed.folder, "export", "people", *arguments)
     assert answer.code == code
     assert message in answer.err
+
+
+def test_one_thing_is_exported_at_a_time(cxrun: Cxrun, dialed: ProjectFolder) -> None:
+    answer = cxrun("-C", dialed.folder, "export", "people", "--results", "--records")
+    assert answer.code == 2
+    assert "one of --results, --records and --interchange" in answer.err

@@ -37,7 +37,7 @@ def test_a_list_is_imported_once_and_again_when_its_file_grows(cxrun: Cxrun, pro
     assert "loaded" not in cxrun("-C", folder.folder, "run").out
     with (folder.folder / "people.csv").open("a", encoding="utf-8") as stream:
         stream.write("C99,617-555-0199\n")
-    assert "1 contacts loaded (1 records), 0 rejected, 5 duplicates" in cxrun("-C", folder.folder, "run").out
+    assert "1 contact loaded (1 record), 0 rejected, 5 duplicates" in cxrun("-C", folder.folder, "run").out
 
 
 def test_until_takes_a_moment_or_a_duration(cxrun: Cxrun, project: MakeProject) -> None:
@@ -107,3 +107,13 @@ def test_starts_and_stops_of_groups_are_told(cxrun: Cxrun, project: MakeProject)
     folder.store_file.unlink()
     turns = json.loads(cxrun("-C", folder.folder, "run", "--json").out)["turns"]
     assert turns[0] == {"at": 1772460000.0, "group": "all", "state": "running", "why": "its schedule says so"}
+
+
+def test_a_time_that_is_none_is_refused_before_anything_is_imported(
+    cxrun: Cxrun, project: MakeProject
+) -> None:
+    made = project(3)
+    answer = cxrun("-C", made.folder, "run", "--until", "tomorrow")
+    assert answer.code == 3
+    assert "'tomorrow' is no moment" in answer.err
+    assert answer.out == ""

@@ -32,7 +32,7 @@ def test_json_has_a_row_per_list_and_the_states_add_up(cxrun: Cxrun, dialed: Pro
     (row,) = json.loads(cxrun("-C", dialed.folder, "status", "--json").out)
     assert row["records"] == 40
     assert row["attempts"] == 30
-    assert sum(row[state] for state in ("ready", "deferred", "excluded", "errors", "in work", "final")) == 40
+    assert sum(row[state] for state in ("ready", "deferred", "excluded", "errors", "in_work", "final")) == 40
 
 
 def test_why_counts_reasons_that_add_up(cxrun: Cxrun, dialed: ProjectFolder) -> None:
@@ -70,7 +70,7 @@ def test_a_group_with_a_schedule_tells_what_comes_next(cxrun: Cxrun, dialed: Pro
     answer = cxrun("-C", dialed.folder, "status")
     assert answer.out.splitlines()[1] == "group all: unloaded; next start 2026-03-02 09:00:00 EST"
     (row,) = json.loads(cxrun("-C", dialed.folder, "status", "--json").out)
-    assert row["next change"] == {"at": 1772460000.0, "action": "start", "zone": "America/New_York"}
+    assert row["next_change"] == {"at": 1772460000.0, "action": "start", "zone": "America/New_York"}
 
 
 def test_while_a_run_is_at_work_it_says_what_each_group_waits_for(project: MakeProject) -> None:
@@ -93,3 +93,12 @@ def test_while_a_run_is_at_work_it_says_what_each_group_waits_for(project: MakeP
     lines = said[0].splitlines()
     assert lines[1] == "group all: running, waiting for agents"
     assert lines[2] == "group more: unloaded, waiting for group all"
+
+
+def test_only_the_groups_named_are_shown(cxrun: Cxrun, dialed: ProjectFolder) -> None:
+    group = next(iter(dialed.campaign["groups"]))
+    (row,) = json.loads(cxrun("-C", dialed.folder, "status", group, "--json").out)
+    assert row["group"] == group
+    answer = cxrun("-C", dialed.folder, "status", f"{group}x")
+    assert answer.code == 3
+    assert f"did you mean '{group}'?" in answer.err

@@ -202,3 +202,9 @@ def test_schema_of_case_files_accepts_them(tested: ProjectFolder, cxrun: Cxrun) 
 
     schema: Any = json.loads(cxrun("schema", "cases").out)
     Draft202012Validator(schema).validate(parse(CASES, "cases").data)
+
+
+def test_a_text_that_no_case_has_is_a_mistake(cxrun: Cxrun) -> None:
+    answer = cxrun("test", "--packaged", "-k", "no such case")
+    assert answer.code == 3
+    assert answer.err == "no case has 'no such case' in its name or file\n"

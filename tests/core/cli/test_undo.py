@@ -37,3 +37,9 @@ def test_an_unknown_import_exits_3(cxrun: Cxrun, dialed: ProjectFolder) -> None:
     answer = cxrun("-C", dialed.folder, "undo", 9)
     assert answer.code == 3
     assert "no import 9; `cxrun undo` lists them" in answer.err
+
+
+def test_without_imports_it_says_so(cxrun: Cxrun, project: MakeProject) -> None:
+    made = project(1)
+    cxrun("-C", made.folder, "dnc", "add", "2125550100")
+    assert cxrun("-C", made.folder, "undo").out == "no imports\n"
