@@ -111,7 +111,7 @@ def move_parts(store: Store, source: StoredList, targets: Sequence[StoredList], 
         )
         text = f"{moved[target.name]} contacts moved from list {source.name} to {target.name}"
         store.journal.note(now, "split", text)
-    for table in ("records", "queue", "closed", "attempts", "requests"):
+    for table in ("records", "queue", "closed", "attempts"):
         db.execute(
             f"UPDATE {table} SET list_id = m.list_id FROM moved m WHERE m.record_id = {table}.record_id "
             f"AND {table}.list_id = {source.list_id:d}"
