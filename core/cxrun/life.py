@@ -75,6 +75,9 @@ _CLOSED: Final = (*FINAL, _MISSED)
 _ANY: Final = (*_AWAITED, _RETRIEVED, *FINAL)
 
 
+_GENERAL: Final = PRIORITY[RecordType.GENERAL]
+
+
 class Transition(NamedTuple):
     """One line of the table: an event makes this of a record that has one of these statuses.
 
@@ -287,7 +290,7 @@ def _waits_on(event: str, record: Record, kind: int, at: float, now: float, trea
     due = max(math.ceil(at), int(now) + 1)
     again = record.in_state(
         int(kind), _READY, record.call_result, record.attempt, due, record.call_time, treatments, record.agent_id, due,
-        PRIORITY[kind],
+        PRIORITY.get(kind, _GENERAL),
     )  # fmt: skip
     return Change(waiting=(again,))
 

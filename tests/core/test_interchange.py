@@ -282,3 +282,28 @@ def test_importing_it_again_finds_only_duplicates(project: MakeProject) -> None:
     folder = fresh(project, rows_text([row(1, 1, 2, client_id="", record_status=1), row(2, 2)]))
     assert load(folder).loaded == 2
     assert (load(folder).loaded, folder.query("SELECT count(*) FROM records")) == (0, [(2,)])
+
+
+def test_a_chain_comes_in_held_for_the_callback_that_is_promised_in_it(project: MakeProject) -> None:
+    promised = {"record_type": 6, "record_status": 1, "dial_sched_time": 2_000_000_000}
+    other = fresh(project, rows_text([row(1, 1), row(2, 1, 2, **promised)]))
+    load(other)
+    assert other.query("SELECT record_id, priority, due FROM queue WHERE priority > 0") == [
+        (2, 2, 2_000_000_000)
+    ]
+
+
+def test_a_missed_callback_that_is_tried_again_is_still_promised_where_it_comes_in(
+    project: MakeProject,
+) -> None:
+    folder = fresh(
+        project, rows_text([row(1, 1, record_type=6, dial_sched_time=1), row(2, 1, 2)]), name="from"
+    )
+    folder.campaign["dialing_profiles"]["standard"]["callbacks"] = {"missed": "next_day"}
+    folder.save()
+    folder.run(until=folder.reached() + 60)
+    assert folder.query("SELECT record_status FROM queue WHERE record_id = 1") == [(8,)]
+    other = fresh(project, export(folder), name="to")
+    load(other)
+    promise = "SELECT record_type, priority, due, treatments FROM queue WHERE record_id = 1"
+    assert other.query(promise) == folder.query(promise)

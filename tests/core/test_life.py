@@ -378,6 +378,7 @@ def test_what_cannot_happen_is_refused(happens: Callable[[], object]) -> None:
         ),
         (RecordType.PERSONAL_CALLBACK, Reschedule(2000, ""), RecordType.PERSONAL_CALLBACK, "sales-7", 1),
         (RecordType.CAMPAIGN_CALLBACK, Reschedule(2000, ""), RecordType.CAMPAIGN_CALLBACK, None, 2),
+        (RecordType.UNKNOWN, Reschedule(2000, ""), RecordType.UNKNOWN, None, 4),
         (RecordType.PERSONAL_CALLBACK, AssignToGroup(2000, ""), RecordType.CAMPAIGN_CALLBACK, None, 2),
     ],
 )

@@ -62,6 +62,7 @@ def rows(store: Store, sql: str) -> list[tuple[Any, ...]]:
 
 def check(store: Store) -> None:
     """What must hold of any store between two transactions."""
+    missed = int(RecordStatus.MISSED_CALLBACK)
     assert not rows(
         store,
         "SELECT chain_id FROM (SELECT record_id FROM in_work UNION ALL "
@@ -81,9 +82,9 @@ def check(store: Store) -> None:
     statuses = {place: set(map(int, found.split(","))) for place, found in rows(
         store, "SELECT place, group_concat(DISTINCT record_status) FROM record_states GROUP BY place"
     )}  # fmt: skip
-    assert statuses.get("waiting", set()) <= {READY, CHAIN_READY}
+    assert statuses.get("waiting", set()) <= {READY, CHAIN_READY, missed}
     assert statuses.get("in work", set()) <= {RETRIEVED}
-    assert statuses.get("closed", set()) <= set(life.FINAL)
+    assert statuses.get("closed", set()) <= {*life.FINAL, missed}
     assert not rows(
         store,
         "SELECT s.record_id FROM record_states s LEFT JOIN attempts a USING (record_id) "

@@ -14,6 +14,7 @@ from cxrun.store.lists import StoredList
 
 _READY: Final = int(RecordStatus.READY)
 _CHAIN_READY: Final = int(RecordStatus.CHAIN_READY)
+_MISSED: Final = int(RecordStatus.MISSED_CALLBACK)
 _STATUS: Final = COLUMNS.index("record_status")
 _CHAIN: Final = COLUMNS.index("chain_id")
 _OF_RECORD: Final = ("record_id", "contact_info", "contact_info_type", "daily_from", "daily_till", "tz")
@@ -63,7 +64,8 @@ def interchange_columns(stored: StoredList) -> tuple[str, ...]:
 def interchange_rows(store: Store, stored: StoredList) -> Iterator[tuple[object, ...]]:
     """Every record of a list in the interchange shape, ordered by chain and place in it.
 
-    What rules deferred or excluded is given as it is without them: ready, or waiting for its turn in the chain.
+    What rules deferred or excluded is given as it is without them: ready, or waiting for its turn in the chain. A
+    missed callback that is to be tried again is ready: elsewhere its status says that it is over.
     """
     columns = ", ".join(
         f"r.{name}" if name in _OF_LIST else f"x.{name}" if name in _OF_ELSEWHERE else f"s.{name}"
@@ -86,4 +88,6 @@ def interchange_rows(store: Store, stored: StoredList) -> Iterator[tuple[object,
             if place == "waiting" and due == NEVER:
                 row[_STATUS] = _CHAIN_READY if led else _READY
                 led = True
+            elif place == "waiting" and row[_STATUS] == _MISSED:
+                row[_STATUS] = _READY
             yield tuple(row)

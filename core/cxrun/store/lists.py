@@ -11,6 +11,7 @@ from cxrun.contacts import Contact, Device, Past
 from cxrun.errors import UserError
 from cxrun.model import (
     ASLEEP,
+    CALLBACKS,
     CHAINED,
     IN_CHAIN,
     NOT_YET,
@@ -293,10 +294,16 @@ def _waits(device: Device) -> bool:
 
 
 def _leader(devices: Sequence[Device]) -> int:
-    """The position of the device to be dialed next: the first that is ready, else the first that waits; or -1."""
+    """The position of the device to be dialed next, or -1: the one of a callback, for which the chain is held, else
+    the first that is ready, else the first that waits.
+    """
     waiting = [position for position, device in enumerate(devices) if _waits(device)]
-    ready = (p for p in waiting if (devices[p].past or _NEW).record_status == _READY)
-    return next(ready, waiting[0] if waiting else -1)
+    pasts = {p: devices[p].past or _NEW for p in waiting}
+    promised = (
+        p for p in waiting if pasts[p].record_type in CALLBACKS and pasts[p].record_status != _CHAIN_READY
+    )
+    ready = (p for p in waiting if pasts[p].record_status == _READY)
+    return next(promised, next(ready, waiting[0] if waiting else -1))
 
 
 def _new(

@@ -111,7 +111,7 @@ def _take_out(store: Store, lists: Iterable[int], now: float) -> _Taken:
         "INSERT INTO alive SELECT DISTINCT b.chain_id FROM brought b WHERE EXISTS (SELECT 1 FROM records r "
         "WHERE r.chain_id = b.chain_id AND ("
         f"EXISTS (SELECT 1 FROM attempts a WHERE a.record_id = r.record_id AND a.run_id <> {ELSEWHERE}) "
-        f"OR EXISTS (SELECT 1 FROM journal j WHERE j.record_id = r.record_id AND j.event = 'callback_promised') "
+        "OR EXISTS (SELECT 1 FROM journal j WHERE j.record_id = r.record_id AND j.event = 'callback_promised') "
         "OR EXISTS (SELECT 1 FROM requests q WHERE q.record_id = r.record_id) "
         "OR EXISTS (SELECT 1 FROM in_work w WHERE w.record_id = r.record_id) "
         f"OR EXISTS (SELECT 1 FROM closed k WHERE k.record_id = r.record_id AND k.reason_id NOT IN {not_here}))) "
