@@ -92,7 +92,11 @@ class Feed:
         return records
 
     def _learn_chains(self, records: Iterable[Record]) -> None:
-        self._chains.update(self.queue.members([r.chain_id for r in records if r.chain_size > 1]))
+        chains = [r.chain_id for r in records if r.chain_size > 1]
+        for chain_id in chains:
+            # whoever slept may be closed since, and a chain of which nobody sleeps is not found below
+            self._chains.pop(chain_id, None)
+        self._chains.update(self.queue.members(chains))
 
     def drop(self) -> None:
         """Forget the buffer and read from the front again."""
@@ -135,6 +139,12 @@ class Facts:
                     self._phones.note(attempt.phone, attempt)
                 if attempt.client in clients:
                     self._clients.note(attempt.client, attempt)
+
+    def read_anew(self, record: Record, now: float) -> Facts:
+        """What the store says of a record at this moment, whatever was known of it."""
+        facts = Facts(self._store, self._window, self._values)
+        facts.learn([record], now)
+        return facts
 
     def attempts(self, record: Record) -> Sequence[PastAttempt]:
         """The attempts of the record's client or number, oldest first, each once."""

@@ -303,7 +303,8 @@ def _moved_on(call: Call, action: DialNext, treatments: str) -> Change:
     target, anew = next_record(call, action)
     at = max(math.ceil(action.at), int(call.now) + 1)
     same = target.record_id == record.record_id
-    heir = after("next_in_chain" if same else "came_forward", target, _READY)._replace(
+    event = "next_in_chain" if same else "came_forward"
+    heir = after(event, _promised_no_longer(target), _READY)._replace(
         dial_sched_time=at, due=at, priority=PRIORITY[_CAMPAIGN_RESCHEDULED], treatments=treatments
     )
     if same:

@@ -13,20 +13,22 @@ from typing import Final, NamedTuple
 
 from cxrun import life
 from cxrun.campaign import Group, Project
-from cxrun.elements import Call
+from cxrun.elements import Call, Suppress
 from cxrun.ledger import CHAIN_FINISHED
 from cxrun.model import (
     ASLEEP,
+    CALLBACKS,
     CHAINED,
     IN_CHAIN,
     CallResult,
     Reason,
     Record,
+    RecordStatus,
     RecordType,
     Suppression,
 )
 from cxrun.moments import parse_moment
-from cxrun.pipeline import Broken, Pipeline
+from cxrun.pipeline import Broken, Pipeline, Settlement
 from cxrun.store import requests as asked
 from cxrun.store.database import Store
 from cxrun.store.journal import NO_RUN, Entry
@@ -138,11 +140,10 @@ class _Desk:
                 self._move(
                     chain, record, life.canceled(record, chain.others(record), self.now), reason, "canceled"
                 )
-        elif record.record_type == _NO_CALL:
-            # asked for in between: whoever is not to be called is not called back either
-            return
         elif request.kind == "callback":
-            self._callback(request, chain, record)
+            # asked for in between: whoever is not to be called is not called back either
+            if record.record_type != _NO_CALL:
+                self._callback(request, chain, record)
         else:
             self._result(request, chain, record)
 
@@ -190,11 +191,21 @@ class _Desk:
         result = CallResult(line if said is None else said)
         disposition = request.detail["disposition"] or attempt.disposition
         agent_id = request.detail["agent_id"] or attempt.agent_id
-        self._gather(chain, record)
+        at_rest = record
         record = life.with_result(life.reopened(record), int(result), agent_id)
-        call = Call(
-            self.now, record, result, disposition, agent_id, (record, *chain.others(record)), seed=self.seed
+        call = self._call(chain, record, result, disposition, agent_id)
+        settlement = self.pipeline.settle(call)
+        self.written[record.record_id] = attempt._replace(
+            call_result=int(call.result), disposition=disposition, agent_id=agent_id
         )
+        suppress = isinstance(settlement, Settlement) and isinstance(settlement.action, Suppress)
+        if self._stays(request, chain, at_rest, call, suppress=suppress):
+            if suppress:
+                assert isinstance(settlement, Settlement)
+                self._suppress(life.settled(call, settlement))
+            return
+        self._gather(chain, record)
+        call = self._call(chain, record, result, disposition, agent_id)
         settlement = self.pipeline.settle(call)
         if isinstance(settlement, Broken):
             reason = Reason("error", f"plugin error: {settlement.message}", settlement.rule)
@@ -205,12 +216,40 @@ class _Desk:
             text = f"{call.result.word}: {settlement.action.reason}"
             reason = Reason(state, text, settlement.rule)
         self._move(chain, call.record, change, reason, "processed")
+        self._suppress(change)
+
+    def _call(
+        self, chain: _Chain, record: Record, result: CallResult, disposition: str | None, agent_id: str | None
+    ) -> Call:
+        return Call(
+            self.now, record, result, disposition, agent_id, (record, *chain.others(record)), seed=self.seed,
+            devices=self.pipeline.devices,
+        )  # fmt: skip
+
+    def _stays(self, request: Request, chain: _Chain, record: Record, call: Call, *, suppress: bool) -> bool:
+        """Whether the result changes the attempt alone: its record was canceled or is not to be called, or a
+        callback is promised in its chain, which goes before every treatment but do_not_call.
+        """
+        promised = [other for other, waits in chain.now.values() if waits and other.record_type in CALLBACKS]
+        if record.record_type == _NO_CALL or record.record_status == RecordStatus.CANCELED:
+            reason = Reason("closed", f"{call.result.word}: {request.why}, it stays closed")
+            self._note("processed", record, reason)
+            return True
+        if not promised or suppress:
+            return False
+        _, waits = chain.now[record.record_id]
+        told = life.with_result(record, int(call.result), call.agent_id)
+        held = promised[0].record_id == record.record_id
+        state = "waiting" if waits else "closed"
+        reason = Reason(state, f"{call.result.word}: its chain is held for a callback")
+        self._note("processed", told, reason)
+        chain.set(told, reason if held or not waits else IN_CHAIN, waits=waits)
+        return True
+
+    def _suppress(self, change: life.Change) -> None:
         self.suppressions += [
             entry.kept(self.retention.get(entry.list_name), self.now) for entry in change.suppressions
         ]
-        self.written[record.record_id] = attempt._replace(
-            call_result=int(call.result), disposition=disposition, agent_id=agent_id
-        )
 
     def _gather(self, chain: _Chain, record: Record) -> None:
         """The chain begins with this record again; what waits or was closed with it sleeps."""
@@ -287,7 +326,6 @@ def make(project: Project, store: Store, request: Callable[[float], None]) -> tu
     with store.transaction():
         now = now_of(project, store)
         request(now)
-        busy = asked.groups_at_work(store)
         known = stored_lists(store)
         rules = {
             item.list_id: Rules(
@@ -295,7 +333,7 @@ def make(project: Project, store: Store, request: Callable[[float], None]) -> tu
             )
             for item in known.values()
         } | rules_of(project, store, project.groups.values())
-        dialed = {name for group in busy if group in project.groups for name in project.groups[group].lists}
+        dialed = asked.lists_at_work(store)
         mine = {item.list_id: rules[item.list_id] for item in known.values() if item.name not in dialed}
         answered = answer(store, NO_RUN, now, mine, seed=last_seed(store) or 0)
         left = len(asked.pending(store, rules))

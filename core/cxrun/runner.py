@@ -58,7 +58,6 @@ from cxrun.store.queue import Queue, keep_attempt_fields, look_again
 from cxrun.store.ready import Ready
 from cxrun.store.requests import asked_of
 from cxrun.store.runs import check_world, finish_run, last_reached, placed_at, start_run
-from cxrun.store.suppressions import suppressions
 from cxrun.tally import Options, Tally
 
 POLL: Final = 5.0
@@ -171,7 +170,7 @@ class Run:
         self._groups = tuple(group.name for group in groups)
         versions = {"python": platform.python_version()}
         versions |= {plugin.name: plugin.version for plugin in project.registry.plugins}
-        frozen = {group.name: group.frozen for group in groups}
+        frozen = {group.name: {**group.frozen, "lists": dict(group.lists)} for group in groups}
         self.run_id = start_run(store, options.seed, self._groups, frozen, versions, start, world=self._world)
         self._ledger.run_id = self.run_id
 
@@ -265,6 +264,7 @@ class Run:
         while True:
             now = self._clock.now()
             self._turn(now)
+            self._close(now)
             for crew in self._crews:
                 self._obey(crew, crew.engine.tick(now), now)
             if self._asked or (not self._clock.jumps and self._ledger.disturbed):
@@ -350,10 +350,20 @@ class Run:
 
     def _reason_to_stop(self, now: float) -> str:
         """Why the run ends now. Calls in the real world are seen to their end first: somebody may have answered."""
-        self._closing = self._closing or self._reason_to_close(now)
+        self._close(now)
         if self._external and any(crew.engine.calls for crew in self._crews):
             return ""
         return self._closing
+
+    def _close(self, now: float) -> None:
+        """Once nothing more is to be dialed, neither is whom agents look at or whose own agent is waited for."""
+        if self._closing:
+            return
+        self._closing = self._reason_to_close(now)
+        if self._closing:
+            for crew in self._crews:
+                crew.engine.end_previews()
+                crew.previewed.clear()
 
     def _reason_to_close(self, now: float) -> str:
         """Why nothing more is to be dialed."""
@@ -602,14 +612,16 @@ class Run:
         def before(attempts: Sequence[PastAttempt]) -> list[PastAttempt]:
             return [past for past in attempts if (past.record_id, past.attempt) != made]
 
+        # what was written since the claim counts from a moment after it
+        now = self._clock.now()
+        facts = self._facts.read_anew(record, now)
         moment = Moment(
-            # what was written since the claim counts from a moment after it
-            self._clock.now(),
+            now,
             record,
             (record, *feed.sleeping(record)),
-            before(self._facts.attempts(record)),
-            list(suppressions(self._store, [record.client], [record.phone])),
-            {name: before(attempts) for name, attempts in self._facts.attempts_by(record).items()},
+            before(facts.attempts(record)),
+            facts.suppressions(record),
+            {name: before(attempts) for name, attempts in facts.attempts_by(record).items()},
             crew.ring_time,
             feed.imports,
         )
@@ -859,6 +871,7 @@ class Run:
         for crew in self._crews:
             for feed in crew.feeds.values():
                 feed.drop()
+        self._left.clear()
         self._facts.forget()
         # this run knows better than the store: of simulated calls in progress
         calls = [call for call in self._calls() if not call.stored]

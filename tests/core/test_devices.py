@@ -193,3 +193,13 @@ def test_show_names_the_place_of_the_order(
         ["devices[0]", "mobile"],
         ["devices[1]", "home"],
     ]
+
+
+def test_a_result_that_is_given_afterwards_follows_the_order_of_devices(
+    customers: Callable[..., ProjectFolder], cxrun: Callable[..., Answer]
+) -> None:
+    folder = customers(["mobile", "direct_business", "home"], size=1)
+    folder.run(limit=1)
+    assert folder.query("SELECT record_id FROM attempts") == [(3,)]
+    assert cxrun("-C", folder.folder, "result", 3, "--result", "no_answer", "--as", "record").code == 0
+    assert folder.query("SELECT record_id FROM queue WHERE priority > 0") == [(2,)]

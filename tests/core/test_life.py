@@ -369,6 +369,13 @@ def test_what_cannot_happen_is_refused(happens: Callable[[], object]) -> None:
         (RecordType.CAMPAIGN_CALLBACK, DialAgain(2000, ""), RecordType.CAMPAIGN_RESCHEDULED, None, 3),
         (RecordType.PERSONAL_CALLBACK, DialAgain(2000, ""), RecordType.PERSONAL_RESCHEDULED, "sales-7", 3),
         (RecordType.PERSONAL_RESCHEDULED, DialAgain(2000, ""), RecordType.PERSONAL_RESCHEDULED, "sales-7", 3),
+        (
+            RecordType.PERSONAL_CALLBACK,
+            DialNext(2000, "", new_pass=True, more_passes=True),
+            RecordType.PERSONAL_RESCHEDULED,
+            "sales-7",
+            3,
+        ),
         (RecordType.PERSONAL_CALLBACK, Reschedule(2000, ""), RecordType.PERSONAL_CALLBACK, "sales-7", 1),
         (RecordType.CAMPAIGN_CALLBACK, Reschedule(2000, ""), RecordType.CAMPAIGN_CALLBACK, None, 2),
         (RecordType.PERSONAL_CALLBACK, AssignToGroup(2000, ""), RecordType.CAMPAIGN_CALLBACK, None, 2),

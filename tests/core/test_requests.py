@@ -239,6 +239,59 @@ def test_a_result_finishes_a_chain_that_waits(project: MakeProject, cxrun: Cxrun
     assert folder.query("SELECT agent_id FROM closed WHERE record_id = 1") == [("sales-9",)]
 
 
+def test_a_result_does_not_bring_back_what_was_canceled_but_counts(
+    project: MakeProject, cxrun: Cxrun
+) -> None:
+    folder = project(3, 1, dialer={"simulated": {"outcomes": {"busy": 1}}})
+    folder.run(limit=3)
+    cxrun("-C", folder.folder, "cancel", 1, "--as", "record")
+    cxrun(
+        "-C", folder.folder, "dnc", "add", folder.query("SELECT phone FROM records WHERE record_id = 2")[0][0]
+    )
+    before = states(folder)
+    for record in (1, 2):
+        answer = cxrun("-C", folder.folder, "result", record, "--result", "no_answer", "--as", "record")
+        assert answer.code == 0
+    assert states(folder) == before
+    assert folder.query("SELECT call_result FROM attempts WHERE record_id < 3") == [(7,), (7,)]
+
+
+def test_the_result_of_a_chain_does_not_cover_why_a_number_of_it_is_not_called(
+    project: MakeProject, cxrun: Cxrun
+) -> None:
+    rules = "ruleset: retry\ntreatments:\n  - on: wrong_party\n    do: [update_chain]\n"
+    folder = project(1, 4, rules={"retry": rules, "more": "ruleset: more\nfilters: [suppression]\n"})
+    folder.import_lists()
+    cxrun(
+        "-C", folder.folder, "dnc", "add", folder.query("SELECT phone FROM records WHERE record_id = 3")[0][0]
+    )
+    cxrun("-C", folder.folder, "cancel", 4, "--as", "record")
+    folder.run()
+    before = states(folder)
+    assert cxrun("-C", folder.folder, "result", 1, "--result", "wrong_party", "--as", "record").code == 0
+    found = states(folder)
+    assert {record: state[3] for record, state in found.items()} == {1: 40, 2: 40, 3: 51, 4: 52}
+    assert (found[3], found[4]) == (before[3], before[4])
+    assert events(folder, 3)[-1][0] == "do_not_call"
+
+
+@pytest.mark.parametrize("dialed", [1, 2])
+def test_a_result_leaves_a_promise_alone_unless_nobody_is_to_be_called(
+    project: MakeProject, cxrun: Cxrun, dialed: int
+) -> None:
+    folder = project(2, 3, dialer={"simulated": {"outcomes": {"no_answer": 1}}})
+    folder.run(limit=6)
+    before = folder.query("SELECT placed FROM attempts WHERE record_id = ?", dialed)
+    assert before
+    assert cxrun("-C", folder.folder, "callback", "add", 1, "--as", "record", "--at", "30h").code == 0
+    (due,) = folder.query("SELECT due FROM queue WHERE record_id = 1")[0]
+    assert cxrun("-C", folder.folder, "result", dialed, "--result", "answer", "--as", "record").code == 0
+    assert folder.query("SELECT due, record_type FROM queue WHERE record_id = 1") == [(due, 6)]
+    assert folder.query("SELECT max(call_result) FROM attempts WHERE record_id = ?", dialed) == [(33,)]
+    assert cxrun("-C", folder.folder, "result", dialed, "--result", "do_not_call", "--as", "record").code == 0
+    assert {state[0] for record, state in states(folder).items() if record < 4} == {"closed"}
+
+
 # --- a run at work ------------------------------------------------------------------------------------------
 
 
@@ -269,6 +322,55 @@ def test_a_run_at_work_does_what_is_asked_of_it(
     expected = {"cancel": "canceled", "dnc": "do_not_call", "callback": "callback_promised"}[words[0]]
     noted = {row[0] for row in folder.query("SELECT run_id FROM journal WHERE event = ?", expected)}
     assert noted == {1}, "the run has done it, not the command"
+
+
+@pytest.mark.parametrize("settings", [{}, {"ordering": [{"field": "client_id"}]}], ids=["usual", "ordered"])
+def test_the_second_number_is_canceled_while_the_first_waits_in_the_hands_of_a_run(
+    project: MakeProject, monkeypatch: pytest.MonkeyPatch, settings: dict[str, Any]
+) -> None:
+    import cxrun.ledger
+
+    monkeypatch.setattr(cxrun.ledger, "_BREATH", 0)
+    folder = project(6, 2, agents=1, dialer={"simulated": {"outcomes": {"no_answer": 1}}})
+    folder.campaign["dialing_profiles"]["standard"] |= settings
+    folder.save()
+    asked: list[int] = []
+
+    def ask(tally: Any) -> None:
+        if tally.attempts and not asked:
+            asked.append(12)
+            assert command_line(["-C", str(folder.folder), "cancel", "12", "--as", "record"]) == 0
+
+    folder.run(watch=ask)
+    assert folder.query("SELECT count(*) FROM attempts WHERE record_id = 11")[0][0] > 0
+    assert folder.query("SELECT count(*) FROM attempts WHERE record_id = 12") == [(0,)]
+    assert states(folder)[12] == ("closed", 2, CANCELED, 52)
+    assert folder.query("SELECT count(*) FROM record_states") == [(12,)]
+
+
+def test_a_run_at_work_does_what_is_asked_of_it_though_the_project_has_changed(
+    project: MakeProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only the run knows which records it has in hand, also of a list no group has any more."""
+    import cxrun.ledger
+
+    monkeypatch.setattr(cxrun.ledger, "_BREATH", 0)
+    folder = project(30, 1, agents=4)
+    asked: list[int] = []
+
+    def ask(tally: Any) -> None:
+        if tally.attempts > 5 and not asked:
+            folder.write_list("others", [["D1", "+16175550101"]])
+            folder.campaign["groups"]["all"]["lists"] = ["others"]
+            folder.save()
+            for record in range(1, 31):
+                asked.append(record)
+                assert command_line(["-C", str(folder.folder), "cancel", str(record), "--as", "record"]) == 0
+
+    folder.run(watch=ask)
+    assert asked
+    assert folder.query("SELECT count(*) FROM record_states") == [(30,)]
+    assert {row[0] for row in folder.query("SELECT run_id FROM journal WHERE event = 'canceled'")} == {1}
 
 
 def test_two_records_of_one_chain_are_asked_for_in_one_breath(calls: ProjectFolder, cxrun: Cxrun) -> None:

@@ -377,3 +377,32 @@ def test_shares_hold_from_the_first_call_on_while_small_buffers_run_empty(
     for calls, (list_id,) in enumerate(folder.query("SELECT list_id FROM attempts ORDER BY placed"), 1):
         counts[list_id] += 1
         assert abs(counts[2] - calls / 4) <= 1
+
+
+def test_a_group_begins_once_what_was_left_before_it_is_canceled(
+    project: MakeProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The group before has stopped for the day with one record left; then that record is canceled."""
+    import cxrun.ledger
+    from cxrun.cli import run as command_line
+
+    monkeypatch.setattr(cxrun.ledger, "_BREATH", 0)
+    later = "ruleset: retry\ntreatments:\n  - on: busy\n    do: [retry_in: {interval: 4h, attempts: 9}]\n"
+    days = [
+        {"date": "2026-03-02", "start": "14:00", "stop": "14:10"},
+        {"date": "2026-03-03", "start": "14:00", "stop": "14:10"},
+        {"date": "2026-03-04", "start": "14:00"},
+    ]
+    busy = {"simulated": {"outcomes": {"busy": 1}}}
+    folder = second_group(scheduled(project, 1, days, rules={"retry": later}, dialer=busy), 2, after=["all"])
+    asked: list[float] = []
+
+    def cancel(tally: Tally) -> None:
+        if tally.attempts and not asked and len(tally.turns) == 2:
+            asked.append(tally.now)
+            assert command_line(["-C", str(folder.folder), "cancel", "1", "--as", "record"]) == 0
+
+    folder.run(watch=cancel)
+    assert asked
+    assert len(placed(folder)) == 1
+    assert placed(folder, "others")

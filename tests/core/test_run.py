@@ -911,3 +911,46 @@ def test_technical_failure_counts_against_no_cap(project: MakeProject) -> None:
     assert (failing.run().attempts, failing.run().deferred) == (15, 0)
     busy = project(5, rules={"retry": rules}, dialer={"simulated": {"outcomes": {"busy": 1}}}, name="b")
     assert busy.run(until=1772456400.0 + 43200).attempts == 5
+
+
+def test_a_real_run_that_is_to_stop_dials_nobody_whom_an_agent_still_looks_at(project: MakeProject) -> None:
+    folder = project(
+        60, rules={"retry": "ruleset: retry\n"}, dialer={"phone": {"ring": 0.3}}, agents=12,
+        plugins={"phone": LINE.replace("    schema:", "    external: ClassVar = True\n    schema:", 1)},
+        mode={"preview": {"preview_time": "1s"}},
+    )  # fmt: skip
+    folder.import_lists()
+    until = time.time() + 3.5
+    tally = folder.run(wall=True, until=until)
+    assert (tally.ended, tally.attempts > 0) == ("until", True)
+    assert folder.query("SELECT count(*) FROM attempts WHERE placed > ?", until) == [(0,)]
+    assert folder.query("SELECT count(*) FROM in_work") == [(0,)]
+
+
+def test_what_others_tell_of_a_client_between_the_claim_and_the_dial_stops_the_call(
+    project: MakeProject,
+) -> None:
+    """A result given in another list makes a client quiet who was claimed at that moment."""
+    folder = project(
+        3, rules={"guard": "ruleset: guard\nfilters:\n  - quiet_after: {period: 7d}\n"}, dialer={"phone": {}},
+        agents=1, plugins={"phone": LINE.replace("    schema:", "    external: ClassVar = True\n    schema:", 1)},
+    )  # fmt: skip
+    folder.import_lists()
+    other = sqlite3.connect(folder.store_file, isolation_level=None, timeout=10)
+    told: list[int] = []
+
+    def tell(tally: Tally) -> None:
+        claimed = other.execute("SELECT record_id FROM in_work").fetchall()
+        if claimed and not told:
+            told.append(claimed[0][0])
+            now = time.time()
+            other.execute(
+                "INSERT INTO attempts VALUES (99, 1, 7, 0, ?, '+16175550199', ?, NULL, NULL, ?, 33, 33, NULL, NULL)",
+                (f"C{told[0]}", now - 60, now - 1),
+            )
+
+    folder.run(wall=True, watch=tell, until=time.time() + 4)
+    other.close()
+    assert told
+    assert folder.query("SELECT count(*) FROM attempts WHERE record_id = ?", told[0]) == [(0,)]
+    assert folder.query("SELECT count(*) FROM attempts") == [(3,)]

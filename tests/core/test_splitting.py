@@ -9,8 +9,6 @@ import pytest
 
 from cxrun.errors import Problems, UserError
 from cxrun.importing import import_list
-from cxrun.model import RecordStatus
-from cxrun.requests import make
 from cxrun.splitting import split
 from cxrun.store.requests import ask
 
@@ -95,13 +93,17 @@ def test_life_and_attempts_go_along(people: ProjectFolder) -> None:
     assert set(places(people)) == {"east", "west"}
 
 
-def test_what_is_asked_for_a_record_goes_along(people: ProjectFolder) -> None:
-    with people.store() as store:
-        ask(store, "cancel", [(1, 1)], "has paid", {})
-    divide(people, {"east": "rest"})
-    with people.store() as store:
-        make(people.load(), store, lambda now: None)
-    assert people.query("SELECT record_status FROM closed") == [(int(RecordStatus.CANCELED),)]
+def test_what_was_asked_for_a_record_goes_along(people: ProjectFolder) -> None:
+    """A run that was killed leaves requests to the next one; a split in between must not lose them."""
+
+    with people.store() as store, store.transaction():
+        ask(store, "cancel", [(1, 1), (1, 2)], "has paid", {})
+    divide(people, {"east": "10", "west": "rest"})
+    people.campaign["groups"]["trial"] = {"template": "plain", "lists": ["east"]}
+    people.save()
+    people.run("trial")
+    assert people.query("SELECT * FROM requests") == []
+    assert people.query("SELECT DISTINCT record_status FROM closed WHERE record_id <= 2") == [(5,)]
 
 
 def test_a_group_dials_what_was_moved(people: ProjectFolder) -> None:

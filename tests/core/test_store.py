@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +21,7 @@ from cxrun.errors import UserError
 from cxrun.migrations import migrations
 from cxrun.model import Reason, Rule, Suppression
 from cxrun.store import Store, StoreBusy
-from cxrun.store.journal import Entry
+from cxrun.store.journal import GENESIS, Entry
 from cxrun.store.queue import keep_attempt_fields, key_text
 from cxrun.store.suppressions import add_suppressions, suppressions
 
@@ -278,3 +280,14 @@ def test_a_suppression_added_twice_holds_for_the_longer_time(store: Store) -> No
     assert held(short, ever) == held(ever, short) == [ever._replace(valid_from=100.0)]
     other = Suppression("dnc", "client", "+12125550100", 0.0, None)
     assert held(other) == [], "a client is no device, though he has its number for an id"
+
+
+def test_the_chain_of_the_journal_can_be_followed_whatever_kind_of_number_the_time_is(tmp_path: Path) -> None:
+    with closing(Store(tmp_path / "x.db")) as store:
+        with store.transaction():
+            times: tuple[float, ...] = (1000, 1000.0, 1000.25)
+            store.journal.append(1, [Entry(at, "x", 1, 0, 0, Reason("waiting", "x"), 0) for at in times])
+        digest = GENESIS
+        for line in store.journal.lines():
+            digest = hashlib.sha256(digest + line.encode()).digest()
+        assert digest == store.journal.head()

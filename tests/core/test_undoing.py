@@ -201,3 +201,15 @@ def test_a_killed_import_leaves_whole_batches_and_can_be_repeated_or_undone(
     whole(folder)
     assert take_out(folder, begun[0]).contacts == 30
     whole(folder)
+
+
+def test_a_customer_who_was_promised_a_callback_is_kept(project: MakeProject) -> None:
+    from cxrun.cli import run
+
+    folder = project(3, 2)
+    import_id = bring(folder).import_id
+    words = ["callback", "add", "1", "--as", "record", "--at", "5h"]
+    assert run(["-C", str(folder.folder), *words]) == 0
+    assert take_out(folder, import_id) == Undone(2, 4, 1)
+    assert folder.query("SELECT record_id, record_type FROM queue WHERE priority > 0") == [(1, 6)]
+    whole(folder)

@@ -10,8 +10,9 @@ import pytest
 import cxrun.importing
 from cxrun.errors import UserError
 from cxrun.importing import ImportResult, import_list
-from cxrun.model import RecordStatus
+from cxrun.model import NEVER, RecordStatus, Suppression
 from cxrun.store import StoreBusy
+from cxrun.store.suppressions import add_suppressions
 
 if TYPE_CHECKING:
     from tests.conftest import ProjectFolder
@@ -230,3 +231,53 @@ def test_an_update_cut_off_can_be_repeated(people: ProjectFolder, monkeypatch: p
     assert (result.updated, result.unchanged) == (1, 1)
     assert people.query("SELECT count(*) FROM records") == [(6,)]
     assert people.query("SELECT count(*), count(DISTINCT record_id) FROM record_states") == [(6, 6)]
+
+
+def promise(folder: ProjectFolder, record: int) -> None:
+    from cxrun.cli import run
+
+    words = ["callback", "add", str(record), "--as", "record", "--at", "5h"]
+    assert run(["-C", str(folder.folder), *words]) == 0
+
+
+def test_a_chain_that_is_held_for_an_excluded_callback_stays_held(people: ProjectFolder) -> None:
+    promise(people, 2)
+    with people.store() as store, store.transaction():
+        add_suppressions(store, [Suppression("dnc", "device", MOBILE, 0.0)])
+    people.run(until=people.reached() + 6 * 3600)
+    assert people.query("SELECT due FROM queue WHERE record_id = 2") == [(NEVER,)]
+    people.write_list("people", [["C1", HOME, MOBILE, WORK], ["C2", "+13125550101", "", ""]])
+    bring(people)
+    assert people.query("SELECT record_id, record_type FROM queue WHERE priority > 0 AND record_id < 3") == [
+        (2, 6)
+    ]
+
+
+def test_who_takes_the_place_of_a_callback_that_is_gone_is_no_callback(people: ProjectFolder) -> None:
+    promise(people, 1)
+    people.write_list("people", [["C1", MOBILE, WORK, ""], ["C2", "+13125550101", "", ""]])
+    bring(people)
+    assert people.query("SELECT record_type, priority FROM queue WHERE record_id = 2") == [(2, 3)]
+    people.write_list("people", [["C1", MOBILE, HOME, ""], ["C2", "+13125550101", "", ""]])
+    bring(people)
+    assert people.query("SELECT record_type, priority FROM queue WHERE record_id = 1") == [(3, 0)]
+
+
+def test_an_attempt_counts_for_the_debt_it_was_made_for(project: MakeProject) -> None:
+    """Also after attempts of another system were imported, which the next run must count by their fields."""
+    rules = "ruleset: retry\nfilters:\n  - attempts: {at_most: 3, within: 1d, per: {field: debt}}\n"
+    folder = project(rules={"retry": rules})
+    folder.campaign["lists"]["people"]["map"] = {
+        "client_id": "Id",
+        "devices": ["Phone"],
+        "fields": {"debt": "Debt"},
+    }
+    folder.save()
+    folder.write("people.csv", f"Id,Debt,Phone\nC1,d1,{HOME}\n")
+    folder.run()
+    folder.write("people.csv", f"Id,Debt,Phone\nC1,d2,{HOME}\nC2,d2,{MOBILE}\n")
+    bring(folder)
+    with folder.store() as store, store.transaction():
+        store.connection.execute("DELETE FROM attempt_fields")
+    folder.run()
+    assert folder.query("SELECT record_id, value FROM attempt_keys ORDER BY 1") == [(1, "d1"), (2, "d2")]

@@ -15,7 +15,8 @@ from cxrun.cli.terminal import counted, echo_columns, echo_json, json_option
 def command(session: Session, number: int | None, as_json: bool) -> None:
     """Take out what an IMPORT brought, or list the imports.
 
-    A customer who was dialed since, or whose records were closed, is kept whole and counted. What an update
+    A customer who was dialed since, was promised a callback, or whose records were closed, is kept whole and
+    counted. What an update
     changed in contacts that were there before stays changed.
 
     \b

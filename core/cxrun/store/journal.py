@@ -76,7 +76,8 @@ class Journal:
             at, event, record_id, attempt, call_result, reason, due = entry
             reason_id = self.reason_id(reason)
             text = texts.get(reason_id) or self._text(reason_id)
-            content = _line(seq, at, run_id, event, record_id, attempt, call_result, due, text)
+            # a clock that was sent to a full second tells a whole number; the store gives it back with a fraction
+            content = _line(seq, float(at), run_id, event, record_id, attempt, call_result, due, text)
             head = sha256(head + content.encode()).digest()
             rows.append((seq, at, run_id, event, record_id, attempt, call_result, reason_id, due, head))
         self._connection.executemany("INSERT INTO journal VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)

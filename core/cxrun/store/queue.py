@@ -301,7 +301,7 @@ def kept_attempt_fields(store: Store) -> set[str]:
 def keep_attempt_fields(store: Store, fields: Iterable[str]) -> set[str]:
     """From now on keep each attempt's value of these own fields, inside the caller's transaction.
 
-    Attempts that were made before get the value their contact has now. Returns all the fields that are kept.
+    Attempts of which no value is kept yet get the one their contact has now. Returns all the fields that are kept.
     """
     db = store.connection
     kept = kept_attempt_fields(store)
@@ -312,8 +312,9 @@ def keep_attempt_fields(store: Store, fields: Iterable[str]) -> set[str]:
                 rows = db.execute(
                     f'SELECT c."{name}", a.placed, a.record_id, a.attempt FROM attempts a '
                     f"JOIN records r USING (record_id) JOIN contacts_{stored.list_id} c USING (chain_id) "
-                    "WHERE r.list_id = ?",
-                    (stored.list_id,),
+                    "WHERE r.list_id = ? AND (a.record_id, a.attempt) NOT IN "
+                    "(SELECT record_id, attempt FROM attempt_keys WHERE field = ?)",
+                    (stored.list_id, name),
                 )
                 keys = ((key_text(row[0]), *row[1:]) for row in rows)
                 _add_keys(store, (AttemptKey(name, key, *rest) for key, *rest in keys if key is not None))
@@ -367,11 +368,15 @@ def write(store: Store, run_id: int, batch: Batch) -> None:
 
 
 def _update_whole_chains(store: Store, batch: Batch) -> None:
-    """Records that were final before their chain was get the result of the chain too."""
+    """Records that were final before their chain was get the result of the chain too.
+
+    Those that are canceled or not to be called keep theirs: it says why.
+    """
     chains = {record.chain_id: (record, reason, at) for record, reason, at in batch.whole_chains}
     rows = store.connection.execute(
         "SELECT c.record_id, r.chain_id, c.attempt, c.call_result FROM json_each(?) chains "
         "JOIN records r ON r.chain_id = chains.value JOIN closed c ON c.record_id = r.record_id "
+        f"WHERE c.record_type <> {int(RecordType.NO_CALL)} AND c.record_status <> {int(RecordStatus.CANCELED)} "
         "ORDER BY r.chain_id, r.chain_n",
         (json.dumps(list(chains)),),
     ).fetchall()

@@ -63,12 +63,12 @@ def asked_of(store: Store, chain_id: int) -> list[tuple[int, str]]:
     ).fetchall()
 
 
-def groups_at_work(store: Store) -> set[str]:
-    """The campaign groups a living run is dialing; empty if there is none."""
+def lists_at_work(store: Store) -> set[str]:
+    """The contact lists a living run is dialing, whatever the project says by now; empty if there is none."""
     if not store.at_work():
         return set()
-    row = store.connection.execute("SELECT groups FROM runs ORDER BY run_id DESC LIMIT 1").fetchone()
-    return set(json.loads(row[0])) if row else set()
+    row = store.connection.execute("SELECT frozen FROM runs ORDER BY run_id DESC LIMIT 1").fetchone()
+    return {name for group in json.loads(row[0]).values() for name in group["lists"]} if row else set()
 
 
 def latest_attempts(store: Store, record_ids: Collection[int]) -> dict[int, AttemptRow]:

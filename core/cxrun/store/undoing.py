@@ -1,7 +1,7 @@
 """Taking contacts out of the store again: what one import brought, or a whole list before it is imported anew.
 
-Only what was never dialed here goes. A customer of whom any number was dialed, is in work, or was closed since
-the import is kept whole, and counted.
+Only what was never dialed here goes. A customer of whom any number was dialed, is in work, was closed since the
+import, or was promised a callback is kept whole, and counted.
 """
 
 from __future__ import annotations
@@ -104,13 +104,15 @@ def _take_out(store: Store, lists: Iterable[int], now: float) -> _Taken:
     highest = highest_ids(store)
     not_here = (store.journal.reason_id(FINAL_ELSEWHERE), store.journal.reason_id(GONE))
     marks = _listed(lists)
-    # chains with a record that was dialed here, is in work, or was closed since; and those that would be left
-    # with nothing to dial
+    # chains with a record that was dialed here, is in work, was closed since, or of which something was asked;
+    # and those that would be left with nothing to dial
     db.execute("CREATE TEMP TABLE alive (chain_id INTEGER PRIMARY KEY)")
     db.execute(
         "INSERT INTO alive SELECT DISTINCT b.chain_id FROM brought b WHERE EXISTS (SELECT 1 FROM records r "
         "WHERE r.chain_id = b.chain_id AND ("
         f"EXISTS (SELECT 1 FROM attempts a WHERE a.record_id = r.record_id AND a.run_id <> {ELSEWHERE}) "
+        f"OR EXISTS (SELECT 1 FROM journal j WHERE j.record_id = r.record_id AND j.event = 'callback_promised') "
+        "OR EXISTS (SELECT 1 FROM requests q WHERE q.record_id = r.record_id) "
         "OR EXISTS (SELECT 1 FROM in_work w WHERE w.record_id = r.record_id) "
         f"OR EXISTS (SELECT 1 FROM closed k WHERE k.record_id = r.record_id AND k.reason_id NOT IN {not_here}))) "
         "UNION SELECT DISTINCT b.chain_id FROM brought b JOIN records r ON r.chain_id = b.chain_id "

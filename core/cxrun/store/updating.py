@@ -15,6 +15,7 @@ from cxrun.contacts import Contact, Device
 from cxrun.history import History
 from cxrun.model import (
     ASLEEP,
+    CALLBACKS,
     CHAINED,
     IN_CHAIN,
     NEVER,
@@ -37,6 +38,7 @@ _LATE: Final = Reason("closed", "came into the list when its chain was finished"
 _READY: Final = int(RecordStatus.READY)
 _CHAIN_READY: Final = int(RecordStatus.CHAIN_READY)
 _CANCELED: Final = int(RecordStatus.CANCELED)
+_RESCHEDULED: Final = int(RecordType.CAMPAIGN_RESCHEDULED)
 _NO_CALL: Final = int(RecordType.NO_CALL)
 
 
@@ -246,6 +248,9 @@ class Update:
                 member.moved = _LATE
                 if alive:
                     member.state[_STATUS] = _CHAIN_READY
+                    if member.state[_TYPE] in CALLBACKS:
+                        # the promise was closed with the number
+                        member.state[_TYPE] = _RESCHEDULED
                     member.place, member.moved = "queue", _BACK
         for device in contact.devices:
             if device.phone in there:
@@ -295,7 +300,8 @@ class Update:
             return
         heir = next((m for m in waiting if m.chain_n > leader.chain_n), waiting[0])
         assert leader.key is not None
-        heir.priority, heir.due = leader.key[1], leader.key[2]
+        heir.priority = max(leader.key[1], PRIORITY[_RESCHEDULED])
+        heir.due = leader.key[2]
         heir.state[_STATUS] = _READY
         heir.state[_SCHEDULED] = leader.state[_SCHEDULED]
         history = leader.state[_TREATMENTS]
@@ -309,7 +315,8 @@ class Update:
         led = leads is not None or any(member.place == "in_work" for member in members)
         if leads is not None and leads.due != leads.state[_SCHEDULED]:
             leads.due, leads.moved = leads.state[_SCHEDULED], leads.moved or _CHANGED
-        for member in members:
+        # a chain is held for the callback that is promised to it
+        for member in sorted(members, key=lambda member: member.state[_TYPE] not in CALLBACKS):
             if member.place != "queue" or member.leads or (led and member.due == CHAINED):
                 continue
             if led:
