@@ -12,7 +12,7 @@ from cxrun.errors import UserError
 from cxrun.importing import ImportResult, import_list
 from cxrun.model import NEVER, RecordStatus, Suppression
 from cxrun.store import StoreBusy
-from cxrun.store.queue import add_suppressions
+from cxrun.store.suppressions import add_suppressions
 
 if TYPE_CHECKING:
     from tests.conftest import ProjectFolder
@@ -243,7 +243,7 @@ def promise(folder: ProjectFolder, record: int) -> None:
 def test_a_chain_that_is_held_for_an_excluded_callback_stays_held(people: ProjectFolder) -> None:
     promise(people, 2)
     with people.store() as store, store.transaction():
-        add_suppressions(store.connection, [Suppression("dnc", "device", MOBILE, 0.0)])
+        add_suppressions(store, [Suppression("dnc", "device", MOBILE, 0.0)])
     people.run(until=people.reached() + 6 * 3600)
     assert people.query("SELECT due FROM queue WHERE record_id = 2") == [(NEVER,)]
     people.write_list("people", [["C1", HOME, MOBILE, WORK], ["C2", "+13125550101", "", ""]])
