@@ -192,7 +192,8 @@ class _Desk:
         said = request.detail["result"]
         line = attempt.call_result if attempt.detected is None else attempt.detected
         result = CallResult(line if said is None else said)
-        disposition = request.detail["disposition"] or attempt.disposition
+        # a result that is given counts as it is, whatever the agent had said before
+        disposition = request.detail["disposition"]
         agent_id = request.detail["agent_id"] or attempt.agent_id
         self._gather(chain, record)
         record = life.with_result(life.reopened(record), int(result), agent_id)
@@ -213,7 +214,7 @@ class _Desk:
             entry.kept(self.retention.get(entry.list_name), self.now) for entry in change.suppressions
         ]
         self.written[record.record_id] = attempt._replace(
-            call_result=int(call.result), disposition=disposition, agent_id=agent_id
+            call_result=int(call.result), disposition=disposition or attempt.disposition, agent_id=agent_id
         )
 
     def _gather(self, chain: _Chain, record: Record) -> None:
