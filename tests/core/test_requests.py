@@ -251,7 +251,7 @@ def test_a_result_given_counts_whatever_the_agent_had_said_before(project: MakeP
     cxrun("-C", folder.folder, "result", 1, "--disposition", "WRONG_PARTY", "--as", "record")
     assert folder.query("SELECT call_result FROM attempts WHERE record_id = 1") == [(40,)]
     cxrun("-C", folder.folder, "result", 1, "--result", "answer", "--as", "record")
-    assert states(folder)[1] == ("closed", 3, UPDATED, 33)
+    assert states(folder)[1] == ("closed", 2, UPDATED, 33)
     assert folder.query("SELECT call_result, disposition FROM attempts WHERE record_id = 1") == [
         (33, "WRONG_PARTY")
     ], "what the agent had said stays on record"
