@@ -189,14 +189,15 @@ class _Desk:
         said = request.detail["result"]
         line = attempt.call_result if attempt.detected is None else attempt.detected
         result = CallResult(line if said is None else said)
-        disposition = request.detail["disposition"] or attempt.disposition
+        # a result that is given counts as it is, whatever the agent had said before
+        disposition = request.detail["disposition"]
         agent_id = request.detail["agent_id"] or attempt.agent_id
         at_rest = record
         record = life.with_result(life.reopened(record), int(result), agent_id)
         call = self._call(chain, record, result, disposition, agent_id)
         settlement = self.pipeline.settle(call)
         self.written[record.record_id] = attempt._replace(
-            call_result=int(call.result), disposition=disposition, agent_id=agent_id
+            call_result=int(call.result), disposition=disposition or attempt.disposition, agent_id=agent_id
         )
         suppress = isinstance(settlement, Settlement) and isinstance(settlement.action, Suppress)
         if self._stays(request, chain, at_rest, call, suppress=suppress):

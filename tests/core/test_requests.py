@@ -292,6 +292,23 @@ def test_a_result_leaves_a_promise_alone_unless_nobody_is_to_be_called(
     assert {state[0] for record, state in states(folder).items() if record < 4} == {"closed"}
 
 
+def test_a_result_given_counts_whatever_the_agent_had_said_before(project: MakeProject, cxrun: Cxrun) -> None:
+    rules = (
+        "ruleset: retry\nfilters: [suppression: {}]\n"
+        "results: [disposition: {codes: {WRONG_PARTY: wrong_party}}]\n"
+        "treatments: [{on: [answer, wrong_party], do: [finish: ]}]\n"
+    )
+    folder = project(3, 1, rules={"retry": rules}, dialer=ALWAYS_ANSWER)
+    folder.run()
+    cxrun("-C", folder.folder, "result", 1, "--disposition", "WRONG_PARTY", "--as", "record")
+    assert folder.query("SELECT call_result FROM attempts WHERE record_id = 1") == [(40,)]
+    cxrun("-C", folder.folder, "result", 1, "--result", "answer", "--as", "record")
+    assert states(folder)[1] == ("closed", 2, UPDATED, 33)
+    assert folder.query("SELECT call_result, disposition FROM attempts WHERE record_id = 1") == [
+        (33, "WRONG_PARTY")
+    ], "what the agent had said stays on record"
+
+
 # --- a run at work ------------------------------------------------------------------------------------------
 
 

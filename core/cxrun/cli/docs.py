@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cxrun.cli import Session, completing
+from cxrun.cli.terminal import in_yaml
 from cxrun.errors import UserError, near
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def _show_element(entry: Entry) -> None:
         click.secho("\nParameters", bold=True)
         for name, parameter in properties.items():
             required = " (required)" if name in schema.get("required", ()) else ""
-            default = f" (default: {defaults[name]})" if name in defaults else ""
+            default = f" (default: {in_yaml(defaults[name])})" if name in defaults else ""
             click.echo(f"  {name}{required}: {parameter.get('description', '')}{default}")
     if example:
         click.secho("\nExample", bold=True)
@@ -80,5 +81,5 @@ def _defaults(element: type) -> dict[str, Any]:
     return {
         field.name: field.default
         for field in dataclasses.fields(element)
-        if field.default not in (dataclasses.MISSING, None, ())
+        if field.default not in (dataclasses.MISSING, None, (), "")
     }

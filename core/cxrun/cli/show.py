@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from cxrun.cli import Session, completing
-from cxrun.cli.terminal import echo_columns, echo_json, json_option
+from cxrun.cli.terminal import echo_columns, echo_json, in_yaml, json_option
 
 
 @click.command("show")
@@ -52,4 +52,4 @@ def _echo(rows: Sequence[tuple[Any, ...]], keys: tuple[str, ...], as_json: bool)
     if as_json:
         echo_json([dict(zip(keys, row, strict=True)) for row in rows])
     else:
-        echo_columns([tuple(str(cell) for cell in row) for row in rows], keys)
+        echo_columns([tuple(in_yaml(cell) for cell in row) for row in rows], keys)

@@ -59,6 +59,15 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
+def in_yaml(value: object) -> str:
+    """Return a setting's value as one writes it: true, not True; [public], not ('public',)."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(in_yaml, value))}]"
+    return str(value)
+
+
 def on_terminal() -> bool:
     """Whether progress can be drawn in place."""
     return sys.stderr.isatty()

@@ -29,3 +29,9 @@ def test_an_unknown_element_exits_3_with_the_near_word(cxrun: Cxrun) -> None:
     answer = cxrun("docs", "redail")
     assert answer.code == 3
     assert "no element or ruleset named 'redail'; did you mean 'redial'?" in answer.err
+
+
+def test_a_default_is_told_as_one_writes_it(cxrun: Cxrun) -> None:
+    assert "(default: [public])" in cxrun("docs", "calling_dates").out
+    assert "(default: true)" in cxrun("docs", "quiet_after").out
+    assert "(default: )" not in cxrun("docs", "percentage").out
