@@ -11,7 +11,7 @@ from collections import deque
 from typing import Final, NamedTuple
 
 from cxrun.elements import Deliver, DialingMode, Drop, Pacing
-from cxrun.model import CallResult, Record
+from cxrun.model import CallResult, PastAttempt, Record
 
 _BEAT: Final = 0.1
 """Seconds between looks at the call rate: calls that are due together are placed together."""
@@ -34,11 +34,11 @@ class AgentPool:
 
 
 class LiveCall:
-    """A call in progress; times are None until they have come."""
+    """A call in progress; times are None until they have come. `past` is the attempt as caps see it."""
 
     __slots__ = (
-        "agent_id", "answered", "attempt_id", "connected", "detected", "disposition", "ended", "placed", "record",
-        "result", "stored",
+        "agent_id", "answered", "attempt_id", "connected", "detected", "disposition", "ended", "past", "placed",
+        "record", "result", "stored",
     )  # fmt: skip
 
     def __init__(self, attempt_id: str, record: Record, placed: float, agent_id: str | None = None) -> None:
@@ -52,6 +52,7 @@ class LiveCall:
         self.ended: float | None = None
         self.result = CallResult.UNKNOWN
         self.disposition: str | None = None
+        self.past: PastAttempt | None = None
         self.stored = False
 
 

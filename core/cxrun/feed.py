@@ -6,10 +6,11 @@ Both are bounded; buffered records are untouched on disk, so dropping a buffer l
 from __future__ import annotations
 
 import operator
+from bisect import insort
 from collections.abc import Collection, Iterable, Sequence
 from typing import Final
 
-from cxrun.model import PRIORITY, PastAttempt, Record, Suppression
+from cxrun.model import PRIORITY, CallResult, PastAttempt, Record, Suppression
 from cxrun.store.database import Store
 from cxrun.store.queue import Queue, past_attempts, suppressions
 
@@ -20,6 +21,8 @@ _PLACED: Final = operator.attrgetter("placed")
 _FACTS: Final = 50_000
 """Numbers and clients whose facts are remembered before any are forgotten."""
 _START: Final = (-1, -1)
+_NONE: Final[list[PastAttempt]] = []
+_UNKNOWN: Final = int(CallResult.UNKNOWN)
 _PRIORITIES: Final = tuple(sorted(set(PRIORITY.values())))
 
 
@@ -113,12 +116,10 @@ class Facts:
     def learn(self, records: Iterable[Record], now: float) -> None:
         """Fetch what is not known yet, in two queries for the whole batch."""
         records = list(records)
-        phones = {record.phone for record in records} - self._phones.keys
-        clients = {record.client for record in records} - self._clients.keys
+        phones = self._phones.add([record.phone for record in records])
+        clients = self._clients.add([record.client for record in records])
         if not phones and not clients:
             return
-        self._phones.keys |= phones
-        self._clients.keys |= clients
         self.suppressed(suppressions(self._store, clients, phones))
         if self._window:
             for attempt in past_attempts(self._store, clients, phones, now - self._window):
@@ -129,11 +130,13 @@ class Facts:
 
     def attempts(self, record: Record) -> Sequence[PastAttempt]:
         """The attempts of the record's client or number, oldest first, each once."""
-        of_phone = self._phones.attempts.get(record.phone)
-        of_client = self._clients.attempts.get(record.client)
-        if of_phone is None and of_client is None:
-            return ()
-        both = {**(of_client or {}), **(of_phone or {})}
+        of_phone = self._phones.attempts.get(record.phone, _NONE)
+        of_client = self._clients.attempts.get(record.client, _NONE)
+        if not of_phone or of_phone == of_client:
+            return of_client
+        if not of_client:
+            return of_phone
+        both = {(attempt.record_id, attempt.attempt): attempt for attempt in (*of_client, *of_phone)}
         return sorted(both.values(), key=_PLACED)
 
     def suppressions(self, record: Record) -> Sequence[Suppression]:
@@ -145,13 +148,19 @@ class Facts:
             *self._clients.suppressions.get(record.client, ()),
         ]
 
-    def dialed(self, attempt: PastAttempt) -> None:
-        """An attempt was made, or the result of one made before is known."""
+    def dialed(self, record: Record, placed: float) -> PastAttempt:
+        """The latest attempt of a record is made; whoever holds what is returned writes the result into it."""
+        attempt = PastAttempt(
+            placed, _UNKNOWN, None, record.client, record.phone, record.record_id, record.attempt
+        )
+        self.note(attempt)
+        return attempt
+
+    def note(self, attempt: PastAttempt) -> None:
+        """There is this attempt."""
         if self._window:
-            if attempt.phone in self._phones.keys:
-                self._phones.note(attempt.phone, attempt)
-            if attempt.client in self._clients.keys:
-                self._clients.note(attempt.client, attempt)
+            self._phones.note(attempt.phone, attempt)
+            self._clients.note(attempt.client, attempt)
 
     def suppressed(self, entries: Iterable[Suppression]) -> None:
         """There are these entries."""
@@ -163,7 +172,7 @@ class Facts:
         """Forget everything but what concerns these records."""
         self._phones.keep({record.phone for record in records})
         self._clients.keep({record.client for record in records})
-        self._most = max(_FACTS, 2 * len(self._phones.keys) + 2 * len(self._clients.keys))
+        self._most = max(_FACTS, 2 * len(self._phones.attempts) + 2 * len(self._clients.attempts))
 
     def forget(self) -> None:
         """Somebody else has written to the store: ask it again."""
@@ -172,22 +181,37 @@ class Facts:
     @property
     def too_many(self) -> bool:
         """Whether it is time to `keep` only what concerns the buffers."""
-        return len(self._phones.keys) + len(self._clients.keys) > self._most
+        return len(self._phones.attempts) + len(self._clients.attempts) > self._most
 
 
 class _Known:
-    """What is known of numbers, or of clients."""
+    """What is known of numbers, or of clients; whoever is known has attempts, if only none."""
 
     def __init__(self) -> None:
-        self.keys: set[str] = set()
-        self.attempts: dict[str, dict[tuple[int, int], PastAttempt]] = {}
+        self.attempts: dict[str, list[PastAttempt]] = {}
         self.suppressions: dict[str, list[Suppression]] = {}
 
+    def add(self, keys: Iterable[str]) -> set[str]:
+        """Take note of those that are not known yet, and return them."""
+        known = self.attempts
+        new = {key for key in keys if key not in known}
+        known.update(dict.fromkeys(new, _NONE))
+        return new
+
     def note(self, key: str, attempt: PastAttempt) -> None:
-        """Remember an attempt; what was known of the same one is replaced."""
-        self.attempts.setdefault(key, {})[attempt.record_id, attempt.attempt] = attempt
+        """Remember an attempt, if the key is known; it replaces what was known of the same one."""
+        attempts = self.attempts.get(key)
+        if attempts is None:
+            return
+        if not attempts:
+            self.attempts[key] = [attempt]
+            return
+        for n, known in enumerate(attempts):
+            if known.record_id == attempt.record_id and known.attempt == attempt.attempt:
+                attempts[n] = attempt
+                return
+        insort(attempts, attempt, key=_PLACED)
 
     def keep(self, keys: set[str]) -> None:
-        self.keys &= keys
         self.attempts = {key: value for key, value in self.attempts.items() if key in keys}
         self.suppressions = {key: value for key, value in self.suppressions.items() if key in keys}

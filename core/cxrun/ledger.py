@@ -14,8 +14,7 @@ from cxrun.engine import LiveCall
 from cxrun.life import Change
 from cxrun.model import ASLEEP, CHAINED, IN_CHAIN, CallResult, Reason, Record
 from cxrun.store.database import Store
-from cxrun.store.journal import Entry
-from cxrun.store.queue import AttemptRow, Batch, key_of, write
+from cxrun.store.queue import Batch, key_of, write
 from cxrun.store.runs import reach
 
 CHAIN_FINISHED: Final = Reason("closed", "its chain is finished")
@@ -178,10 +177,10 @@ class Ledger:
     def _attempt(self, call: LiveCall, result: CallResult) -> None:
         record = call.record
         self.batch.attempts.append(
-            AttemptRow(
+            (
                 record.record_id, record.attempt, record.list_id, self.run_id, record.client, record.phone,
                 call.placed, call.answered, call.connected, call.ended,
-                None if call.detected is None else int(call.detected), int(result), call.disposition, call.agent_id,
+                None if call.detected is None else call.detected.code, result.code, call.disposition, call.agent_id,
             )
         )  # fmt: skip
 
@@ -190,9 +189,7 @@ class Ledger:
         waits = record.priority != ASLEEP and reason.state in ("waiting", "deferred")
         due = record.due if waits else 0
         self.batch.journal.append(
-            Entry(
-                round(float(at), 3), event, record.record_id, record.attempt, record.call_result, reason, due
-            )
+            (at, event, record.record_id, record.attempt, record.call_result, reason, due)
         )
 
 

@@ -28,7 +28,7 @@ from cxrun.errors import UserError
 from cxrun.events import AttemptSettled, RunFinished, RunStarted
 from cxrun.feed import Facts, Feed
 from cxrun.ledger import Ledger
-from cxrun.model import IN_CHAIN, CallResult, PastAttempt, Reason, Record
+from cxrun.model import IN_CHAIN, CallResult, Reason, Record, Rule
 from cxrun.observers import Observers
 from cxrun.pipeline import Broken, Decision, rule_of
 from cxrun.store.database import Store
@@ -47,7 +47,8 @@ _PATIENCE: Final = 0.05
 
 _IN_CALL_WAIT: Final = 30.0
 """Seconds after which a record is looked at again whose number is just being called for another one."""
-_IN_CALL: Final = Decision(Defer(0.0, ""), None)
+_REASONS: Final = 10_000
+"""Reasons that are remembered before they are forgotten."""
 
 _RULES_CHANGED: Final = Reason("waiting", "to be looked at again: its rules have changed")
 _LOST: Final = Reason("in work", "lost: no dialer can tell what became of the call")
@@ -108,7 +109,8 @@ class Run:
         self._observers = Observers(project.registry)
         self._synced = start - POLL
         self._closing = ""
-        self._in_call: Counter[str] = Counter()
+        self._in_call: dict[str, int] = {}
+        self._reasons: dict[tuple[bool, CallResult, str, Rule | None], Reason] = {}
         self.tally = Tally(start, start, agents=sum(pool.size for pool in self._pools.values()))
         self.tally.per_list = {feed.name: Counter() for crew in self._crews for feed in crew.feeds.values()}
         self._start = start
@@ -372,15 +374,16 @@ class Run:
         """Ask the rules; a record they object to is written back with the reason."""
         facts = self._facts
         sleeping = feed.sleeping(record)
-        chain = (record, *sleeping)
-        decision = _IN_CALL
-        if not self._in_call[record.phone]:
+        if record.phone in self._in_call:
+            decision = Decision(Defer(now + _IN_CALL_WAIT, "a call to this number is in progress"), None)
+        else:
+            chain = (record, *sleeping)
             decision = crew.pipeline.decide(
                 Moment(now, record, chain, facts.attempts(record), facts.suppressions(record))
             )
         verdict = decision.verdict
-        if decision is _IN_CALL:
-            verdict = Defer(now + _IN_CALL_WAIT, "a call to this number is in progress")
+        if verdict is PASS:
+            return True
         if isinstance(verdict, Defer):
             reason = Reason("deferred", verdict.reason, decision.rule)
             self._ledger.defer(record, life.deferred(record, verdict, now), reason, now)
@@ -393,17 +396,25 @@ class Run:
             feed.forget_chain(record)
             self.tally.excluded += 1
             self.tally.errors += broken
-        return verdict is PASS
+        return False
 
     def _claim(self, crew: Crew, record: Record, agent_id: str | None, now: float) -> Dial:
         """The intent: the attempt counts and the record is in work before anybody is called."""
         dialed = life.attempted(record, now)
-        attempt_id = dialed.attempt_id
-        crew.engine.place(LiveCall(attempt_id, dialed, now, agent_id))
+        call = LiveCall(dialed.attempt_id, dialed, now, agent_id)
+        call.past = self._facts.dialed(dialed, now)
+        crew.engine.place(call)
         self.tally.attempts += 1
-        self._in_call[dialed.phone] += 1
-        self._facts.dialed(_past(dialed, now))
-        return Dial(attempt_id, dialed, now, crew.caller_id, crew.ring_time)
+        self._called(dialed.phone)
+        return Dial(call.attempt_id, dialed, now, crew.caller_id, crew.ring_time)
+
+    def _called(self, phone: str) -> None:
+        self._in_call[phone] = self._in_call.get(phone, 0) + 1
+
+    def _hung_up(self, phone: str) -> None:
+        calls = self._in_call.pop(phone) - 1
+        if calls:
+            self._in_call[phone] = calls
 
     def _place(self, crew: Crew, dials: list[Dial]) -> None:
         if dials and crew.external:
@@ -469,7 +480,7 @@ class Run:
         if call.answered is not None:
             return []
         self.tally.answered += event.result == CallResult.ANSWER
-        record = life.with_result(call.record, int(event.result), call.agent_id)
+        record = life.with_result(call.record, event.result.code, call.agent_id)
         handling, _ = crew.pipeline.deliver(Call(event.at, record, event.result, None, call.agent_id))
         return crew.engine.answered(event.attempt_id, event.at, event.result, handling)
 
@@ -487,7 +498,7 @@ class Run:
 
     def _settle(self, crew: Crew, call: LiveCall, at: float) -> None:
         """The call is over: what becomes of the record and of its chain."""
-        record = life.with_result(call.record, int(call.result), call.agent_id)
+        record = life.with_result(call.record, call.result.code, call.agent_id)
         feed = crew.feeds[record.list_id]
         sleeping = feed.sleeping(record)
         judged = Call(
@@ -510,17 +521,13 @@ class Run:
         else:
             event, text = _EVENTS[type(settlement.action)], settlement.action.reason
             change = life.settled(judged, settlement)
-            reason = Reason(
-                "waiting" if change.waiting else "closed", f"{result.word}: {text}", settlement.rule
-            )
+            reason = self._reason(bool(change.waiting), result, text, settlement.rule)
         self._ledger.settle(call, sleeping, change, reason, at, event, result)
         feed.forget_chain(record)
         if change.suppressions:
             self._facts.suppressed(change.suppressions)
-        self._facts.dialed(_past(record, call.placed, int(result), call.disposition))
-        self._in_call[record.phone] -= 1
-        if not self._in_call[record.phone]:
-            del self._in_call[record.phone]
+        self._known(call, result)
+        self._hung_up(record.phone)
         if call.detected == CallResult.ANSWER and result in (CallResult.ABANDONED, CallResult.DROPPED):
             self.tally.abandoned += 1
         self.tally.results[result.word] += 1
@@ -532,6 +539,28 @@ class Run:
                     text,
                 )
             )  # fmt: skip
+
+    def _reason(self, waits: bool, result: CallResult, text: str, rule: Rule | None) -> Reason:
+        """Why a record is as its settled call left it; there are few, each said of many records."""
+        key = (waits, result, text, rule)
+        reason = self._reasons.get(key)
+        if reason is None:
+            if len(self._reasons) >= _REASONS:
+                self._reasons.clear()
+            reason = Reason("waiting" if waits else "closed", f"{result.word}: {text}", rule)
+            self._reasons[key] = reason
+        return reason
+
+    def _known(self, call: LiveCall, result: CallResult) -> None:
+        """The result of the attempt is known; the caps are told."""
+        past = call.past
+        if past is None:
+            past = call.past = self._facts.dialed(call.record, call.placed)
+        past.call_result = result.code
+        past.disposition = call.disposition
+        if call.stored:
+            # it may have been read back from the store in the meantime, without its result
+            self._facts.note(past)
 
     # --- transactions ---
 
@@ -548,7 +577,7 @@ class Run:
         calls = [call for call in self._calls() if not call.stored]
         self._facts.learn([call.record for call in calls], self._clock.now())
         for call in calls:
-            self._facts.dialed(_past(call.record, call.placed))
+            call.past = self._facts.dialed(call.record, call.placed)
 
     def _commit(self, *, everything: bool = False) -> None:
         """Commit what is settled, and the intents of calls that outlive this process.
@@ -589,7 +618,7 @@ class Run:
                 for dial in dials:
                     call = LiveCall(dial.attempt_id, dial.record, dial.at)
                     call.stored = True
-                    self._in_call[dial.record.phone] += 1
+                    self._called(dial.record.phone)
                     crew.engine.place(call)
                     if dial.attempt_id not in known:
                         self._lose(crew, call)
@@ -598,15 +627,6 @@ class Run:
         self._ledger.note(self._start, "lost", call.record, _LOST)
         self.tally.lost += 1
         self._obey(crew, crew.engine.ended(call.attempt_id, self._start, CallResult.UNKNOWN), self._start)
-
-
-def _past(
-    record: Record, placed: float, result: int = int(CallResult.UNKNOWN), disposition: str | None = None
-) -> PastAttempt:
-    """The latest attempt of a record as caps see it."""
-    return PastAttempt(
-        placed, result, disposition, record.client, record.phone, record.record_id, record.attempt
-    )
 
 
 _EVENTS: Final[Mapping[type, str]] = {

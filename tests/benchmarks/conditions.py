@@ -32,7 +32,7 @@ def record(n: int) -> Record:
         "segment": "open" if n % 3 else "closed",
     }
     return Record(
-        n, 1, n, 1, 1, "", "", 4, "", "", "US", "212", 0, 0, 2, 1, 6 + n % 3, n % 5, 0, 0, "", None, 0, 4,
+        1, 4, 0, n, 2, 1, 6 + n % 3, n % 5, 0, 0, "", None, n, 1, 1, "", "", 4, "", "", "US", "212", 0, 0,
         f"C{n}", None, None, None, fields,
     )  # fmt: skip
 

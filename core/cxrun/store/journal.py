@@ -11,6 +11,8 @@ from typing import Final, NamedTuple
 from cxrun.model import Reason, Rule
 
 GENESIS: Final = bytes(32)
+_LINE: Final = '[%d,%.3f,%d,"%s",%d,%d,%d,%d,%s]'
+"""A row as a JSON array; times to the millisecond, the last is its reason, encoded already."""
 
 
 class Entry(NamedTuple):
@@ -23,6 +25,10 @@ class Entry(NamedTuple):
     call_result: int
     reason: Reason
     due: int
+
+
+Happening = tuple[float, str, int, int, int, Reason, int]
+"""The values of an `Entry`."""
 
 
 class Journal:
@@ -59,18 +65,17 @@ class Journal:
         self._reasons[reason] = found
         return int(found)
 
-    def append(self, run_id: int, entries: Iterable[Entry]) -> None:
+    def append(self, run_id: int, entries: Iterable[Happening]) -> None:
         """Append entries in order; each digest covers the digest before it."""
         seq, head = self._head or self._last()
         rows = []
-        sha256 = hashlib.sha256
+        sha256, line = hashlib.sha256, _LINE
         texts = self._texts
-        for entry in entries:
+        for at, event, record_id, attempt, call_result, reason, due in entries:
             seq += 1
-            at, event, record_id, attempt, call_result, reason, due = entry
             reason_id = self.reason_id(reason)
             text = texts.get(reason_id) or self._text(reason_id)
-            content = _line(seq, at, run_id, event, record_id, attempt, call_result, due, text)
+            content = line % (seq, at, run_id, event, record_id, attempt, call_result, due, text)
             head = sha256(head + content.encode()).digest()
             rows.append((seq, at, run_id, event, record_id, attempt, call_result, reason_id, due, head))
         self._connection.executemany("INSERT INTO journal VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
@@ -86,7 +91,17 @@ class Journal:
             "SELECT seq, at, run_id, event, record_id, attempt, call_result, due, reason_id FROM journal ORDER BY seq"
         ):
             seq, at, run_id, event, record_id, attempt, call_result, due, reason_id = row
-            yield _line(seq, at, run_id, event, record_id, attempt, call_result, due, self._text(reason_id))
+            yield _LINE % (
+                seq,
+                at,
+                run_id,
+                event,
+                record_id,
+                attempt,
+                call_result,
+                due,
+                self._text(reason_id),
+            )
 
     def _last(self) -> tuple[int, bytes]:
         row = self._connection.execute("SELECT seq, digest FROM journal ORDER BY seq DESC LIMIT 1").fetchone()
@@ -100,18 +115,3 @@ class Journal:
             ).fetchone()
             self._texts[reason_id] = json.dumps("\t".join(str(value) for value in row))
         return self._texts[reason_id]
-
-
-def _line(
-    seq: int,
-    at: float,
-    run_id: int,
-    event: str,
-    record_id: int,
-    attempt: int,
-    call_result: int,
-    due: int,
-    text: str,
-) -> str:
-    """A row as a JSON array; `text` is its reason, encoded already."""
-    return f'[{seq},{at!r},{run_id},"{event}",{record_id},{attempt},{call_result},{due},{text}]'

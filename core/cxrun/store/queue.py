@@ -19,6 +19,7 @@ from cxrun.model import (
     NEVER,
     NO_FIELDS,
     PRIORITY,
+    STATE,
     PastAttempt,
     Reason,
     Record,
@@ -26,18 +27,15 @@ from cxrun.model import (
     Suppression,
 )
 from cxrun.store.database import Store
-from cxrun.store.journal import Entry
+from cxrun.store.journal import Happening
 
 _RECORD: Final = """
-    r.record_id, r.list_id, r.chain_id, r.chain_n, c.chain_size, r.contact_info, r.phone, r.contact_info_type,
-    r.tz, r.tz_source, r.country, r.area_code, r.daily_from, r.daily_till,
-    {state}.record_type, {state}.record_status, {state}.call_result, {state}.attempt, {state}.dial_sched_time,
-    {state}.call_time, {state}.treatments, {state}.agent_id, {state}.due, {state}.priority,
-    c.client_id, c.first_name, c.last_name, c.company"""
-_ATTEMPT: Final = operator.itemgetter(0, 1)
+    {state}.list_id, {state}.priority, {state}.due, {state}.record_id, {state}.record_type, {state}.record_status,
+    {state}.call_result, {state}.attempt, {state}.dial_sched_time, {state}.call_time, {state}.treatments,
+    {state}.agent_id, r.chain_id, r.chain_n, c.chain_size, r.contact_info, r.phone, r.contact_info_type, r.tz,
+    r.tz_source, r.country, r.area_code, r.daily_from, r.daily_till, c.client_id, c.first_name, c.last_name, c.company"""
 _FIXED: Final = len(Record._fields) - 1
-_STATE_FROM: Final = Record._fields.index("record_type")
-_STATE_TILL: Final = Record._fields.index("agent_id") + 1
+_RECORD_ID: Final = operator.itemgetter(0)
 
 Key = tuple[int, int, int, int]
 
@@ -61,6 +59,13 @@ class AttemptRow(NamedTuple):
     agent_id: str | None
 
 
+Attempt = tuple[
+    int, int, int, int, str, str, float, float | None, float | None, float | None, int | None, int, str | None,
+    str | None,
+]  # fmt: skip
+"""The values of an `AttemptRow`."""
+
+
 @dataclass
 class Batch:
     """Changes to write together: records that leave the queue, enter it, are closed or are in work."""
@@ -70,9 +75,9 @@ class Batch:
     closed: list[tuple[Record, Reason]] = field(default_factory=list)
     in_work: list[tuple[Record, Reason]] = field(default_factory=list)
     out_of_work: list[tuple[int]] = field(default_factory=list)
-    attempts: list[AttemptRow] = field(default_factory=list)
+    attempts: list[Attempt] = field(default_factory=list)
     suppressions: list[Suppression] = field(default_factory=list)
-    journal: list[Entry] = field(default_factory=list)
+    journal: list[Happening] = field(default_factory=list)
     first_due: int | None = None
 
     def __len__(self) -> int:
@@ -87,7 +92,7 @@ class Batch:
 
 def key_of(record: Record) -> Key:
     """Where a waiting record stands in the queue."""
-    return (record.list_id, record.priority, record.due, record.record_id)
+    return record[:4]
 
 
 class Queue:
@@ -141,7 +146,7 @@ class Queue:
         found: dict[int, list[Record]] = {}
         if chain_ids:
             for row in self._db.execute(self._members, (json.dumps(list(chain_ids)),)):
-                found.setdefault(row[2], []).append(self._record(row))
+                found.setdefault(row[STATE], []).append(self._record(row))
         return found
 
     def in_work(self) -> list[Record]:
@@ -153,7 +158,7 @@ class Queue:
         for place in ("queue", "in_work", "closed"):
             columns = _RECORD.format(state="s")
             if place == "closed":
-                columns = columns.replace("s.due, s.priority", "0, 0")
+                columns = columns.replace("s.priority, s.due", "0, 0")
             own = "".join(f', c."{name}"' for name in self._own)
             row = self._db.execute(
                 f"SELECT {columns}{own} FROM {place} s JOIN records r ON r.record_id = s.record_id "
@@ -214,39 +219,26 @@ def write(store: Store, run_id: int, batch: Batch) -> None:
     run("DELETE FROM in_work WHERE record_id = ?", batch.out_of_work)
     run(
         "INSERT INTO queue VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        sorted(_queue_row(record, reason_id(reason)) for record, reason in batch.waiting),
+        sorted([(*record[:STATE], reason_id(reason)) for record, reason in batch.waiting]),
     )
     run(
         "INSERT INTO in_work (list_id, priority, due, record_id, record_type, record_status, call_result, attempt, "
         "dial_sched_time, call_time, treatments, agent_id, reason_id, epoch) "
         f"VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, {store.epoch:d})",
-        [_queue_row(record, reason_id(reason)) for record, reason in batch.in_work],
+        [(*record[:STATE], reason_id(reason)) for record, reason in batch.in_work],
     )
     run(
-        "INSERT INTO closed VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        [
-            (record.record_id, record.list_id, *record[_STATE_FROM:_STATE_TILL], reason_id(reason))
-            for record, reason in batch.closed
-        ],
+        # a record that is closed has no place in the queue: its second and third value are left out
+        "INSERT INTO closed VALUES (?4, ?1, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+        [(*record[:STATE], reason_id(reason)) for record, reason in batch.closed],
     )
     run(
         "INSERT OR REPLACE INTO attempts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        sorted(batch.attempts, key=_ATTEMPT),
+        sorted(batch.attempts, key=_RECORD_ID),
     )
     if batch.suppressions:
         add_suppressions(store.connection, batch.suppressions)
     store.journal.append(run_id, batch.journal)
-
-
-def _queue_row(record: Record, reason_id: int) -> tuple[object, ...]:
-    return (
-        record.list_id,
-        record.priority,
-        record.due,
-        record.record_id,
-        *record[_STATE_FROM:_STATE_TILL],
-        reason_id,
-    )
 
 
 _PRIORITY_OF_TYPE: Final = (

@@ -234,7 +234,7 @@ def test_cap_holds_and_the_wait_is_the_shortest(
 ) -> None:
     attempts = [past(moment) for moment in sorted(placed) if moment <= now]
     record = Record(
-        1, 1, 1, 1, 1, PHONE, PHONE, 0, "", "", "", "", 0, 0, 2, 1, 28, 0, 0, 0, "", None, 0, 4, "C1",
+        1, 4, 0, 1, 2, 1, 28, 0, 0, 0, "", None, 1, 1, 1, PHONE, PHONE, 0, "", "", "", "", 0, 0, "C1",
         None, None, None,
     )  # fmt: skip
     attempts_filter = Attempts(at_most=at_most, within=window)
