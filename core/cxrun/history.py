@@ -9,6 +9,7 @@ closes the sequence, and so does a change between results and dispositions: coun
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final, NamedTuple, Self
 
 MOVED_ON: Final = ">"
@@ -42,6 +43,7 @@ class History:
         self._entries = entries
 
     @classmethod
+    @lru_cache(maxsize=4096)
     def read(cls, text: str) -> Self:
         """Parse the column; an empty text is a record that was never treated."""
         entries: list[_Entry] = []
@@ -70,7 +72,7 @@ class History:
     @property
     def passes(self) -> int:
         """How often the chain has begun anew."""
-        return sum(entry.treatment.endswith(ANEW) for entry in self._entries)
+        return self._text.count(f"{ANEW}@")
 
     def after(
         self, treatment: str, cycle: int, chain_n: int, sequence: int, *, by_disposition: bool, move: str = ""

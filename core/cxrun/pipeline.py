@@ -64,6 +64,12 @@ class Broken(NamedTuple):
 _DIALABLE: Final = Decision(PASS, None)
 _DROP: Final = Drop("no result handler wants the call")
 _DELIVER: Final = Deliver("a live person is always delivered")
+_UNTREATED: Final = Finish("no treatment for this result")
+_USED_UP: Final = Finish("treatments used up")
+_DESTINATIONS: Final = (Deliver, Drop)
+_CONCLUSIONS: Final = (Conclude,)
+_FINAL: Final = (Finish, Suppress)
+_TIMED: Final = (DialAgain, DialNext)
 
 Check = Callable[[Moment], Verdict]
 
@@ -88,7 +94,9 @@ class Pipeline:
             for ruleset in rulesets
             for number, rule in enumerate(ruleset.treatments, 1)
         ]
-        self._fitting: dict[tuple[int, str | None], tuple[list[_Sequence], Callable[[Record], int]]] = {}
+        self._fitting: dict[
+            tuple[CallResult, str | None], tuple[list[_Sequence], Callable[[Record], int]]
+        ] = {}
         self.window = max(
             (step.element.window for r in rulesets for step in r.filters if isinstance(step.element, Filter)),
             default=0.0,
@@ -120,8 +128,8 @@ class Pipeline:
         """Where an answered call goes. Unless a handler speaks, a live person is delivered, all else dropped."""
         origin: Rule | Broken | None = None
         try:
-            answer, origin = self._handled(call, (Deliver, Drop))
-            if isinstance(answer, Deliver | Drop):
+            answer, origin = self._handled(call, _DESTINATIONS)
+            if isinstance(answer, _DESTINATIONS):
                 return answer, origin
         except _ElementRaised as raised:
             origin = Broken(raised.rule, raised.message)
@@ -130,7 +138,7 @@ class Pipeline:
     def settle(self, call: Call) -> Settlement | Broken:
         """What follows a call that is over: handlers may name the result, then its treatments are tried."""
         try:
-            concluded, _ = self._handled(call, (Conclude,))
+            concluded, _ = self._handled(call, _CONCLUSIONS)
             if isinstance(concluded, Conclude):
                 call.result = concluded.result
                 call.record = call.record._replace(call_result=int(concluded.result))
@@ -139,9 +147,7 @@ class Pipeline:
         except _ElementRaised as raised:
             return Broken(raised.rule, raised.message)
         if chosen < 0:
-            return Settlement(
-                call.result, Finish("no treatment for this result"), None, call.record.treatments
-            )
+            return Settlement(call.result, _UNTREATED, None, call.record.treatments)
         return sequences[chosen].settle(call)
 
     def _handled(self, call: Call, wanted: tuple[type, ...]) -> tuple[Handling | None, Rule | None]:
@@ -158,7 +164,7 @@ class Pipeline:
 
     def _candidates(self, call: Call) -> tuple[list[_Sequence], Callable[[Record], int]]:
         """The sequences for a result and disposition, and a compiled function that chooses the first that holds."""
-        key = (int(call.result), call.disposition)
+        key = (call.result, call.disposition)
         if key not in self._fitting:
             named = [sequence for sequence in self._sequences if sequence.answers(*key)]
             # a lost call has no result to answer, and is dialed again only by a rule that names `unknown`
@@ -205,9 +211,9 @@ class _Sequence:
                 return Broken(rule, _described(error))
             if action is None:
                 continue
-            if isinstance(action, Finish | Suppress):
+            if isinstance(action, _FINAL):
                 return Settlement(call.result, action, rule, call.record.treatments)
-            if not (isinstance(action, DialAgain | DialNext) and abs(action.at) < NEVER):
+            if not (isinstance(action, _TIMED) and abs(action.at) < NEVER):
                 return Broken(rule, f"{action!r} is no action")
             chain_n, move = call.record.chain_n, ""
             if isinstance(action, DialNext):
@@ -219,7 +225,7 @@ class _Sequence:
             )
             return Settlement(call.result, action, rule, written)
         last = self.steps[-1][3]
-        return Settlement(call.result, Finish("treatments used up"), last, call.record.treatments)
+        return Settlement(call.result, _USED_UP, last, call.record.treatments)
 
 
 def next_record(call: Call, action: DialNext) -> Record:

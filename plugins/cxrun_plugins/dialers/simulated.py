@@ -39,9 +39,10 @@ from cxrun import (
 Numbers = Mapping[str, float]
 """Numbers by word: weights, factors on weights, or the parts of a time such as its mean."""
 
-_ANSWERED: Final = frozenset(
-    {CallResult.ANSWER, CallResult.ANSWERING_MACHINE, CallResult.FAX_DETECTED, CallResult.SILENCE}
-)
+_PERSON: Final = CallResult.ANSWER
+_MACHINE: Final = CallResult.ANSWERING_MACHINE
+_NO_ANSWER: Final = CallResult.NO_ANSWER
+_ANSWERED: Final = frozenset({_PERSON, _MACHINE, CallResult.FAX_DETECTED, CallResult.SILENCE})
 _FAILED: Final = frozenset(
     {
         CallResult.BUSY,
@@ -279,7 +280,12 @@ class Simulated(Dialer):
 
 
 _Luck = tuple[int, ...]
-"""The eight 64-bit numbers drawn for a call, used by these indices; the last one is spare."""
+"""The eight 64-bit numbers drawn for a call, used by these indices; the last one is spare.
+
+A number stands for one above 0 and below 1, `((luck >> 12) + 0.5) * _UNIT`: 52 bits and a half are exact in a
+float, 64 would round up to 1.
+"""
+_UNIT: Final = 2**-52
 _OUTCOME: Final = 0
 _POST_DIAL: Final = 1
 _PICKED_UP: Final = 2
@@ -338,13 +344,14 @@ class SimulatedLine:
         else:
             rings = math.inf
             if result in _ANSWERED:
-                machine = result is CallResult.ANSWERING_MACHINE
+                machine = result is _MACHINE
                 rings = (self._machine_answers_after if machine else self._pick_up)(luck[_PICKED_UP])
-            at += self._post_dial_delay(luck[_POST_DIAL]) + min(rings, ring_time)
             if rings <= ring_time:
+                at += self._post_dial_delay(luck[_POST_DIAL]) + rings
                 event = Answered(attempt_id, at, result)
             else:
-                event = Ended(attempt_id, at, CallResult.NO_ANSWER)
+                at += self._post_dial_delay(luck[_POST_DIAL]) + ring_time
+                event = Ended(attempt_id, at, _NO_ANSWER)
         call = self._calls[attempt_id] = _Call(attempt_id, luck, result)
         self._schedule(at, event, call)
 
@@ -358,7 +365,7 @@ class SimulatedLine:
         disposition = None
         if agent_id is None:
             at += self._world.announcement
-        elif call.result is CallResult.ANSWER:
+        elif call.result is _PERSON:
             at += self._talk(call.luck[_TALKED])
             if self._dispositions:
                 disposition = _pick(self._dispositions, call.luck[_DISPOSED])
@@ -372,7 +379,8 @@ class SimulatedLine:
         call = self._calls.pop(attempt_id, None)
         if call is not None:
             call.due = 0
-            self._release_agent(call, at)
+            if call.agent_id is not None:
+                self._release_agent(call.agent_id, call, at)
 
     def next_at(self) -> float | None:
         heap = self._heap
@@ -394,7 +402,8 @@ class SimulatedLine:
                     self._wait_for_agent(call, at)
                 else:
                     del self._calls[call.attempt_id]
-                    self._release_agent(call, at)
+                    if call.agent_id is not None:
+                        self._release_agent(call.agent_id, call, at)
             yield event
 
     def reconcile(self, dials: Collection[Dial]) -> set[str]:
@@ -403,7 +412,7 @@ class SimulatedLine:
         return {dial.attempt_id for dial in dials}
 
     def _wait_for_agent(self, call: _Call, at: float) -> None:
-        if call.result is CallResult.ANSWER:
+        if call.result is _PERSON:
             call.waits_until = at + self._patience(call.luck[_WAITED])
             abandoned = Ended(call.attempt_id, call.waits_until, CallResult.ABANDONED)
             self._schedule(call.waits_until, abandoned, call)
@@ -411,10 +420,9 @@ class SimulatedLine:
             call.waits_until = math.inf
             call.due = 0
 
-    def _release_agent(self, call: _Call, at: float) -> None:
-        if call.agent_id is not None:
-            ready = at + self._wrap(call.luck[_WRAPPED])
-            self._schedule(ready, AgentReady(call.agent_id, ready), None)
+    def _release_agent(self, agent_id: str, call: _Call, at: float) -> None:
+        ready = at + self._wrap(call.luck[_WRAPPED])
+        self._schedule(ready, AgentReady(agent_id, ready), None)
 
     def _schedule(self, at: float, event: Progress, call: _Call | None) -> None:
         self._count += 1
@@ -485,17 +493,13 @@ _T = TypeVar("_T", bound=Hashable)
 _Odds = tuple[list[float], list[_T]]
 
 
-def _open_unit(luck: int) -> float:
-    """A number above 0 and below 1: 52 bits and a half are exact in a float, 64 would round up to 1."""
-    return ((luck >> 12) + 0.5) * 2**-52
-
-
 def _uniform(*, min: float, max: float) -> _Draw:
-    return lambda luck: min + (max - min) * _open_unit(luck)
+    span = max - min
+    return lambda luck: min + span * (((luck >> 12) + 0.5) * _UNIT)
 
 
 def _exponential(*, mean: float) -> _Draw:
-    return lambda luck: -mean * math.log(_open_unit(luck))
+    return lambda luck: -mean * math.log(((luck >> 12) + 0.5) * _UNIT)
 
 
 def _lognormal(*, mean: float, cv: float) -> _Draw:
@@ -503,7 +507,7 @@ def _lognormal(*, mean: float, cv: float) -> _Draw:
         return lambda luck: mean
     variance = math.log1p(cv * cv)
     inverse = NormalDist(math.log(mean) - variance / 2, math.sqrt(variance)).inv_cdf
-    return lambda luck: math.exp(inverse(_open_unit(luck)))
+    return lambda luck: math.exp(inverse(((luck >> 12) + 0.5) * _UNIT))
 
 
 def _odds(weights: Mapping[_T, float]) -> _Odds[_T]:
@@ -517,7 +521,7 @@ def _odds(weights: Mapping[_T, float]) -> _Odds[_T]:
 
 def _pick(odds: _Odds[_T], luck: int) -> _T:
     bounds, values = odds
-    return values[bisect_right(bounds, _open_unit(luck))]
+    return values[bisect_right(bounds, ((luck >> 12) + 0.5) * _UNIT)]
 
 
 @hookimpl
