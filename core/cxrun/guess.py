@@ -16,7 +16,7 @@ from cxrun.contacts import NULLS
 from cxrun.errors import UserError
 from cxrun.listfile import rows, sniff
 from cxrun.mapping import zone_names
-from cxrun.model import Record
+from cxrun.model import RECORD_FIELDS
 from cxrun.numbers import BadNumber, likely_region, parse_number
 
 REGIONS: Final = (
@@ -68,7 +68,7 @@ _COMPANIES: Final = (
     *("provider name", "store name", "school name", "vendor name", "account name", "firma", "hospital"),
 )
 _TIME_ZONES: Final = ("time zone", "timezone", "tz", "iana zone", "iana time zone", "zeitzone")
-_TAKEN_NAMES: Final = frozenset((*Record._fields, "rowid", "oid"))
+_TAKEN_NAMES: Final = frozenset((*RECORD_FIELDS, "rowid", "oid"))
 _INTEGER: Final = re.compile(r"-?(?:0|[1-9][0-9]{0,14})")
 _NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]{0,14})(?:\.[0-9]+)?")
 

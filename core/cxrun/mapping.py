@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 from cxrun.errors import near
 from cxrun.listfile import ENCODINGS
-from cxrun.model import DeviceType, Record
+from cxrun.model import RECORD_FIELDS, DeviceType
 from cxrun.numbers import is_region
 
 T = TypeVar("T")
@@ -239,7 +239,7 @@ class ListSettings:
                 message = f"column '{device.column}' already is device {first + 1}"
                 found.append((("map", "devices", index), message))
         for field in self.fields:
-            if field.name in Record._fields:
+            if field.name in RECORD_FIELDS:
                 message = f"every record has a field '{field.name}' already; choose another name"
             elif field.name in _ROWID_NAMES:
                 message = f"'{field.name}' is SQLite's own name for the key of a row; choose another name"

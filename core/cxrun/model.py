@@ -5,11 +5,13 @@ Times are Unix UTC seconds, durations seconds, phone numbers E.164, times of day
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import namedtuple
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from operator import attrgetter
 from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple, Self
 
 Value = str | int | float | None
 """What a field of a contact list may hold."""
@@ -180,13 +182,8 @@ ASLEEP: Final = 0
 """Priority under which excluded and chained records are kept, out of the way of those that can be dialed."""
 
 
-class Record(NamedTuple):
-    """One phone number of one customer, how to process it and when it may be dialed.
-
-    `record_type`, `record_status`, `call_result` and `contact_info_type` hold the codes of their
-    enumerations. `fields` are the list's own columns. What changes in the life of a record comes first, in the
-    order of the work queue.
-    """
+class _State(NamedTuple):
+    """What changes in the life of a record, in the order of the work queue; and the rest of it."""
 
     list_id: int
     priority: int
@@ -200,6 +197,21 @@ class Record(NamedTuple):
     call_time: int
     treatments: str
     agent_id: str | None
+    device: Any
+
+
+class Record(_State):
+    """One phone number of one customer, how to process it and when it may be dialed.
+
+    `record_type`, `record_status`, `call_result` and `contact_info_type` hold the codes of their
+    enumerations. `fields` are the list's own columns. `client` is the customer as caps and suppression know him:
+    his ClientID, else his chain.
+
+    What never changes is shared by all the states of a record, so that a new state costs little.
+    """
+
+    __slots__ = ()
+
     chain_id: int
     chain_n: int
     chain_size: int
@@ -216,7 +228,29 @@ class Record(NamedTuple):
     first_name: str | None
     last_name: str | None
     company: str | None
-    fields: Mapping[str, Value] = NO_FIELDS
+    client: str
+    fields: Mapping[str, Value]
+
+    def __new__(cls, **values: Any) -> Self:
+        """Make a record of its values; `fields` and `client` need not be given."""
+        state = [values.pop(name) for name in _State._fields[:STATE]]
+        client = values["client_id"] or f"chain:{values['chain_id']}"
+        return cls._make((*state, _Device(**{"fields": NO_FIELDS, "client": client, **values})))
+
+    @classmethod
+    def of_row(cls, row: tuple[Any, ...], own_fields: Sequence[str]) -> Self:
+        """Make a record of a row of the store: its values in order, and those of the list's own fields."""
+        fields = dict(zip(own_fields, row[_FIXED:], strict=True)) if own_fields else NO_FIELDS
+        device = tuple.__new__(_Device, (*row[STATE:_FIXED], fields))
+        return tuple.__new__(cls, (*row[:STATE], device))
+
+    def _replace(self, **values: Any) -> Self:
+        of_device = {name: values.pop(name) for name in values.keys() & set(_DEVICE)}
+        if of_device:
+            device = self.device._replace(**of_device)
+            client = of_device.get("client") or device.client_id or f"chain:{device.chain_id}"
+            values["device"] = device._replace(client=client)
+        return super()._replace(**values)
 
     def in_state(
         self,
@@ -234,9 +268,9 @@ class Record(NamedTuple):
         """The record in another state; several times as quick as `_replace`, for the hot path."""
         state = (
             self.list_id, priority, due, self.record_id, record_type, record_status, call_result, attempt,
-            dial_sched_time, call_time, treatments, agent_id,
+            dial_sched_time, call_time, treatments, agent_id, self.device,
         )  # fmt: skip
-        return tuple.__new__(Record, state + self[STATE:])
+        return tuple.__new__(Record, state)
 
     @property
     def zones(self) -> tuple[str, ...]:
@@ -244,18 +278,20 @@ class Record(NamedTuple):
         return tuple(self.tz.split()) if self.tz else ()
 
     @property
-    def client(self) -> str:
-        """The customer as caps and suppression know him: his ClientID, else his chain."""
-        return self.client_id or f"chain:{self.chain_id}"
-
-    @property
     def attempt_id(self) -> str:
         """The id of the record's latest attempt, e.g. `17-2`; dialers must treat it as idempotent."""
         return f"{self.record_id}-{self.attempt}"
 
 
-STATE: Final = Record._fields.index("chain_id")
-"""How many of a record's fields the work queue keeps."""
+STATE: Final = len(_State._fields) - 1
+"""How many of a record's values the work queue keeps."""
+_Device: Any = namedtuple("_Device", list(Record.__annotations__))  # type: ignore[misc]
+_DEVICE: Final[tuple[str, ...]] = _Device._fields
+_FIXED: Final = STATE + len(_DEVICE) - 1
+RECORD_FIELDS: Final = (*_State._fields[:STATE], *(name for name in _DEVICE if name != "client"))
+"""The names of a record's values."""
+for _name in _DEVICE:
+    setattr(Record, _name, property(attrgetter(f"device.{_name}")))
 
 
 @dataclass(slots=True)

@@ -17,7 +17,6 @@ from cxrun.model import (
     ASLEEP,
     CHAINED,
     NEVER,
-    NO_FIELDS,
     PRIORITY,
     STATE,
     PastAttempt,
@@ -33,8 +32,8 @@ _RECORD: Final = """
     {state}.list_id, {state}.priority, {state}.due, {state}.record_id, {state}.record_type, {state}.record_status,
     {state}.call_result, {state}.attempt, {state}.dial_sched_time, {state}.call_time, {state}.treatments,
     {state}.agent_id, r.chain_id, r.chain_n, c.chain_size, r.contact_info, r.phone, r.contact_info_type, r.tz,
-    r.tz_source, r.country, r.area_code, r.daily_from, r.daily_till, c.client_id, c.first_name, c.last_name, c.company"""
-_FIXED: Final = len(Record._fields) - 1
+    r.tz_source, r.country, r.area_code, r.daily_from, r.daily_till, c.client_id, c.first_name, c.last_name, c.company,
+    ifnull(nullif(c.client_id, ''), 'chain:' || r.chain_id)"""
 _RECORD_ID: Final = operator.itemgetter(0)
 
 Key = tuple[int, int, int, int]
@@ -126,7 +125,8 @@ class Queue:
     def due(self, priority: int, now: float, after: tuple[int, int], limit: int) -> list[Record]:
         """The next waiting records of a priority whose time has come, after the (due, record) `after`."""
         rows = self._db.execute(self._due, (self.list_id, priority, *after, int(now), limit))
-        return [self._record(row) for row in rows]
+        own, of_row = self._own, Record.of_row
+        return [of_row(row, own) for row in rows]
 
     def next_due(self, now: float) -> int | None:
         """When the next record that still sleeps today becomes due."""
@@ -170,8 +170,7 @@ class Queue:
         return None
 
     def _record(self, row: tuple[object, ...]) -> Record:
-        fields = dict(zip(self._own, row[_FIXED:], strict=True)) if self._own else NO_FIELDS
-        return Record._make((*row[:_FIXED], fields))
+        return Record.of_row(row, self._own)
 
 
 def past_attempts(

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cxrun import PASS, CallResult, Defer, Exclude, Moment, PastAttempt, Record, Verdict
+from cxrun.testing import make_record
 from cxrun_plugins.filters.attempts import Attempts
 
 HOUR = 3600.0
@@ -233,10 +234,7 @@ def test_cap_holds_and_the_wait_is_the_shortest(
     placed: list[float], now: float, at_most: int, window: int
 ) -> None:
     attempts = [past(moment) for moment in sorted(placed) if moment <= now]
-    record = Record(
-        1, 4, 0, 1, 2, 1, 28, 0, 0, 0, "", None, 1, 1, 1, PHONE, PHONE, 0, "", "", "", "", 0, 0, "C1",
-        None, None, None,
-    )  # fmt: skip
+    record = make_record(phone=PHONE, client_id="C1")
     attempts_filter = Attempts(at_most=at_most, within=window)
     verdict = attempts_filter.check(Moment(now=now, record=record, attempts=attempts))
 
