@@ -16,11 +16,11 @@ from cxrun.store.queue import Queue, past_attempts, suppressions
 
 READ: Final = 5000
 """Records read at once from a list."""
-_ORDER: Final = operator.attrgetter("priority", "due", "record_id")
 _PLACED: Final = operator.attrgetter("placed")
 _FACTS: Final = 50_000
 """Numbers and clients whose facts are remembered before any are forgotten."""
 _START: Final = (-1, -1)
+_ALONE: Final[list[Record]] = []
 _NONE: Final[list[PastAttempt]] = []
 _UNKNOWN: Final = int(CallResult.UNKNOWN)
 _PRIORITIES: Final = tuple(sorted(set(PRIORITY.values())))
@@ -49,7 +49,8 @@ class Feed:
         self.more = False
         for priority in _PRIORITIES:
             # a full buffer of less urgent records does not keep more urgent ones out
-            room = READ - len(found) - sum(record.priority <= priority for record in self._buffer)
+            ahead = sum(record.priority <= priority for record in self._buffer) if self._buffer else 0
+            room = READ - len(found) - ahead
             if room <= 0:
                 self.more = True
                 continue
@@ -57,13 +58,14 @@ class Feed:
             self.more = self.more or len(records) == room
             if records:
                 self._cursors[priority] = (records[-1].due, records[-1].record_id)
-                found += [record for record in records if record.record_id not in held]
+                found += [record for record in records if record.record_id not in held] if held else records
         self._learn_chains(found)
         self._buffer += found
-        self._buffer.sort(key=_ORDER, reverse=True)
+        # records of one list compare by priority, due time and position in the list
+        self._buffer.sort(reverse=True)
         # what was cut off is due now, and is looked for again at the next occasion
         self.next_due = int(now) if self.more else self.queue.next_due(now)
-        return [*found, *(other for record in found for other in self.sleeping(record))]
+        return self._with_chains(found)
 
     def rank(self) -> tuple[int, float]:
         """Smaller is dialed first: the priority of the next record, then the list's use of its share."""
@@ -75,15 +77,20 @@ class Feed:
 
     def records(self) -> Iterable[Record]:
         """What is buffered, with its chains."""
-        return [*self._buffer, *(other for record in self._buffer for other in self.sleeping(record))]
+        return self._with_chains(self._buffer)
+
+    def _with_chains(self, records: list[Record]) -> list[Record]:
+        if not self._chains:
+            return records
+        return [*records, *(other for record in records for other in self.sleeping(record))]
 
     def sleeping(self, record: Record) -> list[Record]:
         """The other records of the record's chain that are not closed."""
-        return self._chains.get(record.chain_id, []) if record.chain_size > 1 else []
+        return self._chains.get(record.chain_id, _ALONE) if self._chains else _ALONE
 
     def forget_chain(self, record: Record) -> None:
         """The chain has moved on."""
-        if record.chain_size > 1:
+        if self._chains:
             self._chains.pop(record.chain_id, None)
 
     def resume(self) -> list[Record]:

@@ -12,7 +12,7 @@ from typing import Final
 
 from cxrun.engine import LiveCall
 from cxrun.life import Change
-from cxrun.model import ASLEEP, CHAINED, IN_CHAIN, CallResult, Reason, Record
+from cxrun.model import ASLEEP, CHAINED, IN_CHAIN, STATE, CallResult, Reason, Record
 from cxrun.store.database import Store
 from cxrun.store.queue import Batch, key_of, write
 from cxrun.store.runs import reach
@@ -77,7 +77,7 @@ class Ledger:
             if not call.stored:
                 self._leave(call.record)
                 call.stored = True
-                self.batch.in_work.append((call.record, IN_WORK))
+                self.batch.in_work.append((*call.record[:STATE], self._id(IN_WORK)))
                 self._attempt(call, CallResult.UNKNOWN)
         self.flush()
         reach(self.store, self.run_id, reached)
@@ -110,7 +110,7 @@ class Ledger:
     def defer(self, record: Record, later: Record, reason: Reason, at: float) -> None:
         """The record goes back into the queue at another time."""
         self._leave(record)
-        self.batch.enter(later, reason)
+        self.batch.enter(later, self._id(reason))
         self.note(at, "deferred", later, reason)
 
     def exclude(
@@ -153,26 +153,23 @@ class Ledger:
         """Write what became of a record that has left its place, and of the sleeping records of its chain."""
         batch = self.batch
         for changed in change.waiting:
-            why = reason
             if changed.record_id != record.record_id:
                 batch.left.append(_key_in(sleeping, changed))
                 why = reason._replace(state="waiting", text=f"next in its chain, {reason.text}")
-                self.note(at, "next_in_chain", changed, why)
+                batch.enter(changed, self.note(at, "next_in_chain", changed, why))
             else:
-                self.note(at, event, changed, reason)
-                if changed.due == CHAINED:
-                    why = IN_CHAIN
-            batch.enter(changed, why)
+                reason_id = self.note(at, event, changed, reason)
+                batch.enter(changed, reason_id if changed.due != CHAINED else self._id(IN_CHAIN))
         for changed in change.closed:
             if changed.record_id != record.record_id:
                 batch.left.append(_key_in(sleeping, changed))
-                batch.closed.append((changed, CHAIN_FINISHED))
-                self.note(at, "chain_updated", changed, CHAIN_FINISHED)
+                reason_id = self.note(at, "chain_updated", changed, CHAIN_FINISHED)
             else:
                 why = reason if reason.state == "closed" else reason._replace(state="closed")
-                batch.closed.append((changed, why))
-                self.note(at, event, changed, why)
-        batch.suppressions += change.suppressions
+                reason_id = self.note(at, event, changed, why)
+            batch.closed.append((*changed[:STATE], reason_id))
+        if change.suppressions:
+            batch.suppressions += change.suppressions
 
     def _attempt(self, call: LiveCall, result: CallResult) -> None:
         record = call.record
@@ -184,13 +181,22 @@ class Ledger:
             )
         )  # fmt: skip
 
-    def note(self, at: float, event: str, record: Record, reason: Reason) -> None:
-        """Append to the journal."""
+    def note(self, at: float, event: str, record: Record, reason: Reason) -> int:
+        """Append to the journal; returns the id of the reason."""
+        reason_id = self._id(reason)
         waits = record.priority != ASLEEP and reason.state in ("waiting", "deferred")
         due = record.due if waits else 0
         self.batch.journal.append(
             (at, event, record.record_id, record.attempt, record.call_result, reason, due)
         )
+        return reason_id
+
+    def _id(self, reason: Reason) -> int:
+        known = self.store.journal.reasons.get(reason)
+        if known is None:
+            self._take()
+            known = self.store.journal.reason_id(reason)
+        return known
 
 
 def _key_in(sleeping: Sequence[Record], changed: Record) -> tuple[int, int, int, int]:

@@ -32,7 +32,6 @@ from cxrun.model import IN_CHAIN, CallResult, Reason, Record, Rule
 from cxrun.observers import Observers
 from cxrun.pipeline import Broken, Decision, rule_of
 from cxrun.store.database import Store
-from cxrun.store.journal import Entry
 from cxrun.store.lists import frozen_rules, stored_lists
 from cxrun.store.queue import Queue, look_again
 from cxrun.store.runs import check_world, finish_run, last_reached, placed_at, start_run
@@ -208,12 +207,13 @@ class Run:
                     return False
                 self._account(clock.reach(until))
                 return True
+            engine, left = crew.engine, batch.left
             for event in crew.line.events(until):
                 self._account(clock.reach(event.at))
                 self._progress(crew, event)
-                if self.stop or crew.engine.waiting or len(batch.left) >= FLUSH:
+                if self.stop or engine.waiting or len(left) >= FLUSH:
                     return True
-                if self._may_dial and crew.engine.eager(event.at):
+                if engine.pool is not None and self._may_dial and engine.eager(event.at):
                     return True
                 if batch.first_due is not None and batch.first_due + POLL < until:
                     break
@@ -276,7 +276,7 @@ class Run:
         tally = self.tally
         elapsed = now - tally.now
         tally.now = now
-        if elapsed > 0 and tally.agents and self._at_work:
+        if tally.agents and elapsed > 0 and self._at_work:
             tally.staffed_seconds += elapsed * tally.agents
             tally.ready_seconds += elapsed * sum(len(pool.ready) for pool in self._pools.values())
             tally.talk_seconds += elapsed * sum(crew.engine.talking for crew in self._crews)
@@ -331,9 +331,8 @@ class Run:
             )
             self._facts.keep([*buffered, *(call.record for call in self._calls())])
         for crew in self._crews:
-            held = crew.previewed | {call.record.record_id for call in crew.engine.calls.values()}
             for feed in crew.feeds.values():
-                self._facts.learn(feed.refill(now, held), now)
+                self._facts.learn(feed.refill(now, crew.held), now)
         self._ledger.batch.first_due = None
 
     def _calls(self) -> Iterator[LiveCall]:
@@ -377,7 +376,7 @@ class Run:
         if record.phone in self._in_call:
             decision = Decision(Defer(now + _IN_CALL_WAIT, "a call to this number is in progress"), None)
         else:
-            chain = (record, *sleeping)
+            chain = (record, *sleeping) if sleeping else (record,)
             decision = crew.pipeline.decide(
                 Moment(now, record, chain, facts.attempts(record), facts.suppressions(record))
             )
@@ -404,6 +403,7 @@ class Run:
         call = LiveCall(dialed.attempt_id, dialed, now, agent_id)
         call.past = self._facts.dialed(dialed, now)
         crew.engine.place(call)
+        crew.dialing.add(dialed.record_id)
         self.tally.attempts += 1
         self._called(dialed.phone)
         return Dial(call.attempt_id, dialed, now, crew.caller_id, crew.ring_time)
@@ -460,10 +460,10 @@ class Run:
     def _progress(self, crew: Crew, event: Progress) -> None:
         engine = crew.engine
         at = event.at
-        if isinstance(event, Ended):
-            commands = engine.ended(event.attempt_id, at, event.result)
-        elif isinstance(event, Answered):
+        if isinstance(event, Answered):
             commands = self._answered(crew, event)
+        elif isinstance(event, Ended):
+            commands = engine.ended(event.attempt_id, at, event.result)
         elif isinstance(event, Completed):
             commands = engine.completed(event.attempt_id, at, event.disposition)
         elif isinstance(event, AgentReady):
@@ -473,16 +473,17 @@ class Run:
         self._obey(crew, commands, at)
 
     def _answered(self, crew: Crew, event: Answered) -> list[Command]:
-        call = crew.engine.calls.get(event.attempt_id)
+        attempt_id, at, result = event
+        call = crew.engine.calls.get(attempt_id)
         if call is None:
-            self._hang_up(crew, event.attempt_id, event.at)
+            self._hang_up(crew, attempt_id, at)
             return []
         if call.answered is not None:
             return []
-        self.tally.answered += event.result == CallResult.ANSWER
-        record = life.with_result(call.record, event.result.code, call.agent_id)
-        handling, _ = crew.pipeline.deliver(Call(event.at, record, event.result, None, call.agent_id))
-        return crew.engine.answered(event.attempt_id, event.at, event.result, handling)
+        self.tally.answered += result == CallResult.ANSWER
+        record = life.with_result(call.record, result.code, call.agent_id)
+        handling, _ = crew.pipeline.deliver(Call(at, record, result, None, call.agent_id))
+        return crew.engine.answered(attempt_id, at, result, handling)
 
     def _obey(self, crew: Crew, commands: Iterable[Command], at: float) -> None:
         for command in commands:
@@ -503,12 +504,12 @@ class Run:
         sleeping = feed.sleeping(record)
         judged = Call(
             # what is told late must not be scheduled behind the point the queue has been read to
-            max(at, self._synced),
+            at if at > self._synced else self._synced,
             record,
             call.result,
             call.disposition,
             call.agent_id,
-            (record, *sleeping),
+            (record, *sleeping) if sleeping else (record,),
             seed=self.options.seed,
         )
         settlement = crew.pipeline.settle(judged)
@@ -522,6 +523,7 @@ class Run:
             event, text = _EVENTS[type(settlement.action)], settlement.action.reason
             change = life.settled(judged, settlement)
             reason = self._reason(bool(change.waiting), result, text, settlement.rule)
+        crew.dialing.discard(record.record_id)
         self._ledger.settle(call, sleeping, change, reason, at, event, result)
         feed.forget_chain(record)
         if change.suppressions:
@@ -600,8 +602,9 @@ class Run:
                 stored = self._lists[feed.name]
                 if stored.rules_digest not in ("", crew.group.digest):
                     look_again(self._store, stored.list_id, _RULES_CHANGED, IN_CHAIN)
-                    entry = Entry(round(self._start, 3), "rules_changed", 0, 0, 0, _RULES_CHANGED, 0)
-                    self._ledger.batch.journal.append(entry)
+                    self._ledger.batch.journal.append(
+                        (self._start, "rules_changed", 0, 0, 0, _RULES_CHANGED, 0)
+                    )
                 frozen_rules(self._store, stored, crew.group.digest)
 
     def _resume(self) -> None:
@@ -620,6 +623,7 @@ class Run:
                     call.stored = True
                     self._called(dial.record.phone)
                     crew.engine.place(call)
+                    crew.dialing.add(dial.record.record_id)
                     if dial.attempt_id not in known:
                         self._lose(crew, call)
 

@@ -36,19 +36,19 @@ class Journal:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
-        self._reasons: dict[Reason, int] = {}
+        self.reasons: dict[Reason, int] = {}
         self._texts: dict[int, str] = {}
         self._head: tuple[int, bytes] | None = None
 
     def forget(self) -> None:
         """Read everything again: the transaction that knew it was rolled back."""
-        self._reasons.clear()
+        self.reasons.clear()
         self._texts.clear()
         self._head = None
 
     def reason_id(self, reason: Reason) -> int:
         """The id of a reason, stored on first use."""
-        known = self._reasons.get(reason)
+        known = self.reasons.get(reason)
         if known is not None:
             return known
         rule = reason.rule or Rule("", "", "", "", 0)
@@ -62,7 +62,7 @@ class Journal:
             "WHERE (state, text, kind, name, ruleset, file, line) = (?, ?, ?, ?, ?, ?, ?)",
             row,
         ).fetchone()[0]
-        self._reasons[reason] = found
+        self.reasons[reason] = found
         return int(found)
 
     def append(self, run_id: int, entries: Iterable[Happening]) -> None:
@@ -71,9 +71,10 @@ class Journal:
         rows = []
         sha256, line = hashlib.sha256, _LINE
         texts = self._texts
+        known = self.reasons
         for at, event, record_id, attempt, call_result, reason, due in entries:
             seq += 1
-            reason_id = self.reason_id(reason)
+            reason_id = known.get(reason) or self.reason_id(reason)
             text = texts.get(reason_id) or self._text(reason_id)
             content = line % (seq, at, run_id, event, record_id, attempt, call_result, due, text)
             head = sha256(head + content.encode()).digest()

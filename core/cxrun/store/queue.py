@@ -11,7 +11,7 @@ import operator
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from cxrun.model import (
     ASLEEP,
@@ -37,6 +37,8 @@ _RECORD: Final = """
 _RECORD_ID: Final = operator.itemgetter(0)
 
 Key = tuple[int, int, int, int]
+Row = tuple[Any, ...]
+"""The state of a record in the order of the queue, and the id of its reason."""
 
 
 class AttemptRow(NamedTuple):
@@ -70,9 +72,9 @@ class Batch:
     """Changes to write together: records that leave the queue, enter it, are closed or are in work."""
 
     left: list[Key] = field(default_factory=list)
-    waiting: list[tuple[Record, Reason]] = field(default_factory=list)
-    closed: list[tuple[Record, Reason]] = field(default_factory=list)
-    in_work: list[tuple[Record, Reason]] = field(default_factory=list)
+    waiting: list[Row] = field(default_factory=list)
+    closed: list[Row] = field(default_factory=list)
+    in_work: list[Row] = field(default_factory=list)
     out_of_work: list[tuple[int]] = field(default_factory=list)
     attempts: list[Attempt] = field(default_factory=list)
     suppressions: list[Suppression] = field(default_factory=list)
@@ -82,9 +84,9 @@ class Batch:
     def __len__(self) -> int:
         return len(self.left) + len(self.out_of_work)
 
-    def enter(self, record: Record, reason: Reason) -> None:
+    def enter(self, record: Record, reason_id: int) -> None:
         """The record enters the queue."""
-        self.waiting.append((record, reason))
+        self.waiting.append((*record[:STATE], reason_id))
         if record.priority != ASLEEP and (self.first_due is None or record.due < self.first_due):
             self.first_due = record.due
 
@@ -213,23 +215,22 @@ def add_suppressions(connection: sqlite3.Connection, entries: Iterable[Suppressi
 def write(store: Store, run_id: int, batch: Batch) -> None:
     """Write a batch inside the caller's transaction."""
     run = store.connection.executemany
-    reason_id = store.journal.reason_id
     run("DELETE FROM queue WHERE list_id = ? AND priority = ? AND due = ? AND record_id = ?", batch.left)
     run("DELETE FROM in_work WHERE record_id = ?", batch.out_of_work)
     run(
         "INSERT INTO queue VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        sorted([(*record[:STATE], reason_id(reason)) for record, reason in batch.waiting]),
+        sorted(batch.waiting),
     )
     run(
         "INSERT INTO in_work (list_id, priority, due, record_id, record_type, record_status, call_result, attempt, "
         "dial_sched_time, call_time, treatments, agent_id, reason_id, epoch) "
         f"VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, {store.epoch:d})",
-        [(*record[:STATE], reason_id(reason)) for record, reason in batch.in_work],
+        batch.in_work,
     )
     run(
         # a record that is closed has no place in the queue: its second and third value are left out
         "INSERT INTO closed VALUES (?4, ?1, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
-        [(*record[:STATE], reason_id(reason)) for record, reason in batch.closed],
+        batch.closed,
     )
     run(
         "INSERT OR REPLACE INTO attempts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",

@@ -307,8 +307,40 @@ class _Call:
     agent_id: str | None = None
 
 
+_Item = tuple[float, int, Progress, _Call | None]
+
+
+class _Agenda:
+    """Events in order of time. Only those of the present second are sorted: one heap of all would be many times
+    as large as what a processor has at hand."""
+
+    def __init__(self) -> None:
+        self._second = -1
+        self._present: list[_Item] = []
+        self._seconds: list[int] = []
+        self._later: dict[int, list[_Item]] = {}
+
+    def add(self, item: _Item) -> None:
+        second = int(item[0])
+        if second <= self._second:
+            heapq.heappush(self._present, item)
+        elif second in self._later:
+            self._later[second].append(item)
+        else:
+            heapq.heappush(self._seconds, second)
+            self._later[second] = [item]
+
+    def present(self) -> list[_Item]:
+        """A heap with the next event of all, empty if there is none."""
+        if not self._present and self._seconds:
+            self._second = heapq.heappop(self._seconds)
+            self._present = self._later.pop(self._second)
+            heapq.heapify(self._present)
+        return self._present
+
+
 class SimulatedLine:
-    """The simulated world at work: a heap of events, ties broken by a counter.
+    """The simulated world at work: an agenda of events, ties broken by a counter.
 
     `events` is a generator: each event is acted upon before the next one is drawn, so a call connected on its
     `Answered` is not abandoned in the same breath.
@@ -326,7 +358,7 @@ class SimulatedLine:
         self._dispositions = _odds(world.dispositions) if world.dispositions else None
         self._outcomes = _Outcomes(world)
         self._calls: dict[str, _Call] = {}
-        self._heap: list[tuple[float, int, Progress, _Call | None]] = []
+        self._agenda = _Agenda()
         self._count = 0
 
     def place(self, dial: Dial) -> None:
@@ -383,8 +415,7 @@ class SimulatedLine:
                 self._release_agent(call.agent_id, call, at)
 
     def next_at(self) -> float | None:
-        heap = self._heap
-        while heap:
+        while heap := self._agenda.present():
             at, number, _, call = heap[0]
             if call is None or call.due == number:
                 return at
@@ -392,8 +423,7 @@ class SimulatedLine:
         return None
 
     def events(self, until: float) -> Iterator[Progress]:
-        heap = self._heap
-        while heap and heap[0][0] <= until:
+        while (heap := self._agenda.present()) and heap[0][0] <= until:
             at, number, event, call = heapq.heappop(heap)
             if call is not None:
                 if call.due != number:
@@ -428,7 +458,7 @@ class SimulatedLine:
         self._count += 1
         if call is not None:
             call.due = self._count
-        heapq.heappush(self._heap, (at, self._count, event, call))
+        self._agenda.add((at, self._count, event, call))
 
 
 class _Outcomes:
