@@ -194,10 +194,10 @@ class Run:
         False if nothing will ever happen again.
         """
         clock = self._clock
-        batch = self._ledger.batch
         if not clock.jumps:
             return self._wait(horizon)
         while True:
+            batch = self._ledger.batch
             crew, at, until = self._next_event()
             if batch.first_due is not None and self._may_dial:
                 until = min(until, max(batch.first_due, self._synced + POLL))
@@ -211,11 +211,15 @@ class Run:
             for event in crew.line.events(until):
                 self._account(clock.reach(event.at))
                 self._progress(crew, event)
-                if self.stop or engine.waiting or len(left) >= FLUSH:
+                if self.stop or engine.waiting:
                     return True
                 if engine.pool is not None and self._may_dial and engine.eager(event.at):
                     return True
                 if batch.first_due is not None and batch.first_due + POLL < until:
+                    break
+                if len(left) >= FLUSH:
+                    # in the midst of it: when calls are placed must not depend on when others let us write
+                    self._commit()
                     break
 
     def _wait(self, horizon: float | None) -> bool:
@@ -323,9 +327,12 @@ class Run:
             if due is None or due > now or now < self._synced + POLL:
                 return
         self._lock()
-        self._ledger.flush()
         self._synced = now
+        if self._ledger.batch.concerns(now):
+            self._ledger.flush()
+            self._ledger.batch.first_due = None
         if self._facts.too_many:
+            self._ledger.flush()
             buffered = (
                 record for crew in self._crews for feed in crew.feeds.values() for record in feed.records()
             )
@@ -333,7 +340,6 @@ class Run:
         for crew in self._crews:
             for feed in crew.feeds.values():
                 self._facts.learn(feed.refill(now, crew.held), now)
-        self._ledger.batch.first_due = None
 
     def _calls(self) -> Iterator[LiveCall]:
         """Every call in progress."""

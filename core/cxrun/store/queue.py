@@ -35,6 +35,7 @@ _RECORD: Final = """
     r.tz_source, r.country, r.area_code, r.daily_from, r.daily_till, c.client_id, c.first_name, c.last_name, c.company,
     ifnull(nullif(c.client_id, ''), 'chain:' || r.chain_id)"""
 _RECORD_ID: Final = operator.itemgetter(0)
+_PLACE: Final = operator.itemgetter(3)
 
 Key = tuple[int, int, int, int]
 Row = tuple[Any, ...]
@@ -83,6 +84,13 @@ class Batch:
 
     def __len__(self) -> int:
         return len(self.left) + len(self.out_of_work)
+
+    def concerns(self, now: float) -> bool:
+        """Whether the queue must not be read on without these changes: a record is due, or a call known from before
+        has its result. Records that leave the queue lie behind the point it has been read to, and the attempts of
+        this run are known to it.
+        """
+        return bool(self.out_of_work) or (self.first_due is not None and self.first_due <= now)
 
     def enter(self, record: Record, reason_id: int) -> None:
         """The record enters the queue."""
@@ -230,7 +238,7 @@ def write(store: Store, run_id: int, batch: Batch) -> None:
     run(
         # a record that is closed has no place in the queue: its second and third value are left out
         "INSERT INTO closed VALUES (?4, ?1, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
-        batch.closed,
+        sorted(batch.closed, key=_PLACE),
     )
     run(
         "INSERT OR REPLACE INTO attempts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
