@@ -35,6 +35,8 @@ class Feed:
         self.weight = weight
         self.taken = 0
         self.more = True
+        self.anew = False
+        """Whether it reads again what it has read before."""
         self.next_due: int | None = None
         self._chains: dict[int, list[Record]] = {}
         self._buffer: list[Record] = []
@@ -59,6 +61,7 @@ class Feed:
             if records:
                 self._cursors[priority] = (records[-1].due, records[-1].record_id)
                 found += [record for record in records if record.record_id not in held] if held else records
+        self.anew = self.anew and self.more
         self._learn_chains(found)
         self._buffer += found
         # records of one list compare by priority, due time and position in the list
@@ -106,7 +109,7 @@ class Feed:
         """Forget the buffer and read from the front again."""
         self._buffer.clear()
         self._cursors = dict.fromkeys(_PRIORITIES, _START)
-        self.more = True
+        self.more = self.anew = True
 
 
 class Facts:

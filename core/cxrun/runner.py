@@ -328,11 +328,12 @@ class Run:
                 return
         self._lock()
         self._synced = now
-        if self._ledger.batch.concerns(now):
-            self._ledger.flush()
-            self._ledger.batch.first_due = None
+        ledger = self._ledger
+        if ledger.batch.concerns(now) or any(f.anew for crew in self._crews for f in crew.feeds.values()):
+            ledger.flush()
+            ledger.batch.first_due = None
         if self._facts.too_many:
-            self._ledger.flush()
+            ledger.flush()
             buffered = (
                 record for crew in self._crews for feed in crew.feeds.values() for record in feed.records()
             )

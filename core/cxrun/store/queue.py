@@ -87,8 +87,8 @@ class Batch:
 
     def concerns(self, now: float) -> bool:
         """Whether the queue must not be read on without these changes: a record is due, or a call known from before
-        has its result. Records that leave the queue lie behind the point it has been read to, and the attempts of
-        this run are known to it.
+        has its result. Records that leave the queue lie behind the point it has been read to, unless it is read anew,
+        and the attempts of this run are known to it.
         """
         return bool(self.out_of_work) or (self.first_due is not None and self.first_due <= now)
 
