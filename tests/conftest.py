@@ -109,6 +109,8 @@ class ProjectFolder:
 
         with self.store() as store:
             for contact_list in self.load().lists.values():
+                if contact_list.split_from is not None:
+                    continue
                 import_list(store, contact_list, self.folder)
 
     def run(
@@ -117,6 +119,7 @@ class ProjectFolder:
         wall: bool = False,
         clock: Callable[[float], Clock] | None = None,
         watch: Callable[[Tally], None] | None = None,
+        environment: Mapping[str, str] | None = None,
         **options: Any,
     ) -> Tally:
         """Import what is new and run in this process; the clock is virtual unless `wall`."""
@@ -133,7 +136,7 @@ class ProjectFolder:
         start = time.time() if wall else parse_moment(START)
         made = clock or ((lambda at: WallClock(0.02)) if wall else VirtualClock)
         with self.store() as store:
-            run = Run(project, chosen, store, made, start, Options(**options))
+            run = Run(project, chosen, store, made, start, Options(**options), environment)
             return run.drive(watch) if watch else run.drive()
 
     def reached(self) -> float:
@@ -207,6 +210,66 @@ def project(tmp_path: Path) -> Callable[..., ProjectFolder]:
 def contacts(size: int, devices: int = 1) -> list[list[str]]:
     """Clients C1, C2... with that many numbers each."""
     return [[f"C{n + 1}", *(phone(n * devices + device) for device in range(devices))] for n in range(size)]
+
+
+class Request(NamedTuple):
+    """What the receiver was sent."""
+
+    path: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass
+class Receiver:
+    """A web server on this machine; `answers` gives the status for each request, 200 where it has none left."""
+
+    url: str
+    requests: list[Request] = field(default_factory=list)
+    answers: list[int] = field(default_factory=list)
+    seen: Callable[[Request], None] = lambda request: None
+
+    def keys(self) -> list[str]:
+        return [request.headers["Idempotency-Key"] for request in self.requests]
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    """A web server that remembers what it was sent."""
+    import threading
+    from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            request = Request(self.path, dict(self.headers), body)
+            received.requests.append(request)
+            received.seen(request)
+            status = received.answers.pop(0) if received.answers else 200
+            self.send_response(status)
+            if status in (301, 302, 307):
+                self.send_header("Location", "/elsewhere")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        do_GET = do_POST
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    class Server(ThreadingHTTPServer):
+        daemon_threads = False
+
+        def handle_error(self, request: Any, client_address: Any) -> None:
+            """Whoever asked has hung up."""
+
+    with Server(("127.0.0.1", 0), Handler) as server:
+        received = Receiver(f"http://127.0.0.1:{server.server_port}")
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield received
+        server.shutdown()
+        thread.join()
 
 
 class Answer(NamedTuple):

@@ -146,7 +146,10 @@ ASKED: dict[str, tuple[Callable[[Any], Any], Any]] = {
         lambda element: element.handle(testing.make_call("answer", disposition="WP")),
         elements.Handling | None,
     ),
-    "treatment": (lambda element: element.apply(testing.make_call("busy")), elements.Action | None),
+    "treatment": (
+        lambda element: element.apply(testing.make_call("busy")),
+        elements.Action | elements.Effect | None,
+    ),
     "dialing mode": (lambda element: element.new_calls(Pacing(NOW, ready=4)), int),
     "dialer": (lambda element: element.open(Opening(1, NOW, {})), object),
 }
@@ -160,7 +163,7 @@ def test_example_of_an_element_loads_and_decides(entry: Entry) -> None:
     for step in steps:
         answer = ask(step.element)
         assert isinstance(answer, expected)
-        if isinstance(answer, elements.Verdict | elements.Handling | elements.Action):
+        if isinstance(answer, elements.Verdict | elements.Handling | elements.Action | elements.Effect):
             assert answer.reason or answer is elements.PASS
 
 

@@ -11,22 +11,38 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path as FilePath
 from typing import Any, Final, NamedTuple
 
 from cxrun.dialer import Dialer
-from cxrun.elements import DialingMode, seconds
+from cxrun.elements import DialingMode, Treatment, seconds
 from cxrun.errors import Mark, Problem, Problems, UserError, near
-from cxrun.mapping import ListSettings
+from cxrun.life import Callbacks
+from cxrun.mapping import MAP_SCHEMA, ListSettings
+from cxrun.model import DeviceType, Rule
+from cxrun.ordering import ORDERING_SETTINGS, Ordering
+from cxrun.ordering import complaints as ordering_complaints
+from cxrun.pipeline import Devices, Pipeline
 from cxrun.registry import Registry
 from cxrun.ruleset import Ruleset, Step, element_step, read, schema_problems
-from cxrun.settings import CAMPAIGN_SCHEMA, DEFAULTS, ELEMENT_SETTINGS, SETTINGS, partial_schema
+from cxrun.schedule import Schedule
+from cxrun.schedule import problems as schedule_problems
+from cxrun.settings import (
+    CAMPAIGN_SCHEMA,
+    DEFAULTS,
+    ELEMENT_SETTINGS,
+    NESTED_SETTINGS,
+    SETTINGS,
+    partial_schema,
+)
 from cxrun.yamlfile import Document, Path, load
 
 CAMPAIGN_FILE: Final = "campaign.yaml"
 STORE_FILE: Final = "cxrun.db"
+_WHEN_AND_IN_WHICH_ORDER: Final = frozenset(("schedule", *ORDERING_SETTINGS))
+"""Settings that decide nothing about a record."""
 DEFAULT_WEIGHT: Final = 10
 
 
@@ -49,12 +65,30 @@ class Setting(NamedTuple):
 
 @dataclass(frozen=True)
 class ContactList:
-    """A contact list as the project declares it."""
+    """A contact list as the project declares it; one that is split from another has the settings of that one."""
 
     name: str
     settings: ListSettings
     path: FilePath
     mark: Mark
+    split_from: str | None = None
+
+
+class SuppressionList(NamedTuple):
+    """A suppression list as the project declares it; entries are kept for `retention` seconds, None for ever."""
+
+    description: str
+    retention: float | None = None
+    required: bool = False
+
+    @classmethod
+    def read(cls, data: str | Mapping[str, Any]) -> SuppressionList:
+        """The list as campaign.yaml writes it: its description, or a mapping."""
+        if isinstance(data, str):
+            return cls(data)
+        retention = data.get("retention")
+        kept = None if retention is None else seconds(retention)
+        return cls(data["description"], kept, data.get("required", False))
 
 
 @dataclass(frozen=True)
@@ -72,6 +106,8 @@ class Group:
     lists: Mapping[str, int]
     mark: Mark
     plugins: tuple[tuple[str, str], ...]
+    after: tuple[str, ...] = ()
+    schedule_entries: tuple[Mapping[str, Any], ...] = ()
 
     @property
     def mode(self) -> DialingMode:
@@ -87,11 +123,26 @@ class Group:
     def agent_group(self) -> str | None:
         return self.settings["agent_group"].value if "agent_group" in self.settings else None
 
+    @property
+    def devices(self) -> Devices | None:
+        """The kinds of device the group dials and their order, if it says so."""
+        if "devices" not in self.settings:
+            return None
+        words, origin = self.settings["devices"]
+        order = {int(DeviceType[word.upper()]): place for place, word in enumerate(words)}
+        mark = origin.mark or self.mark
+        return Devices(order, Rule("setting", "devices", "", FilePath(mark.file).name, mark.line))
+
+    @cached_property
+    def pipeline(self) -> Pipeline:
+        """The rules of the group, compiled."""
+        return Pipeline(self.rulesets, self.devices)
+
     def leaves(self) -> Iterator[tuple[Path, Any, Origin]]:
         """Every single value of the effective settings, its path and where it came from."""
         for key, setting in self.settings.items():
             for path, value in _leaves(setting.value, (key,)):
-                named = (key, value) if key == "rulesets" else path
+                named = (key, value) if key == "rulesets" and value else path
                 yield path, value, self.origins.get(named, setting.origin)
 
     def duration(self, setting: str) -> float:
@@ -99,9 +150,31 @@ class Group:
         return seconds(self.settings[setting].value)
 
     @cached_property
+    def ordering(self) -> Ordering:
+        """In which order the records of its lists are dialed."""
+        return Ordering.of({key: setting.value for key, setting in self.settings.items()})
+
+    @cached_property
+    def schedule(self) -> Schedule | None:
+        """When it starts, pauses and stops; None if it dials whenever there is a run."""
+        return Schedule(self.schedule_entries) if self.schedule_entries else None
+
+    @cached_property
+    def callbacks(self) -> Callbacks:
+        """How the group keeps its promises to call back."""
+        told = self.settings["callbacks"].value
+        return Callbacks(
+            seconds(told["tolerance"]),
+            told["missed"],
+            seconds(told["retry_in"]),
+            told["times"],
+            told["personal"],
+        )
+
+    @cached_property
     def frozen(self) -> dict[str, Any]:
-        """Everything that can change a decision of the group, as plain data."""
-        told = ("description", "source", "reviewed")
+        """Everything that can change a decision of the group, when it dials and in which order, as plain data."""
+        told = ("description", "jurisdiction", "source", "reviewed", "unenforced")
         return {
             "settings": {key: setting.value for key, setting in sorted(self.settings.items())},
             "rulesets": {
@@ -109,24 +182,33 @@ class Group:
                 for ruleset in self.rulesets
             },
             "plugins": [list(plugin) for plugin in self.plugins],
+            **({"schedule": list(self.schedule_entries)} if self.schedule_entries else {}),
+            **({"after": list(self.after)} if self.after else {}),
         }
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of `frozen`; history can be read against the rules that made it."""
-        return hashlib.sha256(json.dumps(self.frozen, sort_keys=True).encode()).hexdigest()
+        """SHA-256 of what in `frozen` decides about records; history can be read against the rules that made it."""
+        deciding = {key: part for key, part in self.frozen.items() if key not in ("schedule", "after")}
+        deciding["settings"] = {
+            key: value
+            for key, value in self.frozen["settings"].items()
+            if key not in _WHEN_AND_IN_WHICH_ORDER
+        }
+        return hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()
 
 
 @dataclass(frozen=True)
 class Project:
-    """A checked project folder."""
+    """A checked project folder; `hints` are what is right and probably not meant."""
 
     folder: FilePath
     groups: Mapping[str, Group]
     lists: Mapping[str, ContactList]
-    suppression_lists: Mapping[str, str]
+    suppression_lists: Mapping[str, SuppressionList]
     rulesets: Mapping[str, Ruleset]
     registry: Registry
+    hints: tuple[Problem, ...] = ()
 
     @property
     def store_file(self) -> FilePath:
@@ -148,8 +230,8 @@ def load_project(folder: FilePath, registry: Registry) -> Project:
     if not file.exists():
         raise UserError(f"no {CAMPAIGN_FILE} in {folder.resolve()}; `cxrun init` writes one")
     problems: list[Problem] = []
-    rulesets, unreadable = _rulesets(folder, registry, problems)
     document = load(file, _shown(folder, file))
+    rulesets, unreadable = _rulesets(folder, registry, _named_rulesets(document.data), problems)
     problems += document.problems
     if document.data is None:
         raise Problems(
@@ -160,7 +242,10 @@ def load_project(folder: FilePath, registry: Registry) -> Project:
     if broken:
         raise Problems(problems)
     loader = _CampaignLoader(document, rulesets, unreadable, registry, problems)
+    loader.read_mappings(folder)
     loader.check_levels()
+    loader.check_schedules()
+    loader.check_sequences()
     lists = loader.lists(folder)
     groups = {name: group for name in loader.section("groups") if (group := loader.group(name, lists))}
     loader.check_shared_lists()
@@ -168,18 +253,30 @@ def load_project(folder: FilePath, registry: Registry) -> Project:
     loader.check_conditions()
     if problems:
         raise Problems(problems)
-    suppression = loader.section("suppression_lists")
-    return Project(folder, groups, lists, suppression, rulesets, registry)
+    suppression = {
+        name: SuppressionList.read(data) for name, data in loader.section("suppression_lists").items()
+    }
+    hints = tuple(hint for group in groups.values() for hint in loader.hints(group))
+    return Project(folder, groups, lists, suppression, rulesets, registry, hints)
 
 
 def _shown(folder: FilePath, file: FilePath) -> str:
     return file.name if folder in (FilePath(), FilePath(".")) else str(file)
 
 
+def _named_rulesets(data: Any) -> set[str]:
+    """The names of rulesets in a campaign, whatever level attaches them."""
+    levels = ("session_profiles", "dialing_profiles", "templates", "groups")
+    sections = [data.get(level) for level in levels] if isinstance(data, dict) else []
+    parts = [part for section in sections if isinstance(section, dict) for part in section.values()]
+    lists = [part.get("rulesets") for part in parts if isinstance(part, dict)]
+    return {name for names in lists if isinstance(names, list) for name in names if isinstance(name, str)}
+
+
 def _rulesets(
-    folder: FilePath, registry: Registry, problems: list[Problem]
+    folder: FilePath, registry: Registry, named: set[str], problems: list[Problem]
 ) -> tuple[dict[str, Ruleset], set[str]]:
-    """The project's rulesets, then the bundled ones a project did not replace by one of the same name.
+    """The project's rulesets, then those `named` bundled ones that it did not replace by one of the same name.
 
     Beside them, by the name of the file, those that cannot be read, so that nobody is told they do not exist.
     """
@@ -201,7 +298,7 @@ def _rulesets(
             )
         rulesets[ruleset.name] = ruleset
     for name, file in bundled().items():
-        if name not in rulesets:
+        if name in named and name not in rulesets:
             ruleset, found, _ = read(file, registry, f"cxrun_rulesets/{file.name}")
             problems += found
             if ruleset:
@@ -214,7 +311,7 @@ def bundled() -> dict[str, FilePath]:
     from importlib.resources import files
 
     folder = FilePath(str(files("cxrun_rulesets")))
-    return {file.stem: file for file in sorted(folder.glob("*.yaml"))}
+    return {file.stem: file for file in sorted(folder.glob("*.yaml")) if "." not in file.stem}
 
 
 class _CampaignLoader:
@@ -236,6 +333,7 @@ class _CampaignLoader:
         self.registry = registry
         self.problems = problems
         self.unsound: set[Path] = set()
+        self.mappings: dict[str, Document] = {}
 
     def section(self, name: str) -> dict[str, Any]:
         return self.data.get(name) or {}
@@ -243,13 +341,61 @@ class _CampaignLoader:
     def complain(self, path: Path, message: str) -> None:
         self.problems.append(self.document.problem(path, message))
 
-    def lists(self, folder: FilePath) -> dict[str, ContactList]:
-        lists = {}
+    def read_mappings(self, folder: FilePath) -> None:
+        """Read the mappings that stand in files of their own; a file is checked once, whoever shares it."""
         for name, data in self.section("lists").items():
+            if not isinstance(data.get("map"), str):
+                continue
+            shown = data["map"]
+            if shown not in self.mappings:
+                self._read_mapping(("lists", name, "map"), folder / shown, shown)
+
+    def _read_mapping(self, at: Path, file: FilePath, shown: str) -> None:
+        try:
+            document = load(file)
+        except Problems as error:
+            self.problems += error.problems
+            document = Document(shown, None, {}, [])
+        except UserError:
+            self.complain(
+                at, f"there is no file {shown} beside {CAMPAIGN_FILE}; a mapping file holds what `map:` would"
+            )
+            document = Document(shown, None, {}, [])
+        else:
+            self.problems += document.problems
+            wrong = schema_problems(document, (), document.data, MAP_SCHEMA)
+            self.problems += wrong
+            if wrong:
+                document = Document(shown, None, {}, [])
+        self.mappings[shown] = document
+
+    def _mapped(self, data: Mapping[str, Any]) -> Document | None:
+        """The document of a list's mapping, if that has a file of its own."""
+        return self.mappings[data["map"]] if isinstance(data.get("map"), str) else None
+
+    def complain_of_list(self, name: str, at: Path, message: str) -> None:
+        """A problem with the settings of a list, told where they are written."""
+        mapping = self._mapped(self.section("lists")[name])
+        if mapping is not None and at[0] == "map":
+            self.problems.append(mapping.problem(at[1:], f"{message} (contact list '{name}')"))
+        else:
+            self.complain(("lists", name, *at), message)
+
+    def lists(self, folder: FilePath) -> dict[str, ContactList]:
+        """The lists with a file, then those that are split from one of them."""
+        lists: dict[str, ContactList] = {}
+        for name, data in self.section("lists").items():
+            if "split_from" in data:
+                continue
+            mapping = self._mapped(data)
+            if mapping is not None:
+                if mapping.data is None:
+                    continue
+                data = {**data, "map": mapping.data}
             settings = ListSettings.from_mapping(data)
             path = folder / settings.file
             for at, message in settings.problems():
-                self.complain(("lists", name, *at), message)
+                self.complain_of_list(name, at, message)
             if path.exists():
                 self._check_header(name, settings, path)
             elif not (folder / STORE_FILE).exists():
@@ -257,18 +403,45 @@ class _CampaignLoader:
                     ("lists", name, "file"), f"there is no file {settings.file} beside {CAMPAIGN_FILE}"
                 )
             lists[name] = ContactList(name, settings, path, self.document.mark(("lists", name)))
+        for name in self.section("lists"):
+            self._split(name, lists)
         return lists
 
+    def _split(self, name: str, lists: dict[str, ContactList]) -> None:
+        declared = self.section("lists")
+        path: Path = ("lists", name, "split_from")
+        seen = [name]
+        while "split_from" in declared[seen[-1]]:
+            parent = declared[seen[-1]]["split_from"]
+            if parent not in declared:
+                if len(seen) == 1:
+                    self._check_known(path, "list", parent, declared)
+                return
+            if parent in seen:
+                self.complain(path, f"is split from itself: {' from '.join([*seen, parent])}")
+                return
+            seen.append(parent)
+        if len(seen) == 1:
+            return
+        for key in declared[name]:
+            if key != "split_from":
+                self.complain(
+                    ("lists", name, key), f"a list that is split from '{seen[1]}' takes this from there"
+                )
+        if seen[-1] in lists:
+            mark = self.document.mark(("lists", name))
+            lists[name] = replace(lists[seen[-1]], name=name, mark=mark, split_from=seen[1])
+
     def _check_header(self, name: str, settings: ListSettings, path: FilePath) -> None:
-        from cxrun.listfile import sniff
+        from cxrun.table import open_table
 
         try:
-            header = sniff(path, settings.encoding, settings.delimiter).header
+            header = open_table(path, settings).header
         except UserError as error:
             self.complain(("lists", name, "file"), str(error))
             return
         for at, message in settings.problems_with_header(header):
-            self.complain(("lists", name, *at), message)
+            self.complain_of_list(name, at, message)
 
     def group(self, name: str, lists: Mapping[str, ContactList]) -> Group | None:
         data = self.section("groups")[name]
@@ -286,6 +459,7 @@ class _CampaignLoader:
         weights = self._lists(path, data.get("lists"), lists)
         for list_name in weights:
             self._check_conditions(attached, lists[list_name])
+            self._check_ordering(settings, lists[list_name])
         if len(self.problems) > before or mode is None or dialer is None:
             return None
         return Group(
@@ -300,7 +474,24 @@ class _CampaignLoader:
             lists=weights,
             mark=self.document.mark(path),
             plugins=tuple((plugin.name, plugin.digest) for plugin in self.registry.plugins),
+            after=_names(data.get("after")),
+            schedule_entries=self._schedule(settings),
         )
+
+    def hints(self, group: Group) -> Iterator[Problem]:
+        """What is right and probably not meant."""
+        if "devices" not in group.settings or len(group.settings["devices"].value) < 2:
+            return
+        treatments = (
+            step.element for ruleset in group.rulesets for rule in ruleset.treatments for step in rule.steps
+        )
+        if not any(isinstance(element, Treatment) and element.moves_on for element in treatments):
+            path = _level_path(group.settings["devices"].origin.level, "devices")
+            yield self.document.problem(
+                path,
+                f"only the first device of a chain is dialed: no ruleset of group '{group.name}' has a treatment "
+                "that goes on in the chain, such as next_in_chain",
+            )
 
     def _levels(self, group: str, template: str) -> Iterator[tuple[str, Path, Mapping[str, Any]]]:
         """The levels of a group from the most general to the group itself."""
@@ -336,11 +527,45 @@ class _CampaignLoader:
                         self._check_element((*path, key), data[key], kind)
                 for index, ruleset in enumerate(data.get("rulesets", ())):
                     if ruleset not in self.unreadable:
-                        self._check_known((*path, "rulesets", index), "ruleset", ruleset, self.rulesets)
+                        known = {**bundled(), **self.rulesets}
+                        self._check_known((*path, "rulesets", index), "ruleset", ruleset, known)
                 for key in ("agent_group", "dialing_profile", "session_profile", "template"):
                     if key in data:
                         known = self.section(f"{key}s")
                         self._check_known((*path, key), key.replace("_", " "), data[key], known)
+
+    def check_schedules(self) -> None:
+        """Every schedule as it is written, named ones and those of a template or group."""
+        named = self.section("schedules")
+        written: list[tuple[Path, Any]] = [(("schedules", name), entries) for name, entries in named.items()]
+        for section in ("templates", "groups"):
+            for name, data in self.section(section).items():
+                path: Path = (section, name, "schedule")
+                if isinstance(data.get("schedule"), str):
+                    self._check_known(path, "schedule", data["schedule"], named)
+                elif "schedule" in data:
+                    written.append((path, data["schedule"]))
+        for path, entries in written:
+            for at, message in schedule_problems(entries):
+                self.complain((*path, *at), message)
+
+    def check_sequences(self) -> None:
+        """Groups that come after others: the others exist, and none comes after itself."""
+        groups = self.section("groups")
+        after = {name: _names(data.get("after")) for name, data in groups.items()}
+        for name, others in after.items():
+            for index, other in enumerate(others):
+                listed = isinstance(groups[name]["after"], list)
+                self._check_known(
+                    ("groups", name, "after", *([index] if listed else ())), "group", other, groups
+                )
+        told: set[str] = set()
+        for name in groups:
+            circle = _circle(name, after)
+            if circle and not told.intersection(circle):
+                told.update(circle)
+                way = " after ".join(f"'{step}'" for step in circle)
+                self.complain(("groups", name, "after"), f"the group would wait for itself: {way}")
 
     def _check_known(self, path: Path, kind: str, name: str, known: Mapping[str, Any]) -> None:
         if name not in known:
@@ -386,6 +611,13 @@ class _CampaignLoader:
                     for at, _ in _leaves(value, (key,)):
                         origins[at] = Origin(level, self.document.mark((*path, *at)))
                     value = _overlaid(inherited, value)
+                elif key in NESTED_SETTINGS:
+                    inherited = settings[key].value
+                    if settings[key].origin == DEFAULT:
+                        origins.update({at: DEFAULT for at, _ in _leaves(inherited, (key,))})
+                    for at, _ in _leaves(value, (key,)):
+                        origins[at] = Origin(level, self.document.mark((*path, *at)))
+                    value = _merged(inherited, value)
                 settings[key] = Setting(value, Origin(level, self.document.mark((*path, key))))
         return settings, origins
 
@@ -447,15 +679,32 @@ class _CampaignLoader:
                 "no ruleset of the group asks the suppression lists; attach one with a `suppression` filter, "
                 "such as courtesy",
             )
+            return
+        heeded = [
+            step.element.suppression_lists()
+            for ruleset in rulesets
+            for step in ruleset.filters
+            if step.when is None
+        ]
+        for name, data in declared.items():
+            if SuppressionList.read(data).required and not any(
+                lists is not None and (not lists or name in lists) for lists in heeded
+            ):
+                self.complain(
+                    path,
+                    f"no ruleset of the group always heeds suppression list '{name}', which is required; attach "
+                    "one whose `suppression` filter names it, or names none, and has no `when`",
+                )
 
     def _lists(self, path: Path, data: Any, lists: Mapping[str, ContactList]) -> dict[str, int]:
         weights = dict(data) if isinstance(data, dict) else dict.fromkeys(data or (), DEFAULT_WEIGHT)
         if not weights:
             self.complain(path, "has no contact list; add `lists: [NAME]`")
+        declared = self.section("lists")
         for index, name in enumerate(weights):
-            if name not in lists:
+            if name not in declared:
                 at = (*path, "lists", name if isinstance(data, dict) else index)
-                self.complain(at, f"no contact list named '{name}'{near(name, lists)}")
+                self.complain(at, f"no contact list named '{name}'{near(name, declared)}")
         return {name: weight for name, weight in weights.items() if name in lists}
 
     def check_shared_lists(self) -> None:
@@ -470,6 +719,19 @@ class _CampaignLoader:
                     )
                 owner.setdefault(list_name, name)
 
+    def _check_ordering(self, settings: Mapping[str, Setting], contact_list: ContactList) -> None:
+        if "ordering" not in settings:
+            return
+        setting = settings["ordering"]
+        for at, message in ordering_complaints(setting.value, contact_list.settings.field_types):
+            problem = self.document.problem((*_level_path(setting.origin.level, "ordering"), *at), message)
+            self.wrong_for.setdefault(problem, {})[contact_list.name] = None
+
+    def _schedule(self, settings: Mapping[str, Setting]) -> tuple[Mapping[str, Any], ...]:
+        """The entries of the group's schedule, by its name or as they are."""
+        value = settings["schedule"].value if "schedule" in settings else ()
+        return tuple(self.section("schedules").get(value, ()) if isinstance(value, str) else value)
+
     def _check_conditions(self, rulesets: tuple[Ruleset, ...], contact_list: ContactList) -> None:
         own_fields = contact_list.settings.field_types
         for ruleset in rulesets:
@@ -477,11 +739,35 @@ class _CampaignLoader:
                 for complaint in condition.complaints(own_fields):
                     problem = ruleset.document.problem((*path, *complaint.path), complaint.message)
                     self.wrong_for.setdefault(problem, {})[contact_list.name] = None
+            for step in ruleset.steps():
+                for name in step.element.own_fields():
+                    if name not in own_fields:
+                        message = f"the list has no field of its own named '{name}'{near(name, own_fields)}"
+                        problem = ruleset.document.problem((*step.path, step.name), message)
+                        self.wrong_for.setdefault(problem, {})[contact_list.name] = None
 
 
 def _level_path(level: str, key: str) -> Path:
     kind, _, name = level.rpartition(" ")
     return (f"{kind.replace(' ', '_')}s", name, key)
+
+
+def _names(value: str | list[str] | None) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else tuple(value or ())
+
+
+def _circle(name: str, after: Mapping[str, tuple[str, ...]]) -> list[str]:
+    """The shortest way from a group over those it comes after back to itself; empty if there is none."""
+    ways = [[name]]
+    seen = {name}
+    for way in ways:
+        for other in after.get(way[-1], ()):
+            if other == name:
+                return [*way, name]
+            if other not in seen:
+                seen.add(other)
+                ways.append([*way, other])
+    return []
 
 
 def _overlaid(inherited: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:

@@ -30,8 +30,11 @@ FIELD_TYPES: Final[Mapping[str, str]] = {
     "phone": "text",
     "contact_info_type": "device type",
     "tz": "text",
+    "tz_source": "text",
     "country": "text",
+    "state": "text",
     "area_code": "text",
+    "exchange": "text",
     "daily_from": "integer",
     "daily_till": "integer",
     "record_type": "record type",
@@ -46,7 +49,11 @@ FIELD_TYPES: Final[Mapping[str, str]] = {
     "last_name": "text",
     "company": "text",
 }
-"""The fields every record has, and their types; a list adds its own of type text, integer or number."""
+"""The fields every record has, and their types; a list adds its own of type text, integer or number.
+
+`state` and `exchange` are no columns: a list's own field `state` is taken where it says something, else what the
+area code tells.
+"""
 
 ENUMERATIONS: Final[Mapping[str, type[IntEnum]]] = {
     "device type": DeviceType,
@@ -54,7 +61,8 @@ ENUMERATIONS: Final[Mapping[str, type[IntEnum]]] = {
     "record status": RecordStatus,
     "call result": CallResult,
 }
-_NEVER_NULL: Final = frozenset(FIELD_TYPES) - {"agent_id", "client_id", "first_name", "last_name", "company"}
+_NULLABLE: Final = frozenset(("state", "agent_id", "client_id", "first_name", "last_name", "company"))
+_NEVER_NULL: Final = frozenset(FIELD_TYPES) - _NULLABLE
 
 _COMPARE: Final[Mapping[str, tuple[str, str]]] = {
     "eq": ("==", "!="),

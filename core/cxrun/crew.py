@@ -6,22 +6,39 @@ from cxrun.campaign import Group
 from cxrun.dialer import Line
 from cxrun.engine import AgentPool, Engine
 from cxrun.feed import Feed
-from cxrun.pipeline import Pipeline
+from cxrun.shares import Shares
 
 
 class Crew:
-    """One campaign group at work: its rules, its engine, its line and its lists."""
+    """One campaign group at work: its rules, its engine, its line and its lists.
+
+    `working` says whether it may dial now, `watched` whether anything follows from its last call; a rota
+    decides both.
+    """
 
     def __init__(
-        self, group: Group, pool: AgentPool | None, line: Line, feeds: list[Feed], start: float
+        self,
+        group: Group,
+        pool: AgentPool | None,
+        line: Line,
+        feeds: list[Feed],
+        start: float,
+        credits: dict[int, float],
     ) -> None:
         settings = group.settings
         self.group = group
-        self.pipeline = Pipeline(group.rulesets)
+        self.pipeline = group.pipeline
         self.line = line
         self.feeds = {feed.queue.list_id: feed for feed in feeds}
-        self.previewed: set[int] = set()
+        self.shares = Shares({feed.queue.list_id: group.lists[feed.name] for feed in feeds}, credits)
+        self.previewed: dict[int, int] = {}
+        """Records the engine holds though they are not dialed yet, each with its chain."""
         self.dialing: set[int] = set()
+        """Records that are being called."""
+        self.callbacks = group.callbacks
+        self.working = True
+        self.watched = False
+        self.refused = 0
         self.external = group.dialer.external
         self.caller_id = settings["caller_id"].value if "caller_id" in settings else None
         self.ring_time = group.duration("ring_time")
@@ -36,18 +53,40 @@ class Crew:
 
     @property
     def held(self) -> set[int]:
-        """The records an agent looks at and those that are being called; the queue still has them."""
-        return self.previewed | self.dialing if self.previewed else self.dialing
+        """The records that are previewed or being called; the queue still has them."""
+        return self.previewed.keys() | self.dialing if self.previewed else self.dialing
 
     def next_feed(self) -> Feed | None:
-        """The list whose turn it is: the most urgent record, then the list furthest behind its share."""
-        best = None
-        for feed in self.feeds.values():
-            if feed and (best is None or feed.rank() < best.rank()):
-                best = feed
-        return best
+        """The list whose turn it is: the most urgent record, then the list furthest behind its share.
+
+        None if there is nothing to dial, or if a list must be read on first: it has not run empty.
+        """
+        having = {key: feed.urgency for key, feed in self.feeds.items() if len(feed)}
+        if not having or (len(self.feeds) > 1 and self.starving):
+            return None
+        if len(having) == 1 and len(self.feeds) == 1:
+            return self.feeds[next(iter(having))]
+        first = min(having.values())
+        return self.feeds[
+            self.shares.turn(having, [key for key, urgency in having.items() if urgency == first])
+        ]
+
+    @property
+    def buffered(self) -> bool:
+        """Whether it may dial and has a record at hand."""
+        return self.working and any(map(len, self.feeds.values()))
 
     @property
     def starving(self) -> bool:
         """Whether a list has nothing buffered though more is waiting in the store."""
-        return any(feed.more and not feed for feed in self.feeds.values())
+        return any(feed.more and not len(feed) for feed in self.feeds.values())
+
+    @property
+    def waits_for(self) -> str:
+        """What a group that may dial lacks: records, ports or agents; empty if nothing."""
+        engine = self.engine
+        if not any(map(len, self.feeds.values())):
+            return "records"
+        if engine.full:
+            return "ports"
+        return "agents" if engine.pool is not None and not engine.pool.ready else ""

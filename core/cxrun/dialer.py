@@ -40,11 +40,15 @@ class Ended(NamedTuple):
 
 
 class Completed(NamedTuple):
-    """The conversation is over; `disposition` is the agent's code for it, if he gave one."""
+    """The conversation is over; `disposition` is the agent's code for it, if he gave one.
+
+    `callback` is when the customer was promised to be called again (Unix UTC seconds), None if he was not.
+    """
 
     attempt_id: str
     at: float
     disposition: str | None
+    callback: float | None = None
 
 
 class AgentReady(NamedTuple):
@@ -70,8 +74,9 @@ class Line(Protocol):
     def place(self, dial: Dial) -> None:
         """Start a call; its progress comes as events."""
 
-    def connect(self, attempt_id: str, agent_id: str | None, at: float) -> None:
-        """Connect an answered call to an agent, or to the announcement of an IVR campaign for None."""
+    def connect(self, attempt_id: str, agent_id: str | None, at: float, destination: str) -> None:
+        """Connect an answered call to an agent; for None to a `destination` (a queue, an announcement), which is
+        "agent" where an IVR takes what an agent would have taken."""
 
     def hang_up(self, attempt_id: str, at: float) -> None:
         """Release a call; no further event comes of it."""

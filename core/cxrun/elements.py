@@ -12,10 +12,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime, time, timedelta
+from pathlib import Path
 from random import Random
-from typing import Any, ClassVar, Final, Self
+from typing import Any, ClassVar, Final, NamedTuple, Self
+from zoneinfo import ZoneInfo
 
+from cxrun.chain import DeviceOrder, remaining
 from cxrun.model import CallResult, PastAttempt, Record, Suppression
 
 Schema = Mapping[str, Any]
@@ -29,6 +33,22 @@ TIME_OF_DAY: Final[Schema] = {
     "type": "string",
     "pattern": r"^([01]?[0-9]|2[0-4]):[0-5][0-9](:[0-5][0-9])?$",
 }
+
+PER: Final[Schema] = {
+    "description": "Whose attempts are counted together: those to the client, to the device, to this client on "
+    "this device, or those with the same value of a field of the list's own, e.g. {field: debt_id}.",
+    "anyOf": [
+        {"type": "string", "enum": ["client", "device", "client_and_device"]},
+        {
+            "type": "object",
+            "additionalProperties": False,
+            "required": ["field"],
+            "properties": {"field": {"description": "A field of the list's own.", "type": "string"}},
+        },
+    ],
+}
+Per = str | Mapping[str, str]
+"""A value of `PER`."""
 
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
@@ -58,6 +78,29 @@ def time_of_day(text: str) -> int:
     if total > 86400:
         raise ValueError(f"'{text}' is past the end of the day, 24:00")
     return total
+
+
+def next_day(zones: Sequence[str], at: float, days: int = 1) -> float:
+    """Return the first moment (Unix UTC seconds) that is `days` days after the day of `at` in every zone.
+
+    Of an unknown zone it is the latest that moment can be: 25 hours after `at` for one day.
+    """
+    latest = at + days * 86400 + 3600
+    return max((_midnight(zone, at, days, latest) for zone in zones), default=latest)
+
+
+def _midnight(name: str, at: float, days: int, otherwise: float) -> float:
+    try:
+        zone = ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        return otherwise
+    day = datetime.fromtimestamp(at, zone).date() + timedelta(days=days)
+    return datetime.combine(day, time(), zone).timestamp()
+
+
+def per_text(per: Per) -> str:
+    """Return whose attempts are counted together, as a person would say it."""
+    return per.replace("_", " ") if isinstance(per, str) else per["field"]
 
 
 def clock_text(second_of_day: int) -> str:
@@ -101,7 +144,10 @@ class Moment:
     `chain` holds the records of the chain that still wait, this one included. `attempts` are the past
     attempts of the same client and the same number, oldest first, for at least the longest window a
     filter of the ruleset asked for by its `window` property. `suppressions` are the entries that name
-    this number or this client, in whatever list.
+    this number or this client, in whatever list. `attempts_by` holds, for each own field that a filter asked
+    for by its `attempt_field` property, the past attempts with the same value of that field; a field of which
+    the record has no value is left out. `ring_time` is how long the call may ring, in seconds. `imports` are
+    the imports of the record's list: the first chain and when it was (Unix UTC seconds), in order.
     """
 
     now: float
@@ -109,6 +155,31 @@ class Moment:
     chain: Sequence[Record] = ()
     attempts: Sequence[PastAttempt] = ()
     suppressions: Sequence[Suppression] = ()
+    attempts_by: Mapping[str, Sequence[PastAttempt]] = field(default_factory=dict)
+    ring_time: float = 0.0
+    imports: Sequence[tuple[int, float]] = ()
+
+    def attempts_per(self, per: Per) -> Sequence[PastAttempt] | None:
+        """The past attempts counted together, oldest first; None if the record has no value of the field."""
+        if not isinstance(per, str):
+            return self.attempts_by.get(per["field"])
+        client = None if per == "device" else self.record.client
+        phone = None if per == "client" else self.record.phone
+        return [
+            attempt
+            for attempt in self.attempts
+            if (client is None or attempt.client == client) and (phone is None or attempt.phone == phone)
+        ]
+
+    @property
+    def imported(self) -> float | None:
+        """When the record was imported (Unix UTC seconds), None if that is not known."""
+        at = None
+        for first_chain, moment in self.imports:
+            if at is not None and first_chain > self.record.chain_id:
+                break
+            at = moment
+        return at
 
 
 # --- call results ----------------------------------------------------------------------------------
@@ -120,7 +191,8 @@ class Call:
 
     `record` already counts the attempt and carries the result. `disposition` is the agent's code, None
     while no agent has spoken. `applied` is how often this very treatment has been applied in the current
-    sequence and `passes` how often the chain has begun anew; both are of interest to treatments only.
+    sequence and `passes` how often the chain has begun anew since it was first applied; both are of interest to
+    treatments only. `devices` is the order of device types the group dials in, None for that of the chain.
     """
 
     now: float
@@ -132,11 +204,22 @@ class Call:
     applied: int = 0
     passes: int = 0
     seed: int = 0
+    devices: DeviceOrder | None = None
 
     @property
     def dialed(self) -> float:
-        """When the attempt was dialed (Unix UTC seconds): intervals count from here, not from the call's end."""
+        """When the attempt was dialed (Unix UTC seconds): intervals count from here, not from the call's end.
+
+        An agent who is absent when his callback is due is noticed without a call: then it is now.
+        """
+        if self.result == CallResult.AGENT_CALLBACK_ERROR:
+            return self.now
         return self.record.call_time or self.now
+
+    @property
+    def remaining(self) -> Sequence[Record]:
+        """The records of the chain that wait for their turn in this pass, in the order they are dialed."""
+        return remaining(self.record, self.chain, self.devices)
 
     @property
     def rng(self) -> Random:
@@ -214,7 +297,70 @@ class Suppress:
     valid_for: float | None = None
 
 
-Action = DialAgain | DialNext | Finish | Suppress
+@dataclass(frozen=True, slots=True)
+class UpdateChain:
+    """Give every record of the chain this result, those that are final already included, and finish it."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reschedule:
+    """Move the callback itself to `at` (Unix UTC seconds): its type and its owner stay as they are."""
+
+    at: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class AssignToGroup:
+    """Make a personal callback one of the campaign, for any agent of the group, due at `at` (Unix UTC seconds)."""
+
+    at: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class MarkAgentError:
+    """Finish the chain with the status agent_error."""
+
+    reason: str
+
+
+Action = DialAgain | DialNext | Finish | Suppress | UpdateChain | Reschedule | AssignToGroup | MarkAgentError
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """Something is to be done outside once the attempt is committed; the next step of the sequence decides.
+
+    The treatment's `send` does it.
+    """
+
+    reason: str
+
+
+class Message(NamedTuple):
+    """What an effect sends: `body` is JSON text that tells of the attempt and what followed.
+
+    `key` is the same for every try of one effect of one attempt, and for no other: a receiver that remembers
+    the keys it has seen takes each message once. `tries` counts from 1. `folder` is that of the project,
+    `environment` its variables.
+    """
+
+    key: str
+    body: str
+    tries: int
+    folder: Path
+    environment: Mapping[str, str]
+
+
+class Undelivered(Exception):
+    """Raised by `Treatment.send`: the message did not get there. With `again` it is tried again, a little later."""
+
+    def __init__(self, why: str, *, again: bool = False) -> None:
+        super().__init__(why)
+        self.again = again
 
 
 # --- dialing modes ---------------------------------------------------------------------------------
@@ -264,6 +410,10 @@ class ElementBase:
         """
         return None
 
+    def own_fields(self) -> Sequence[str]:
+        """The own fields of the list that the parameters name, to be checked when the project is loaded."""
+        return ()
+
 
 class DialingMode(ElementBase):
     """Decides how many calls to place now.
@@ -297,6 +447,11 @@ class Filter(ElementBase):
         """How many seconds of past attempts the filter needs to see."""
         return 0.0
 
+    @property
+    def attempt_field(self) -> str | None:
+        """The own field by whose value past attempts are to be found, beside those of the client and number."""
+        return None
+
     def check(self, moment: Moment) -> Verdict:
         raise NotImplementedError
 
@@ -309,7 +464,27 @@ class ResultHandler(ElementBase):
 
 
 class Treatment(ElementBase):
-    """Says what to do next with a record whose call missed the intended party."""
+    """Says what to do next with a record whose call missed the intended party.
 
-    def apply(self, call: Call) -> Action | None:
+    One that answers `Effect` has a method `send` too; `repeatable` says that sending the same message twice does
+    no harm, so that it is sent again if nobody knows whether it got there. `for_absent_agents` marks those that
+    may answer agent_callback_error, `moves_on` those that may go on to another record of the chain.
+    """
+
+    repeatable: ClassVar[bool] = False
+    for_absent_agents: ClassVar[bool] = False
+    moves_on: ClassVar[bool] = False
+
+    def apply(self, call: Call) -> Action | Effect | None:
         raise NotImplementedError
+
+    def send(self, message: Message) -> None:
+        """Do what an `Effect` announced; called after the commit, outside of the run's thread.
+
+        Raises Undelivered if it did not succeed.
+        """
+        raise NotImplementedError
+
+    def environment_variables(self) -> Sequence[str]:
+        """The environment variables `send` cannot do without; a run that lacks one does not begin."""
+        return ()

@@ -17,7 +17,11 @@ class RunStarted(NamedTuple):
 
 
 class AttemptSettled(NamedTuple):
-    """One attempt and what followed. `action` is one of dial_again, dial_next, finish, suppress."""
+    """One attempt and what followed.
+
+    `action` is one of dial_again, dial_next, finish, suppress, update_chain, reschedule, assign_to_group,
+    agent_error, callback_promised, error.
+    """
 
     run_id: int
     at: float

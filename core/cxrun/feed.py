@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import operator
 from bisect import insort
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
 
 from cxrun.model import PRIORITY, CallResult, PastAttempt, Record, Suppression
 from cxrun.store.database import Store
-from cxrun.store.queue import Queue, past_attempts, suppressions
+from cxrun.store.queue import Queue, attempts_by_field, key_text, past_attempts, suppressions
 
 READ: Final = 5000
 """Records read at once from a list."""
@@ -22,6 +22,7 @@ _FACTS: Final = 50_000
 _START: Final = (-1, -1)
 _ALONE: Final[list[Record]] = []
 _NONE: Final[list[PastAttempt]] = []
+_NO_ATTEMPTS: Final[Mapping[str, Sequence[PastAttempt]]] = {}
 _UNKNOWN: Final = int(CallResult.UNKNOWN)
 _PRIORITIES: Final = tuple(sorted(set(PRIORITY.values())))
 
@@ -29,15 +30,14 @@ _PRIORITIES: Final = tuple(sorted(set(PRIORITY.values())))
 class Feed:
     """The next records of one contact list in dialing order: priority, due time, position in the list."""
 
-    def __init__(self, name: str, queue: Queue, weight: int) -> None:
+    def __init__(self, name: str, queue: Queue) -> None:
         self.name = name
         self.queue = queue
-        self.weight = weight
-        self.taken = 0
         self.more = True
         self.anew = False
         """Whether it reads again what it has read before."""
         self.next_due: int | None = None
+        self.imports: Sequence[tuple[int, float]] = ()
         self._chains: dict[int, list[Record]] = {}
         self._buffer: list[Record] = []
         self._cursors = dict.fromkeys(_PRIORITIES, _START)
@@ -70,9 +70,10 @@ class Feed:
         self.next_due = int(now) if self.more else self.queue.next_due(now)
         return self._with_chains(found)
 
-    def rank(self) -> tuple[int, float]:
-        """Smaller is dialed first: the priority of the next record, then the list's use of its share."""
-        return (self._buffer[-1].priority, (self.taken + 1) / self.weight)
+    @property
+    def urgency(self) -> int:
+        """The priority of the next record; smaller is dialed first."""
+        return self._buffer[-1].priority
 
     def pop(self) -> Record:
         """Take the next record out of the buffer."""
@@ -115,17 +116,23 @@ class Feed:
 class Facts:
     """Past attempts and suppressions of the clients and numbers in the buffers, kept current as the run dials."""
 
-    def __init__(self, store: Store, window: float) -> None:
+    def __init__(self, store: Store, window: float, attempt_fields: Iterable[str] = ()) -> None:
         self._store = store
         self._window = window
         self._most = _FACTS
         # apart, since a list may use somebody's number as the id of a client
         self._phones = _Known()
         self._clients = _Known()
+        self._values = {field: _Known() for field in attempt_fields}
 
     def learn(self, records: Iterable[Record], now: float) -> None:
-        """Fetch what is not known yet, in two queries for the whole batch."""
+        """Fetch what is not known yet, in two queries for the whole batch and one for each field asked for."""
         records = list(records)
+        for field, known in self._values.items():
+            values = known.add(_values(field, records))
+            if values:
+                for value, attempt in attempts_by_field(self._store, field, values, now - self._window):
+                    known.note(value, attempt)
         phones = self._phones.add([record.phone for record in records])
         clients = self._clients.add([record.client for record in records])
         if not phones and not clients:
@@ -149,6 +156,17 @@ class Facts:
         both = {(attempt.record_id, attempt.attempt): attempt for attempt in (*of_client, *of_phone)}
         return sorted(both.values(), key=_PLACED)
 
+    def attempts_by(self, record: Record) -> Mapping[str, Sequence[PastAttempt]]:
+        """By each field asked for, the attempts on records with the same value of it, oldest first."""
+        if not self._values:
+            return _NO_ATTEMPTS
+        found = {}
+        for field, known in self._values.items():
+            value = key_text(record.fields.get(field))
+            if value is not None:
+                found[field] = known.attempts.get(value, _NONE)
+        return found
+
     def suppressions(self, record: Record) -> Sequence[Suppression]:
         """The entries that name the record's number or client."""
         if not self._phones.suppressions and not self._clients.suppressions:
@@ -163,14 +181,18 @@ class Facts:
         attempt = PastAttempt(
             placed, _UNKNOWN, None, record.client, record.phone, record.record_id, record.attempt
         )
-        self.note(attempt)
+        self.note(record, attempt)
         return attempt
 
-    def note(self, attempt: PastAttempt) -> None:
-        """There is this attempt."""
+    def note(self, record: Record, attempt: PastAttempt) -> None:
+        """There is this attempt on a record."""
         if self._window:
             self._phones.note(attempt.phone, attempt)
             self._clients.note(attempt.client, attempt)
+            for field, known in self._values.items():
+                value = key_text(record.fields.get(field))
+                if value is not None:
+                    known.note(value, attempt)
 
     def suppressed(self, entries: Iterable[Suppression]) -> None:
         """There are these entries."""
@@ -182,6 +204,8 @@ class Facts:
         """Forget everything but what concerns these records."""
         self._phones.keep({record.phone for record in records})
         self._clients.keep({record.client for record in records})
+        for field, known in self._values.items():
+            known.keep(_values(field, records))
         self._most = max(_FACTS, 2 * len(self._phones.attempts) + 2 * len(self._clients.attempts))
 
     def forget(self) -> None:
@@ -194,8 +218,14 @@ class Facts:
         return len(self._phones.attempts) + len(self._clients.attempts) > self._most
 
 
+def _values(field: str, records: Iterable[Record]) -> set[str]:
+    """The values of an own field that the records have."""
+    texts = (key_text(record.fields.get(field)) for record in records)
+    return {text for text in texts if text is not None}
+
+
 class _Known:
-    """What is known of numbers, or of clients; whoever is known has attempts, if only none."""
+    """What is known of numbers, clients or values of a field; whatever is known has attempts, if only none."""
 
     def __init__(self) -> None:
         self.attempts: dict[str, list[PastAttempt]] = {}

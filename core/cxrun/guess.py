@@ -14,10 +14,12 @@ from typing import Any, Final
 
 from cxrun.contacts import NULLS
 from cxrun.errors import UserError
-from cxrun.listfile import rows, sniff
-from cxrun.mapping import zone_names
+from cxrun.mapping import ListSettings, zone_names
 from cxrun.model import RECORD_FIELDS
 from cxrun.numbers import BadNumber, likely_region, parse_number
+from cxrun.table import Table, open_table
+from cxrun.vendors import recognised, standard_header
+from cxrun.workbook import SUFFIXES
 
 REGIONS: Final = (
     *("US", "GB", "CA", "DE", "FR", "ES", "IT", "AU", "NZ", "IE", "NL", "BE", "AT", "CH", "SE", "NO", "DK"),
@@ -68,9 +70,10 @@ _COMPANIES: Final = (
     *("provider name", "store name", "school name", "vendor name", "account name", "firma", "hospital"),
 )
 _TIME_ZONES: Final = ("time zone", "timezone", "tz", "iana zone", "iana time zone", "zeitzone")
-_TAKEN_NAMES: Final = frozenset((*RECORD_FIELDS, "rowid", "oid"))
+_TAKEN_NAMES: Final = frozenset((*RECORD_FIELDS, "exchange", "rowid", "oid"))
 _INTEGER: Final = re.compile(r"-?(?:0|[1-9][0-9]{0,14})")
 _NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]{0,14})(?:\.[0-9]+)?")
+_COMMA_NUMBER: Final = re.compile(r"-?(?:[0-9]{1,3}(?:\.[0-9]{3})+|[0-9]{1,15})(?:,[0-9]+)?")
 
 Columns = Mapping[str, Sequence[str]]
 """Each column's name and its cells in the sample that are not null, in the order of the file."""
@@ -81,29 +84,65 @@ def guess_settings(path: Path) -> dict[str, Any]:
 
     The same file always gives the same guess. Raises UserError if no column holds phone numbers.
     """
-    format = sniff(path)
-    sample = [cells for _, cells in islice(rows(path, format), _SAMPLE_ROWS)]
+    header = None if path.suffix.lower() in SUFFIXES else standard_header(path)
+    table = open_table(path, ListSettings(path.name, {}, (), header=header) if header else None)
+    sample = [cells for _, cells in islice(table.rows(), _SAMPLE_ROWS)]
     columns = {
         name: [row[at].strip() for row in sample if at < len(row) and row[at].strip().lower() not in NULLS]
-        for at, name in enumerate(format.header)
+        for at, name in enumerate(table.header)
     }
+    known = recognised(columns)
+    if known is not None:
+        drop = {*known.pop("drop"), *_device_columns(known)}
+        numbers = [device if isinstance(device, str) else device["column"] for device in known["devices"]]
+        region, _ = _number_parts(columns, numbers)
+        rest = {name: cells for name, cells in columns.items() if name not in drop}
+        mapping = {**_single_columns(rest), **known}
+        for device in mapping["devices"]:
+            if isinstance(device, dict) and isinstance(typed := _device(device["column"]), dict):
+                device.update(typed)
+        return _settings(path, table, header, region, mapping, rest)
     region, phones = _phones(columns)
     if not phones:
-        seen = ", ".join(f"'{name}'" for name in format.header)
+        seen = ", ".join(f"'{name}'" for name in table.header)
         raise UserError(
             f"{path}: no column holds phone numbers; name it in the mapping. The columns are {seen}"
         )
-    mapping: dict[str, Any] = _single_columns({name: columns[name] for name in columns if name not in phones})
-    used = {*phones, *mapping.values()}
-    mapping["devices"] = [_device(name) for name in phones]
-    fields = _fields({name: cells for name, cells in columns.items() if name not in used})
+    rest = {name: cells for name, cells in columns.items() if name not in phones}
+    mapping = {**_single_columns(rest), "devices": [_device(name) for name in phones]}
+    return _settings(path, table, header, region, mapping, rest)
+
+
+def _device_columns(mapping: Mapping[str, Any]) -> set[str]:
+    """The columns that belong to the devices and are no fields of the customer; what came of calls is one."""
+    devices = [device for device in mapping["devices"] if isinstance(device, dict)]
+    return {
+        device[key] for device in devices for key in ("column", "calling_code", "time_zone") if key in device
+    }
+
+
+def _settings(
+    path: Path,
+    table: Table,
+    header: Sequence[str] | None,
+    region: str | None,
+    mapping: dict[str, Any],
+    columns: Columns,
+) -> dict[str, Any]:
+    """The settings with what is left of the columns as own fields."""
+    used = {column for column in mapping.values() if isinstance(column, str)}
+    fields, decimal = _fields({name: cells for name, cells in columns.items() if name not in used})
     if fields:
         mapping["fields"] = fields
     settings: dict[str, Any] = {"file": path.name}
-    if format.encoding != "utf-8":
-        settings["encoding"] = format.encoding
-    if format.delimiter != ",":
-        settings["delimiter"] = format.delimiter
+    if header is not None:
+        settings["header"] = list(header)
+    if table.format and table.format.encoding != "utf-8":
+        settings["encoding"] = table.format.encoding
+    if table.format and table.format.delimiter != ",":
+        settings["delimiter"] = table.format.delimiter
+    if decimal is not None:
+        settings["decimal"] = decimal
     if region is not None:
         settings["region"] = region
     return {**settings, "map": mapping}
@@ -184,17 +223,36 @@ def _is_short(cells: Sequence[str]) -> bool:
     return all(len(cell) <= 64 for cell in cells)
 
 
-def _fields(columns: Columns) -> dict[str, Any]:
+def _fields(columns: Columns) -> tuple[dict[str, Any], str | None]:
+    """The own fields, and the decimal mark of their numbers if it is a comma."""
     fields: dict[str, Any] = {}
+    decimal = "," if any(_is_comma_number(column, cells) for column, cells in columns.items()) else None
     for column, cells in columns.items():
         stem = _field_name(column)
         name, count = stem, 1
         while name in fields:
             count += 1
             name = f"{stem}_{count}"
-        kind = _field_type(column, cells)
+        if name == "state":
+            # what a list calls its state is where the customer lives, however it is written
+            kind = "text"
+        else:
+            kind = "number" if decimal and _is_comma_number(column, cells) else _field_type(column, cells)
+            if decimal and kind == "number" and not all(map(_COMMA_NUMBER.fullmatch, cells)):
+                kind = "text"
         fields[name] = column if kind == "text" else {"column": column, "type": kind}
-    return fields
+    return fields, decimal
+
+
+def _is_comma_number(column: str, cells: Sequence[str]) -> bool:
+    """Whether the cells are numbers such as 1.204,50, some of them with a decimal comma."""
+    return (
+        any("," in cell for cell in cells)
+        and not _CODE.search(_words(column))
+        and all(map(_COMMA_NUMBER.fullmatch, cells))
+        # 1,204 may be a thousand in English
+        and any(re.search(r",[0-9]{1,2}$", cell) for cell in cells)
+    )
 
 
 def _field_name(column: str) -> str:

@@ -7,20 +7,23 @@ committed; so a cap or a suppression is always judged in the transaction that cl
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Final
 
 from cxrun.engine import LiveCall
 from cxrun.life import Change
 from cxrun.model import ASLEEP, CHAINED, IN_CHAIN, STATE, CallResult, Reason, Record
 from cxrun.store.database import Store
-from cxrun.store.queue import Batch, key_of, write
+from cxrun.store.queue import AttemptKey, Batch, key_of, key_text, write
 from cxrun.store.runs import reach
 
 CHAIN_FINISHED: Final = Reason("closed", "its chain is finished")
 IN_WORK: Final = Reason("in work", "is being dialed")
 _BREATH: Final = 0.5
 """Wall seconds for which the write lock is kept before other writers get a chance."""
+_GASP: Final = 0.002
+"""Wall seconds after which others get a chance between two calls that are placed one after the other."""
 _HEARTBEAT: Final = 5.0
 """Wall seconds after which an idle run renews its lease."""
 
@@ -31,6 +34,7 @@ class Ledger:
     def __init__(self, store: Store) -> None:
         self.store = store
         self.run_id = 0
+        self.attempt_fields: Collection[str] = ()
         self.batch = Batch()
         self._locked = False
         self._uncommitted = 0
@@ -54,10 +58,37 @@ class Ledger:
         self._locked = True
         self.store.check_lease()
         self._locked_since = time.monotonic()
+        self._look()
+
+    def _look(self) -> None:
+        """Whether others have written; kept until `lock` is asked, for a commit in between must not hide it."""
         seen = self.store.changed_elsewhere()
-        # kept until `lock` is asked: a commit in between must not hide what others wrote
-        self._changed = self._changed or seen != self._data_version
-        self._data_version = seen
+        if seen != self._data_version:
+            self._data_version = seen
+            self._changed = True
+            self.store.journal.behind()
+
+    @property
+    def disturbed(self) -> bool:
+        """Whether somebody else has written since `lock` was last asked; a look that takes no lock."""
+        return self._changed or self.store.changed_elsewhere() != self._data_version
+
+    @contextmanager
+    def alone(self) -> Iterator[bool]:
+        """Keep others from writing, and write nothing. True if somebody has written since `lock` was last asked.
+
+        Raises StoreBusy if another run has taken over.
+        """
+        self.store.begin()
+        began = time.monotonic()
+        try:
+            self.store.confirm_lease()
+            self._look()
+            yield self._changed
+        finally:
+            self.store.commit()
+            if time.monotonic() - began > _GASP:
+                time.sleep(0.001)
 
     @property
     def breathless(self) -> bool:
@@ -67,8 +98,10 @@ class Ledger:
             return now - self._locked_since > _BREATH
         return now - self._committed > _HEARTBEAT
 
-    def commit(self, reached: float, intents: Iterable[LiveCall] = ()) -> None:
+    def commit(self, reached: float, intents: Iterable[LiveCall] = (), states: str = "{}") -> None:
         """Write everything, `intents` as calls in work, and let go of the lock.
+
+        `states` are those of the groups, as JSON.
 
         Raises StoreBusy if another run has taken over; then nothing is written.
         """
@@ -80,7 +113,7 @@ class Ledger:
                 self.batch.in_work.append((*call.record[:STATE], self._id(IN_WORK)))
                 self._attempt(call, CallResult.UNKNOWN)
         self.flush()
-        reach(self.store, self.run_id, reached)
+        reach(self.store, self.run_id, reached, states)
         self.store.commit()
         self._uncommitted = 0
         breathless = self.breathless
@@ -96,6 +129,10 @@ class Ledger:
         write(self.store, self.run_id, self.batch)
         self.batch = Batch(first_due=self.batch.first_due)
 
+    def counted(self, records: int) -> None:
+        """Somebody else has changed that many records in the transaction of this ledger."""
+        self._uncommitted += records
+
     @property
     def uncommitted(self) -> int:
         """How many records have changed since the last commit."""
@@ -110,15 +147,32 @@ class Ledger:
     def defer(self, record: Record, later: Record, reason: Reason, at: float) -> None:
         """The record goes back into the queue at another time."""
         self._leave(record)
-        self.batch.enter(later, self._id(reason))
-        self.note(at, "deferred", later, reason)
+        self.batch.enter(later, self.note(at, "deferred", later, reason))
 
     def exclude(
         self, record: Record, sleeping: Sequence[Record], change: Change, reason: Reason, at: float
     ) -> None:
         """The record sleeps; the next of its chain takes its place."""
+        self.move(record, sleeping, change, reason, at, reason.state)
+
+    def move(
+        self,
+        record: Record,
+        sleeping: Sequence[Record],
+        change: Change,
+        reason: Reason,
+        at: float,
+        event: str,
+    ) -> None:
+        """The record goes on to something else without having been dialed."""
         self._leave(record)
-        self._move(record, sleeping, change, reason, at, reason.state)
+        self._move(record, sleeping, change, reason, at, event)
+
+    def withdraw(self, call: LiveCall, record: Record, reason: Reason, at: float) -> None:
+        """The call was not placed after all: the record is as it was before, and the attempt was never made."""
+        self.batch.out_of_work.append((call.record.record_id,))
+        self.batch.withdrawn.append((call.record.record_id, call.record.attempt))
+        self.batch.enter(record, self.note(at, "released", record, reason))
 
     def settle(
         self,
@@ -167,9 +221,11 @@ class Ledger:
             else:
                 why = reason if reason.state == "closed" else reason._replace(state="closed")
                 reason_id = self.note(at, event, changed, why)
-            batch.closed.append((*changed[:STATE], reason_id))
+            batch.close(changed, reason_id)
         if change.suppressions:
             batch.suppressions += change.suppressions
+        if change.whole_chain:
+            batch.whole_chains.append((change.closed[0], reason, at))
 
     def _attempt(self, call: LiveCall, result: CallResult) -> None:
         record = call.record
@@ -180,6 +236,11 @@ class Ledger:
                 None if call.detected is None else call.detected.code, result.code, call.disposition, call.agent_id,
             )
         )  # fmt: skip
+        for field in self.attempt_fields:
+            value = key_text(record.fields.get(field))
+            if value is not None:
+                key = AttemptKey(field, value, call.placed, record.record_id, record.attempt)
+                self.batch.attempt_keys.append(key)
 
     def note(self, at: float, event: str, record: Record, reason: Reason) -> int:
         """Append to the journal; returns the id of the reason."""

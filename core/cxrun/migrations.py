@@ -16,17 +16,28 @@ CREATE TABLE lists (
     name TEXT NOT NULL UNIQUE,
     source TEXT NOT NULL,
     field_types TEXT NOT NULL,
-    rules_digest TEXT NOT NULL DEFAULT ''
+    rules_digest TEXT NOT NULL DEFAULT '',
+    split_from INTEGER REFERENCES lists,
+    credit REAL NOT NULL DEFAULT 0
 ) STRICT;
 
 CREATE TABLE imports (
     import_id INTEGER PRIMARY KEY,
     list_id INTEGER NOT NULL REFERENCES lists,
     source TEXT NOT NULL,
-    digest TEXT NOT NULL,
-    loaded INTEGER NOT NULL,
-    rejected INTEGER NOT NULL,
-    duplicates INTEGER NOT NULL
+    mode TEXT NOT NULL,
+    state TEXT NOT NULL,
+    at REAL NOT NULL,
+    since REAL,
+    first_chain INTEGER NOT NULL,
+    digest TEXT NOT NULL DEFAULT '',
+    loaded INTEGER NOT NULL DEFAULT 0,
+    updated INTEGER NOT NULL DEFAULT 0,
+    unchanged INTEGER NOT NULL DEFAULT 0,
+    rejected INTEGER NOT NULL DEFAULT 0,
+    duplicates INTEGER NOT NULL DEFAULT 0,
+    last_record INTEGER NOT NULL DEFAULT 0,
+    last_chain INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
 CREATE TABLE records (
@@ -42,10 +53,19 @@ CREATE TABLE records (
     country TEXT NOT NULL,
     area_code TEXT NOT NULL,
     daily_from INTEGER NOT NULL,
-    daily_till INTEGER NOT NULL
+    daily_till INTEGER NOT NULL,
+    import_id INTEGER NOT NULL
 ) STRICT;
 CREATE UNIQUE INDEX records_chain ON records (chain_id, chain_n);
 CREATE INDEX records_phone ON records (phone);
+
+CREATE TABLE interchange (
+    record_id INTEGER PRIMARY KEY,
+    group_id TEXT,
+    campaign_id TEXT,
+    app_id TEXT,
+    switch_id TEXT
+) STRICT;
 
 CREATE TABLE queue (
     list_id INTEGER NOT NULL,
@@ -115,6 +135,19 @@ CREATE TABLE attempts (
 CREATE INDEX attempts_client ON attempts (client, placed);
 CREATE INDEX attempts_phone ON attempts (phone, placed);
 
+CREATE TABLE attempt_fields (
+    field TEXT PRIMARY KEY
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE attempt_keys (
+    field TEXT NOT NULL,
+    value TEXT NOT NULL,
+    placed REAL NOT NULL,
+    record_id INTEGER NOT NULL,
+    attempt INTEGER NOT NULL,
+    PRIMARY KEY (field, value, placed, record_id, attempt)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE suppressions (
     kind TEXT NOT NULL,
     key TEXT NOT NULL,
@@ -123,6 +156,36 @@ CREATE TABLE suppressions (
     valid_till REAL,
     PRIMARY KEY (kind, key, list_name)
 ) STRICT, WITHOUT ROWID;
+
+CREATE TABLE outbox (
+    record_id INTEGER NOT NULL,
+    attempt INTEGER NOT NULL,
+    step TEXT NOT NULL,
+    element TEXT NOT NULL,
+    parameters TEXT NOT NULL,
+    body TEXT NOT NULL,
+    call_result INTEGER NOT NULL,
+    reason_id INTEGER NOT NULL,
+    state TEXT NOT NULL,
+    tries INTEGER NOT NULL,
+    not_before REAL NOT NULL,
+    PRIMARY KEY (record_id, attempt, step)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX outbox_open ON outbox (state, not_before) WHERE state IN ('waiting', 'under way');
+
+CREATE TABLE identity (
+    store_id TEXT PRIMARY KEY
+) STRICT, WITHOUT ROWID;
+INSERT INTO identity VALUES (lower(hex(randomblob(8))));
+
+CREATE TABLE requests (
+    request_id INTEGER PRIMARY KEY,
+    list_id INTEGER NOT NULL,
+    record_id INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    why TEXT NOT NULL,
+    detail TEXT NOT NULL
+) STRICT;
 
 CREATE TABLE reasons (
     reason_id INTEGER PRIMARY KEY,
@@ -159,6 +222,7 @@ CREATE TABLE runs (
     versions TEXT NOT NULL,
     started_at REAL NOT NULL,
     reached REAL NOT NULL,
+    states TEXT NOT NULL DEFAULT '{}',
     ended TEXT
 ) STRICT;
 

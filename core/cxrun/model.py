@@ -13,6 +13,8 @@ from operator import attrgetter
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple, Self
 
+from cxrun.areas import state_of_area
+
 Value = str | int | float | None
 """What a field of a contact list may hold."""
 
@@ -102,6 +104,47 @@ COUNTED_RESULTS: Final = frozenset(
 """The results an attempt rule counts when it names none."""
 
 
+_TECHNICAL: Final = (
+    CallResult.GENERAL_ERROR,
+    CallResult.SYSTEM_ERROR,
+    CallResult.ALL_TRUNKS_BUSY,
+    CallResult.SIT_NO_CIRCUIT,
+    CallResult.SIT_REORDER,
+    CallResult.NO_DIAL_TONE,
+    CallResult.NO_PROGRESS,
+    CallResult.NO_RINGBACK,
+    CallResult.NO_ESTABLISHED_DETECTED,
+    CallResult.DIAL_ERROR,
+    CallResult.SWITCH_ERROR,
+    CallResult.NO_PORT_AVAILABLE,
+)
+RESULT_GROUPS: Final[Mapping[str, frozenset[CallResult]]] = MappingProxyType(
+    {
+        "technical": frozenset(_TECHNICAL),
+        "sit": frozenset(
+            {
+                CallResult.SIT_DETECTED,
+                CallResult.SIT_INVALID_NUMBER,
+                CallResult.SIT_VACANT_CODE,
+                CallResult.SIT_INTERCEPT,
+                CallResult.SIT_UNKNOWN,
+                CallResult.NU_TONE,
+            }
+        ),
+        "machine": frozenset(
+            {CallResult.ANSWERING_MACHINE, CallResult.FAX_DETECTED, CallResult.PAGER_DETECTED}
+        ),
+        "no_contact": frozenset({CallResult.BUSY, CallResult.NO_ANSWER, CallResult.SILENCE}),
+    }
+)
+"""Call results a ruleset may name together; no result is in two groups.
+
+technical: the call failed on our side or in the network, before anybody could answer; it says nothing of the
+customer or the number. sit: the number does not work. machine: a machine answered. no_contact: the line is
+in order and nobody spoke.
+"""
+
+
 class RecordType(IntEnum):
     """Why a record is to be dialed."""
 
@@ -172,6 +215,10 @@ PRIORITY: Final[Mapping[int, int]] = MappingProxyType(
     }
 )
 """Record types of a smaller number are dialed first."""
+CALLBACKS: Final = frozenset({RecordType.PERSONAL_CALLBACK, RecordType.CAMPAIGN_CALLBACK})
+"""Record types of a customer who was promised a call at a certain time."""
+PERSONAL: Final = frozenset({RecordType.PERSONAL_CALLBACK, RecordType.PERSONAL_RESCHEDULED})
+"""Record types only one agent is to dial: the `agent_id` of the record."""
 
 
 NEVER: Final = 2**62
@@ -241,7 +288,8 @@ class Record(_State):
     def of_row(cls, row: tuple[Any, ...], own_fields: Sequence[str]) -> Self:
         """Make a record of a row of the store: its values in order, and those of the list's own fields."""
         fields = dict(zip(own_fields, row[_FIXED:], strict=True)) if own_fields else NO_FIELDS
-        device = tuple.__new__(_Device, (*row[STATE:_FIXED], fields))
+        client = row[_CLIENT_ID] or f"chain:{row[STATE]}"
+        device = tuple.__new__(_Device, (*row[STATE:_FIXED], client, fields))
         return tuple.__new__(cls, (*row[:STATE], device))
 
     def _replace(self, **values: Any) -> Self:
@@ -278,6 +326,17 @@ class Record(_State):
         return tuple(self.tz.split()) if self.tz else ()
 
     @property
+    def exchange(self) -> str:
+        """The three digits after the area code of a North American number; "" elsewhere."""
+        return self.phone[5:8] if self.phone.startswith("+1") else ""
+
+    @property
+    def state(self) -> str | None:
+        """The state as the list's own field `state` has it, else that of the area code; None if unknown."""
+        own = self.fields.get("state")
+        return own if isinstance(own, str) and own else state_of_area(self.country, self.area_code)
+
+    @property
     def attempt_id(self) -> str:
         """The id of the record's latest attempt, e.g. `17-2`; dialers must treat it as idempotent."""
         return f"{self.record_id}-{self.attempt}"
@@ -287,7 +346,8 @@ STATE: Final = len(_State._fields) - 1
 """How many of a record's values the work queue keeps."""
 _Device: Any = namedtuple("_Device", list(Record.__annotations__))  # type: ignore[misc]
 _DEVICE: Final[tuple[str, ...]] = _Device._fields
-_FIXED: Final = STATE + len(_DEVICE) - 1
+_CLIENT_ID: Final = STATE + _DEVICE.index("client_id")
+_FIXED: Final = STATE + _DEVICE.index("client")
 RECORD_FIELDS: Final = (*_State._fields[:STATE], *(name for name in _DEVICE if name != "client"))
 """The names of a record's values."""
 for _name in _DEVICE:
@@ -298,7 +358,7 @@ for _name in _DEVICE:
 class PastAttempt:
     """One attempt that counts against a cap, of the same client or the same number.
 
-    Its result is `unknown` while the call is in progress.
+    While the call is in progress its result is `unknown`, and `ended` is None.
     """
 
     placed: float
@@ -308,6 +368,7 @@ class PastAttempt:
     phone: str
     record_id: int = 0
     attempt: int = 0
+    ended: float | None = None
 
 
 class Rule(NamedTuple):
@@ -326,7 +387,8 @@ class Rule(NamedTuple):
 class Reason(NamedTuple):
     """Why a record is as it is: a state, a phrase, and the rule that says so, if one does.
 
-    `state` is one of waiting, chained, deferred, excluded, error, in work, closed.
+    `state` is one of waiting, chained, deferred, excluded, error, in work, closed. What the journal says of an
+    effect has the state effect, what it says of a whole group the state group.
     """
 
     state: str
@@ -346,6 +408,13 @@ class Suppression(NamedTuple):
     key: str
     valid_from: float = 0.0
     valid_till: float | None = None
+
+    def kept(self, retention: float | None, added: float) -> Suppression:
+        """The entry as a list keeps it to which it is added at a time, for so many seconds (None for ever)."""
+        if retention is None:
+            return self
+        till = max(self.valid_from, added) + retention
+        return self._replace(valid_till=till if self.valid_till is None else min(self.valid_till, till))
 
 
 def word_of(enumeration: type[IntEnum], code: int) -> str:

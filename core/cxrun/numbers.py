@@ -31,7 +31,8 @@ class Number(NamedTuple):
     `country` is its ISO 3166 code, "" if it belongs to none. `area_code` holds the digits of its national
     destination code, "" if there is none. `zones` are all the IANA zones it may be in; empty if it is bound
     to no place (toll-free, premium rate, internet telephony) or not assigned to anyone yet. `doubt` says why
-    a number of the right length will hardly ever be answered; "" for all others.
+    a number of the right length will hardly ever be answered; "" for all others. `extension` is what was
+    written after the number and is not dialed; "" if there was none.
     """
 
     e164: str
@@ -39,6 +40,7 @@ class Number(NamedTuple):
     area_code: str
     zones: tuple[str, ...]
     doubt: str = ""
+    extension: str = ""
 
 
 class _Facts(NamedTuple):
@@ -52,8 +54,34 @@ def parse_number(text: str, region: str | None = None) -> Number:
     """Return the number that `text` writes down; `region` is the country of one without a leading +.
 
     A number of the right length is accepted even where nobody holds it, for plans grow faster than tables
-    of them, and numbers reserved for fiction are held by nobody. An extension is left out. Raises BadNumber.
+    of them, and numbers reserved for fiction are held by nobody. Raises BadNumber.
     """
+    import phonenumbers
+
+    number, extension = _parsed(text, region)
+    national = number.national_number or 0
+    if number.country_code == _NORTH_AMERICA and national >= 2_000_000_000:
+        facts = _north_american(national // 1000)
+    else:
+        facts = _facts(number)
+    doubt = "" if facts.assigned else _doubt(text, number)
+    e164 = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    return Number(e164, facts.country, facts.area_code, facts.zones, doubt, extension)
+
+
+def to_e164(text: str, region: str | None = None) -> str:
+    """Return the E.164 form of a number and nothing else, several times as quick as `parse_number`.
+
+    Raises BadNumber for what has not the length of a number.
+    """
+    import phonenumbers
+
+    number, _ = _parsed(text, region)
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def _parsed(text: str, region: str | None) -> tuple[PhoneNumber, str]:
+    """The number without its extension, and that."""
     import phonenumbers
     from phonenumbers import ValidationResult
 
@@ -68,18 +96,11 @@ def parse_number(text: str, region: str | None = None) -> Number:
         number = phonenumbers.parse(text, region)
     except phonenumbers.NumberParseException as error:
         raise BadNumber(_why_unparsable(text, region, error.error_type)) from None
-    number.extension = None
+    extension, number.extension = number.extension or "", None
     verdict = phonenumbers.is_possible_number_with_reason(number)
     if verdict != ValidationResult.IS_POSSIBLE:
         raise BadNumber(_why_impossible(text, number, verdict))
-    national = number.national_number or 0
-    if number.country_code == _NORTH_AMERICA and national >= 2_000_000_000:
-        facts = _north_american(national // 1000)
-    else:
-        facts = _facts(number)
-    doubt = "" if facts.assigned else _doubt(text, number)
-    e164 = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
-    return Number(e164, facts.country, facts.area_code, facts.zones, doubt)
+    return number, extension
 
 
 def is_region(code: str) -> bool:
@@ -87,6 +108,18 @@ def is_region(code: str) -> bool:
     import phonenumbers
 
     return code in phonenumbers.SUPPORTED_REGIONS
+
+
+@lru_cache(maxsize=512)
+def region_of_code(calling_code: str) -> str | None:
+    """Return the main country of a calling code such as 44, +44 or 0044; None if there is none."""
+    import phonenumbers
+
+    digits = calling_code.strip().lstrip("+").lstrip("0")
+    if not digits.isdecimal() or len(digits) > 3:
+        return None
+    region = phonenumbers.region_code_for_country_code(int(digits))
+    return region if is_region(region) else None
 
 
 def likely_region(texts: Iterable[str], candidates: Sequence[str]) -> str | None:

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import PurePath
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
+from cxrun.chain import DeviceOrder, in_order, remaining, waiting
 from cxrun.conditions import compile_first
 from cxrun.elements import (
     PASS,
     Action,
+    AssignToGroup,
     Call,
     Conclude,
     Defer,
@@ -21,37 +23,76 @@ from cxrun.elements import (
     DialAgain,
     DialNext,
     Drop,
+    Effect,
     Exclude,
     Filter,
     Finish,
     Handling,
+    MarkAgentError,
     Moment,
     Pass,
+    Reschedule,
     ResultHandler,
     Suppress,
     Treatment,
+    UpdateChain,
     Verdict,
 )
 from cxrun.errors import Mark
-from cxrun.history import ANEW, MOVED_ON, History
-from cxrun.model import NEVER, CallResult, Record, RecordStatus, Rule
+from cxrun.history import ANEW, MOVED_ON, TECHNICAL, History
+from cxrun.model import (
+    CALLBACKS,
+    NEVER,
+    PERSONAL,
+    RESULT_GROUPS,
+    CallResult,
+    DeviceType,
+    Record,
+    Rule,
+    word_of,
+)
 from cxrun.ruleset import Ruleset, Step, TreatmentRule
+
+
+class GiveWay(NamedTuple):
+    """Another record of the chain comes first, by the order of devices."""
+
+    heir: Record
+    reason: str
 
 
 class Decision(NamedTuple):
     """May this record be dialed now, and which rule said so (None if none objected)."""
 
-    verdict: Verdict
+    verdict: Verdict | GiveWay
     rule: Rule | None
 
 
+class Devices(NamedTuple):
+    """The kinds of device a group dials, in their order, and where that is said."""
+
+    order: DeviceOrder
+    rule: Rule
+
+
+class Intent(NamedTuple):
+    """An effect that a step of a sequence (`ruleset/rule.step`) wants to have once the attempt is committed."""
+
+    step: str
+    rule: Rule
+    element: Treatment
+    parameters: Any
+    reason: str
+
+
 class Settlement(NamedTuple):
-    """What follows a call: the result to write, the action, the rule, and the chain's history after it."""
+    """What follows a call: the result to write, the action, the rule, the chain's history after it, effects."""
 
     result: CallResult
     action: Action
     rule: Rule | None
     treatments: str
+    effects: tuple[Intent, ...] = ()
 
 
 class Broken(NamedTuple):
@@ -65,20 +106,27 @@ _DIALABLE: Final = Decision(PASS, None)
 _DROP: Final = Drop("no result handler wants the call")
 _DELIVER: Final = Deliver("a live person is always delivered")
 _UNTREATED: Final = Finish("no treatment for this result")
-_USED_UP: Final = Finish("treatments used up")
+USED_UP: Final = Finish("treatments used up")
 _DESTINATIONS: Final = (Deliver, Drop)
 _CONCLUSIONS: Final = (Conclude,)
-_FINAL: Final = (Finish, Suppress)
-_TIMED: Final = (DialAgain, DialNext)
+_TECHNICAL: Final = RESULT_GROUPS["technical"]
+_TIMED: Final = (DialAgain, DialNext, Reschedule, AssignToGroup)
+_FINAL: Final = (Finish, Suppress, UpdateChain, MarkAgentError)
+_FOR_RULES_THAT_NAME_IT: Final = frozenset({CallResult.UNKNOWN, CallResult.AGENT_CALLBACK_ERROR})
+"""What `other` does not answer: a lost call, and a promise whose agent is absent."""
 
-Check = Callable[[Moment], Verdict]
+Check = Callable[[Moment], Verdict | GiveWay]
 
 
 class Pipeline:
-    """The rulesets of one campaign group, compiled."""
+    """The rulesets of one campaign group, compiled; `devices` is the order of devices, if it has one."""
 
-    def __init__(self, rulesets: Sequence[Ruleset]) -> None:
-        self._filters = [
+    def __init__(self, rulesets: Sequence[Ruleset], devices: Devices | None = None) -> None:
+        self.devices = devices.order if devices else None
+        self._filters: list[tuple[Check, Rule]] = (
+            [(_by_device(devices.order), devices.rule)] if devices else []
+        )
+        self._filters += [
             (_guarded(step), rule_of(step, "filter", ruleset.name))
             for ruleset in rulesets
             for step in ruleset.filters
@@ -97,10 +145,9 @@ class Pipeline:
         self._fitting: dict[
             tuple[CallResult, str | None], tuple[list[_Sequence], Callable[[Record], int]]
         ] = {}
-        self.window = max(
-            (step.element.window for r in rulesets for step in r.filters if isinstance(step.element, Filter)),
-            default=0.0,
-        )
+        filters = [step.element for r in rulesets for step in r.filters if isinstance(step.element, Filter)]
+        self.window = max((element.window for element in filters), default=0.0)
+        self.attempt_fields = {element.attempt_field for element in filters if element.attempt_field}
 
     def decide(self, moment: Moment) -> Decision:
         """Ask the filters in order; the first that does not pass decides. One that raises fails closed."""
@@ -167,9 +214,8 @@ class Pipeline:
         key = (call.result, call.disposition)
         if key not in self._fitting:
             named = [sequence for sequence in self._sequences if sequence.answers(*key)]
-            # a lost call has no result to answer, and is dialed again only by a rule that names `unknown`
-            known = call.result != CallResult.UNKNOWN
-            other = [sequence for sequence in self._sequences if sequence.rule.other and known]
+            rest = call.result not in _FOR_RULES_THAT_NAME_IT
+            other = [sequence for sequence in self._sequences if sequence.rule.other and rest]
             fitting = named + [sequence for sequence in other if sequence not in named]
             self._fitting[key] = (fitting, compile_first([sequence.rule.when for sequence in fitting]))
         return self._fitting[key]
@@ -188,7 +234,7 @@ class _Sequence:
         self.key = key
         self.rule = rule
         self.steps = [
-            (f"{key}.{number}", step.when, step.element.apply, rule_of(step, "treatment", ruleset.name))
+            (f"{key}.{number}", step, step.when, step.element, rule_of(step, "treatment", ruleset.name))
             for number, step in enumerate(rule.steps, 1)
             if isinstance(step.element, Treatment)
         ]
@@ -198,51 +244,73 @@ class _Sequence:
 
     def settle(self, call: Call) -> Settlement | Broken:
         by_disposition = call.disposition is not None and call.disposition in self.rule.dispositions
+        technical = call.result in _TECHNICAL
         history = History.read(call.record.treatments)
-        sequence = history.sequence(by_disposition=by_disposition)
-        call.passes = history.passes
-        for key, when, apply, rule in self.steps:
+        sequence = history.sequence(by_disposition=by_disposition, technical=technical)
+        effects: tuple[Intent, ...] = ()
+        for number, step, when, element, rule in self.steps:
+            key = number + TECHNICAL if technical else number
             call.applied = history.applied(key, sequence)
+            call.passes = history.passes(key) if call.record.chain_size > 1 else 0
             try:
                 if when and not when.holds(call.record):
                     continue
-                action = apply(call)
+                action = element.apply(call)
             except Exception as error:
                 return Broken(rule, _described(error))
             if action is None:
                 continue
+            if isinstance(action, Effect):
+                effects += (Intent(number, rule, element, step.parameters, action.reason),)
+                continue
             if isinstance(action, _FINAL):
-                return Settlement(call.result, action, rule, call.record.treatments)
+                return Settlement(call.result, action, rule, call.record.treatments, effects)
             if not (isinstance(action, _TIMED) and abs(action.at) < NEVER):
                 return Broken(rule, f"{action!r} is no action")
             chain_n, move = call.record.chain_n, ""
             if isinstance(action, DialNext):
-                target = next_record(call, action)
-                move = MOVED_ON if target.chain_n > chain_n else ANEW
+                target, anew = next_record(call, action)
+                move = ANEW if anew else MOVED_ON
                 chain_n = target.chain_n
             written = history.after(
                 key, call.applied + 1, chain_n, sequence, by_disposition=by_disposition, move=move
             )
-            return Settlement(call.result, action, rule, written)
-        last = self.steps[-1][3]
-        return Settlement(call.result, _USED_UP, last, call.record.treatments)
+            return Settlement(call.result, action, rule, written, effects)
+        return Settlement(call.result, USED_UP, self.steps[-1][4], call.record.treatments, effects)
 
 
-def next_record(call: Call, action: DialNext) -> Record:
-    """The record of the chain that `action` dials next: the next position, or the first for a new pass."""
-    waiting = sorted(
-        (record for record in call.chain if record.record_status == RecordStatus.CHAIN_READY),
-        key=lambda record: record.chain_n,
-    )
-    later = [record for record in waiting if record.chain_n > call.record.chain_n]
-    if later and not action.new_pass:
-        return later[0]
-    return min([*waiting, call.record], key=lambda record: record.chain_n)
+def next_record(call: Call, action: DialNext) -> tuple[Record, bool]:
+    """The record of the chain that `action` dials next, and whether a new pass begins with it."""
+    if not action.new_pass and (left := call.remaining):
+        return left[0], False
+    members = [call.record, *waiting(call.record, call.chain, call.devices)]
+    return (in_order(members, call.devices) or members)[0], True
+
+
+def _by_device(order: DeviceOrder) -> Check:
+    """The check of a group that says which kinds of device are dialed, and in which order."""
+
+    def check(moment: Moment) -> Verdict | GiveWay:
+        record = moment.record
+        if record.contact_info_type not in order:
+            return Exclude(f"devices of type {word_of(DeviceType, record.contact_info_type)} are not dialed")
+        if (
+            record.chain_size == 1
+            or record.record_type in CALLBACKS | PERSONAL
+            or not History.read(record.treatments).begins
+        ):
+            return PASS
+        first = in_order((record, *remaining(record, moment.chain, order)), order)[0]
+        if first.record_id == record.record_id:
+            return PASS
+        return GiveWay(first, f"{word_of(DeviceType, first.contact_info_type)} comes first")
+
+    return check
 
 
 def _passes(verdict: object) -> bool:
     """Whether a filter has no objection; None is "not mine, ask the next". Raises if it is no verdict."""
-    if isinstance(verdict, Exclude) or (isinstance(verdict, Defer) and abs(verdict.until) < NEVER):
+    if isinstance(verdict, Exclude | GiveWay) or (isinstance(verdict, Defer) and abs(verdict.until) < NEVER):
         return False
     if verdict is None or isinstance(verdict, Pass):
         return True

@@ -18,14 +18,18 @@ from pathlib import Path as FilePath
 from typing import Any, Final
 
 from cxrun.conditions import CONDITION_SCHEMA, Condition
-from cxrun.elements import DURATION, TIME_OF_DAY, ElementBase
+from cxrun.elements import DURATION, TIME_OF_DAY, ElementBase, Treatment
 from cxrun.errors import Mark, Problem, Problems, near
-from cxrun.model import CallResult, codes_by_word
+from cxrun.model import RESULT_GROUPS, CallResult, codes_by_word
 from cxrun.registry import Registry
 from cxrun.yamlfile import Document, Path, load
 
 DRAFT: Final = "https://json-schema.org/draft/2020-12/schema"
-_RESULTS: Final = codes_by_word(CallResult)
+_RESULTS: Final[Mapping[str, frozenset[int]]] = {
+    **{word: frozenset({code}) for word, code in codes_by_word(CallResult).items()},
+    **{word: frozenset(int(result) for result in group) for word, group in RESULT_GROUPS.items()},
+}
+"""What may stand in `on:`: a call result, or a group of them by its name."""
 OTHER: Final = "other"
 """In `on:`, every call result that no other treatment answers."""
 _ITEM: Final = {
@@ -44,7 +48,9 @@ _TREATMENT: Final[Mapping[str, Any]] = {
     "anyOf": [{"required": ["on"]}, {"required": ["disposition"]}],
     "properties": {
         "on": {
-            "description": "Call results this sequence answers, or `other` for all that nothing else answers.",
+            "description": "Call results this sequence answers, groups of them ("
+            + ", ".join(f"`{name}`" for name in RESULT_GROUPS)
+            + "), or `other` for all that nothing else answers.",
             "anyOf": [{"type": "string"}, {"type": "array", "minItems": 1, "items": {"type": "string"}}],
         },
         "disposition": {
@@ -64,6 +70,7 @@ ENVELOPE: Final[Mapping[str, Any]] = {
     "type": "object",
     "additionalProperties": False,
     "required": ["ruleset"],
+    "dependentRequired": {"jurisdiction": ["description", "source", "reviewed"]},
     "properties": {
         "ruleset": {
             "type": "string",
@@ -71,8 +78,22 @@ ENVELOPE: Final[Mapping[str, Any]] = {
             "description": "The name profiles, templates and groups attach it by: small letters, digits and _.",
         },
         "description": {"type": "string", "description": "What it is for, in a sentence."},
+        "jurisdiction": {
+            "type": "string",
+            "minLength": 1,
+            "description": "Whose law it is about, which makes it a compliance pack: source and reviewed must be told.",
+        },
         "source": {"type": "string", "description": "Where its figures come from."},
-        "reviewed": {"type": "string", "description": "When its figures were last checked, YYYY-MM-DD."},
+        "reviewed": {
+            "type": "string",
+            "pattern": r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$",
+            "description": "When its figures were last checked, YYYY-MM-DD.",
+        },
+        "unenforced": {
+            "type": "array",
+            "items": {"type": "string"},
+            "description": "What the source asks for that no rule here decides: for the settings, and for you.",
+        },
         "required": {
             "type": "boolean",
             "description": "true: no lower level can drop it.",
@@ -233,8 +254,8 @@ def _treatments(
                 at = (*path, "on", number) if isinstance(item["on"], list) else (*path, "on")
                 close = near(word, [*_RESULTS, OTHER])
                 problems.append(document.problem(at, f"no call result named '{word}'{close}"))
-        yield TreatmentRule(
-            on=frozenset(_RESULTS[word] for word in on if word in _RESULTS),
+        rule = TreatmentRule(
+            on=frozenset(code for word in on for code in _RESULTS.get(word, ())),
             other=OTHER in on,
             dispositions=frozenset(_words(item.get("disposition"))),
             when=Condition(item["when"]) if "when" in item and not broken else None,
@@ -242,6 +263,23 @@ def _treatments(
             mark=document.mark(path),
             path=path,
         )
+        problems += _out_of_place(document, rule, registry)
+        yield rule
+
+
+def _out_of_place(document: Document, rule: TreatmentRule, registry: Registry) -> Iterator[Problem]:
+    """Treatments that have no answer to an agent who is absent when his callback is due."""
+    if CallResult.AGENT_CALLBACK_ERROR not in rule.on:
+        return
+    for step in rule.steps:
+        if isinstance(step.element, Treatment) and not step.element.for_absent_agents:
+            able = sorted(
+                name
+                for name, entry in registry.entries("treatment").items()
+                if issubclass(entry.element, Treatment) and entry.element.for_absent_agents
+            )
+            message = f"cannot answer agent_callback_error; {', '.join(able[:-1])} and {able[-1]} can"
+            yield document.problem((*step.path, step.name), message)
 
 
 def _words(value: Any) -> list[str]:
@@ -351,6 +389,12 @@ def _messages(error: Any, base: Path) -> Iterator[tuple[Path, str]]:
         return
     if rule in ("anyOf", "oneOf"):
         yield from _alternatives(error, at, base)
+        return
+    if rule == "dependentRequired":
+        # one error for each missing key, but only its text says which
+        pairs = ((given, key) for given, keys in wanted.items() for key in keys)
+        given, key = next(pair for pair in pairs if error.message.startswith(repr(pair[1])))
+        yield (*at, given), f"'{key}' is missing, which must be beside '{given}'"
         return
     if rule == "required":
         # one error for each missing key, but only its text says which

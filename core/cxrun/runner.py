@@ -10,10 +10,11 @@ and is not dialed again.
 from __future__ import annotations
 
 import gc
+import json
 import math
 import platform
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -22,18 +23,40 @@ from cxrun.campaign import Group, Project
 from cxrun.clock import Clock
 from cxrun.crew import Crew
 from cxrun.dialer import AgentReady, Answered, Completed, Dial, Ended, Opening, Progress
-from cxrun.elements import PASS, Call, Defer, DialAgain, DialNext, Exclude, Finish, Moment, Suppress
-from cxrun.engine import AgentPool, Command, Connect, HangUp, LiveCall, Over, Place
+from cxrun.effects import Effects
+from cxrun.elements import (
+    PASS,
+    AssignToGroup,
+    Call,
+    Defer,
+    DialAgain,
+    DialNext,
+    Exclude,
+    Finish,
+    MarkAgentError,
+    Moment,
+    Reschedule,
+    Suppress,
+    Treatment,
+    UpdateChain,
+)
+from cxrun.engine import AgentPool, Command, Connect, GiveBack, HangUp, LiveCall, Over, Place
 from cxrun.errors import UserError
 from cxrun.events import AttemptSettled, RunFinished, RunStarted
 from cxrun.feed import Facts, Feed
 from cxrun.ledger import Ledger
-from cxrun.model import IN_CHAIN, CallResult, Reason, Record, Rule
+from cxrun.model import CALLBACKS, IN_CHAIN, PERSONAL, CallResult, PastAttempt, Reason, Record, Rule
 from cxrun.observers import Observers
-from cxrun.pipeline import Broken, Decision, rule_of
+from cxrun.ordered import OrderedFeed
+from cxrun.pipeline import Broken, Decision, GiveWay, Settlement, rule_of
+from cxrun.requests import Rules, answer
+from cxrun.rota import Rota, Turn
 from cxrun.store.database import Store
-from cxrun.store.lists import frozen_rules, stored_lists
-from cxrun.store.queue import Queue, look_again
+from cxrun.store.journal import Entry
+from cxrun.store.lists import date_imports, frozen_rules, imports_of, keep_credits, stored_lists
+from cxrun.store.queue import Queue, keep_attempt_fields, look_again, suppressions
+from cxrun.store.ready import Ready
+from cxrun.store.requests import asked_of
 from cxrun.store.runs import check_world, finish_run, last_reached, placed_at, start_run
 from cxrun.tally import Options, Tally
 
@@ -51,6 +74,11 @@ _REASONS: Final = 10_000
 
 _RULES_CHANGED: Final = Reason("waiting", "to be looked at again: its rules have changed")
 _LOST: Final = Reason("in work", "lost: no dialer can tell what became of the call")
+_WITHDRAWN: Final = Reason("waiting", "not dialed: a request came in before")
+_MISSED: Final = {
+    "retry": "callback missed, to be tried again",
+    "next_day": "callback missed, to be made the next day",
+}
 
 
 class Run:
@@ -95,6 +123,8 @@ class Run:
         opening = Opening(options.seed, start, environment)
         self._pools: dict[str, AgentPool] = {}
         self._crews = [self._crew(group, opening) for group in groups]
+        self._left: dict[str, tuple[object, bool]] = {}
+        self._rota = Rota(self._crews, self._done_before(project, groups), self._unfinished)
         self._external = any(crew.external for crew in self._crews)
         if self._external and not all(crew.external for crew in self._crews):
             raise UserError("groups with a simulated dialer and groups with a real one cannot run together")
@@ -104,14 +134,40 @@ class Run:
             # a call in the real world must not outlive the memory of it, not even if the power fails
             store.make_durable()
         self._ledger = Ledger(store)
-        self._facts = Facts(store, max(crew.pipeline.window for crew in self._crews))
+        attempt_fields = {field for crew in self._crews for field in crew.pipeline.attempt_fields}
+        self._facts = Facts(store, max(crew.pipeline.window for crew in self._crews), sorted(attempt_fields))
+        self._attempt_fields = attempt_fields
+        self._retention = {name: kept.retention for name, kept in project.suppression_lists.items()}
         self._observers = Observers(project.registry)
         self._synced = start - POLL
         self._closing = ""
         self._in_call: dict[str, int] = {}
         self._reasons: dict[tuple[bool, CallResult, str, Rule | None], Reason] = {}
+        self._rules = {
+            self._lists[name].list_id: Rules(
+                Queue(store, self._lists[name].list_id, list(self._lists[name].field_types)),
+                crew.pipeline,
+                self._retention,
+            )
+            for crew in self._crews
+            for name in crew.group.lists
+        }
+        self._asked = True
         self.tally = Tally(start, start, agents=sum(pool.size for pool in self._pools.values()))
         self.tally.per_list = {feed.name: Counter() for crew in self._crews for feed in crew.feeds.values()}
+        self._effects = Effects(
+            self._ledger, project.registry, project.folder, environment, self.tally.effects,
+            sending=self._external or options.send_effects,
+        )  # fmt: skip
+        self._effects.check(
+            [
+                step.element
+                for group in groups
+                for ruleset in group.rulesets
+                for step in ruleset.steps()
+                if isinstance(step.element, Treatment)
+            ]
+        )
         self._start = start
         self._groups = tuple(group.name for group in groups)
         versions = {"python": platform.python_version()}
@@ -133,12 +189,39 @@ class Run:
             if name not in self._lists:
                 raise UserError(f"contact list '{name}' is not imported yet; `cxrun import {name}` does it")
             if weight:
-                stored = self._lists[name]
-                feeds.append(Feed(name, Queue(self._store, stored.list_id, list(stored.field_types)), weight))
+                feeds.append(self._feed(group, name))
         pool = None
         if group.mode.needs_agents and group.agent_group:
             pool = self._pools.setdefault(group.agent_group, AgentPool(group.agent_group, group.agents))
-        return Crew(group, pool, group.dialer.open(opening), feeds, opening.start)
+        credits = {feed.queue.list_id: self._lists[feed.name].credit for feed in feeds}
+        return Crew(group, pool, group.dialer.open(opening), feeds, opening.start, credits)
+
+    def _feed(self, group: Group, name: str) -> Feed:
+        stored, ordering = self._lists[name], group.ordering
+        queue = Queue(self._store, stored.list_id, list(stored.field_types))
+        if ordering.usual:
+            return Feed(name, queue)
+        own, keys, places = stored.field_types, ordering.keys, ordering.places
+        ready = Ready(self._store, queue, own, keys, places, newest_first=ordering.lifo)
+        return OrderedFeed(name, queue, ready, ordering)
+
+    def _done_before(self, project: Project, groups: list[Group]) -> list[str]:
+        """The groups that others come after and that are not part of this run: they must be finished."""
+        running = {group.name for group in groups}
+        done = []
+        for group in groups:
+            for name in group.after:
+                if name in running:
+                    continue
+                for list_name in project.groups[name].lists:
+                    stored = self._lists.get(list_name)
+                    if stored is None or Queue(self._store, stored.list_id, ()).unfinished():
+                        raise UserError(
+                            f"group '{group.name}' comes after '{name}', whose list '{list_name}' is not finished; "
+                            f"run both: `cxrun run {name} {group.name}`"
+                        )
+                done.append(name)
+        return done
 
     def drive(self, watch: Callable[[Tally], None] = lambda tally: None) -> Tally:
         """Run to the end and return the tally; `watch` sees it after every commit.
@@ -151,16 +234,26 @@ class Run:
         gc.set_threshold(100_000, 50, 100)
         try:
             self._ledger.lock()
+            self._ledger.attempt_fields = sorted(keep_attempt_fields(self._store, self._attempt_fields))
+            self._date_imports()
             self._freeze_rules()
             self._resume()
+            self._effects.resume(self._start)
+            self._lock()
             self._commit()
             started = RunStarted(self.run_id, self._start, self._groups, self.options.seed)
             self._observers.tell("run_started", [started])
             self._loop()
+            if self._asked or self._ledger.disturbed:
+                self._lock()
             self._commit(everything=True)
+            self._effects.finish(self._clock.now, lambda: self.stop)
+            for crew in self._crews:
+                keep_credits(self._store, crew.shares.credits)
             finish_run(self._store, self.run_id, self.tally.ended)
         finally:
             gc.set_threshold(*thresholds)
+            self._effects.close()
             self._ledger.abandon()
             self._store.give_lease()
         finished = RunFinished(self.run_id, self.tally.now, self.tally.attempts, self.tally.ended)
@@ -172,19 +265,27 @@ class Run:
     def _loop(self) -> None:
         while True:
             now = self._clock.now()
+            self._turn(now)
             for crew in self._crews:
                 self._obey(crew, crew.engine.tick(now), now)
+            if self._asked or (not self._clock.jumps and self._ledger.disturbed):
+                self._lock()
             self.tally.ended = self._reason_to_stop(now)
             if self.tally.ended:
                 return
             if self._may_dial:
                 self._supply(now)
-                for crew in self._crews:
+                for crew in self._rota.working:
                     self._dial(crew, now)
             pending = self._ledger.uncommitted
-            if (self._external and pending) or pending >= FLUSH or self._ledger.breathless:
+            if (
+                (self._external and pending)
+                or pending >= FLUSH
+                or self._ledger.breathless
+                or self._effects.restless
+            ):
                 self._commit()
-            if not self._advance(self._horizon(now)):
+            if not self._advance(self._horizon(now)) and not self._turn(now):
                 self.tally.ended = self._reason_to_stop(now) or "nothing left to dial"
                 return
 
@@ -213,7 +314,9 @@ class Run:
                 self._progress(crew, event)
                 if self.stop or engine.waiting:
                     return True
-                if engine.pool is not None and self._may_dial and engine.eager(event.at):
+                if engine.pool is not None and crew.working and self._may_dial and engine.eager(event.at):
+                    return True
+                if crew.watched and not engine.calls:
                     return True
                 if batch.first_due is not None and batch.first_due + POLL < until:
                     break
@@ -266,15 +369,17 @@ class Run:
             return f"more than {self.options.max_errors} plugin errors"
         if self.options.until is not None and now >= self.options.until:
             return "until"
-        if not self._may_dial and not any(crew.engine.in_progress for crew in self._crews):
+        if self._limit_reached and not any(crew.engine.in_progress for crew in self._crews):
             return "limit"
         return ""
 
     @property
     def _may_dial(self) -> bool:
-        if self._closing:
-            return False
-        return self.options.limit is None or self.tally.attempts < self.options.limit
+        return not self._closing and bool(self._rota.working) and not self._limit_reached
+
+    @property
+    def _limit_reached(self) -> bool:
+        return self.options.limit is not None and self.tally.attempts >= self.options.limit
 
     def _account(self, now: float) -> None:
         tally = self.tally
@@ -288,25 +393,27 @@ class Run:
     @property
     def _at_work(self) -> bool:
         """Whether there is anything for agents to do: calls in progress, or records that may be dialed."""
-        return any(crew.engine.calls or crew.next_feed() is not None for crew in self._crews)
+        return any(crew.engine.calls or crew.buffered for crew in self._crews)
 
     def _horizon(self, now: float) -> float | None:
         """When something is due that no line will tell of: in an engine, in the queue, or at the end."""
         moments: list[float] = []
         for crew in self._crews:
             engine = crew.engine
-            buffered = self._may_dial and crew.next_feed() is not None
+            buffered = self._may_dial and crew.buffered
             if buffered or engine.calls or engine.previewing:
                 change = engine.next_at(now)
                 if change is not None:
                     moments.append(max(change, now + 0.001))
                 if crew.external:
                     moments.append(now + _PATIENCE)
-            if self._may_dial and crew.starving:
+            if self._may_dial and crew.working and crew.starving:
                 moments.append(now)
         due = self._next_due() if self._may_dial else None
         if due is not None:
             moments.append(max(due, self._synced + POLL))
+        if not self._closing and not self._limit_reached:
+            moments += self._rota.moments()
         busy = any(crew.engine.calls for crew in self._crews)
         if (moments or busy) and self.options.until is not None and self.options.until > now:
             moments.append(self.options.until)
@@ -314,7 +421,10 @@ class Run:
 
     def _next_due(self) -> float | None:
         moments = [
-            feed.next_due for crew in self._crews for feed in crew.feeds.values() if feed.next_due is not None
+            feed.next_due
+            for crew in self._rota.working
+            for feed in crew.feeds.values()
+            if feed.next_due is not None
         ]
         if self._ledger.batch.first_due is not None:
             moments.append(self._ledger.batch.first_due)
@@ -322,7 +432,7 @@ class Run:
 
     def _supply(self, now: float) -> None:
         """Read what has become due into the buffers, at most every `POLL` seconds unless one is empty."""
-        if not any(crew.starving for crew in self._crews):
+        if not any(crew.starving for crew in self._rota.working):
             due = self._next_due()
             if due is None or due > now or now < self._synced + POLL:
                 return
@@ -338,7 +448,7 @@ class Run:
                 record for crew in self._crews for feed in crew.feeds.values() for record in feed.records()
             )
             self._facts.keep([*buffered, *(call.record for call in self._calls())])
-        for crew in self._crews:
+        for crew in self._rota.working:
             for feed in crew.feeds.values():
                 self._facts.learn(feed.refill(now, crew.held), now)
 
@@ -346,6 +456,39 @@ class Run:
         """Every call in progress."""
         for crew in self._crews:
             yield from crew.engine.calls.values()
+
+    # --- schedules and sequences ---
+
+    def _turn(self, now: float) -> bool:
+        """Let groups start, pause and stop as it is their turn. False if nothing has changed."""
+        turns = self._rota.turn(now)
+        for crew, turn in turns:
+            self._lock()
+            if not crew.working:
+                self._release(crew, turn)
+            entry = Entry(round(now, 3), turn.event, 0, 0, 0, Reason("group", str(turn)), 0)
+            self._ledger.batch.journal.append(entry)
+            self.tally.turns.append(turn)
+        return bool(turns)
+
+    def _release(self, crew: Crew, turn: Turn) -> None:
+        """No new calls: what agents look at goes back, and unless it is a pause what is buffered, too."""
+        if turn.state == "unloaded" or crew.previewed:
+            for feed in crew.feeds.values():
+                feed.drop()
+        crew.engine.end_previews()
+        crew.previewed.clear()
+
+    def _unfinished(self, crew: Crew) -> bool:
+        """Whether a group without calls in progress has anything left to dial, now or later."""
+        so_far = (crew.engine.placed, crew.refused)
+        known = self._left.get(crew.group.name)
+        if known is None or known[0] != so_far:
+            self._lock()
+            self._ledger.flush()
+            known = (so_far, any(feed.queue.unfinished() for feed in crew.feeds.values()))
+            self._left[crew.group.name] = known
+        return known[1]
 
     # --- dialing ---
 
@@ -359,21 +502,26 @@ class Run:
             return
         self._lock()
         now = self._clock.now()
-        placing: list[Dial] = []
+        placing: list[tuple[Record, Dial]] = []
         while room > 0 and self.tally.errors <= self.options.max_errors:
             feed = crew.next_feed()
             if feed is None:
                 break
             record = feed.pop()
+            if record.record_type in CALLBACKS and life.late(record, now, crew.callbacks):
+                self._missed(crew, feed, record, now)
+                continue
             if not self._allowed(crew, feed, record, now):
                 continue
+            if record.record_type in PERSONAL and not self._has_agent(crew, feed, record, now):
+                continue
             room -= 1
-            feed.taken += 1
+            crew.shares.took(feed.queue.list_id)
             command = engine.take(record, now)
             if command is None:
-                crew.previewed.add(record.record_id)
+                crew.previewed[record.record_id] = record.chain_id
             else:
-                placing.append(self._claim(crew, record, command.agent_id, now))
+                placing.append((record, self._claim(crew, record, command.agent_id, now)))
         self._place(crew, placing)
 
     def _allowed(self, crew: Crew, feed: Feed, record: Record, now: float) -> bool:
@@ -383,9 +531,17 @@ class Run:
         if record.phone in self._in_call:
             decision = Decision(Defer(now + _IN_CALL_WAIT, "a call to this number is in progress"), None)
         else:
-            chain = (record, *sleeping) if sleeping else (record,)
             decision = crew.pipeline.decide(
-                Moment(now, record, chain, facts.attempts(record), facts.suppressions(record))
+                Moment(
+                    now,
+                    record,
+                    (record, *sleeping) if sleeping else (record,),
+                    facts.attempts(record),
+                    facts.suppressions(record),
+                    facts.attempts_by(record),
+                    crew.ring_time,
+                    feed.imports,
+                )
             )
         verdict = decision.verdict
         if verdict is PASS:
@@ -395,13 +551,20 @@ class Run:
             self._ledger.defer(record, life.deferred(record, verdict, now), reason, now)
             feed.forget_chain(record)
             self.tally.deferred += 1
+            crew.refused += 1
         elif isinstance(verdict, Exclude):
             broken = decision.rule is not None and decision.rule.kind == "error"
             reason = Reason("error" if broken else "excluded", verdict.reason, decision.rule)
-            self._ledger.exclude(record, sleeping, life.excluded(record, sleeping, verdict, now), reason, now)
+            change = life.excluded(record, sleeping, verdict, now, crew.pipeline.devices)
+            self._ledger.exclude(record, sleeping, change, reason, now)
             feed.forget_chain(record)
             self.tally.excluded += 1
+            crew.refused += 1
             self.tally.errors += broken
+        elif isinstance(verdict, GiveWay):
+            reason = Reason("chained", verdict.reason, decision.rule)
+            self._ledger.exclude(record, sleeping, life.gave_way(record, verdict, now), reason, now)
+            feed.forget_chain(record)
         return False
 
     def _claim(self, crew: Crew, record: Record, agent_id: str | None, now: float) -> Dial:
@@ -423,17 +586,59 @@ class Run:
         if calls:
             self._in_call[phone] = calls
 
-    def _place(self, crew: Crew, dials: list[Dial]) -> None:
-        if dials and crew.external:
+    def _place(self, crew: Crew, claimed: list[tuple[Record, Dial]]) -> None:
+        """Dial; `claimed` are the records as they were before they were claimed, and the calls to place."""
+        if not crew.external:
+            for _, dial in claimed:
+                self._start_call(crew, dial)
+            return
+        if claimed:
             self._commit()
-        for dial in dials:
-            if crew.external:
-                # placing may take its time, and the next run has been told of these calls
-                self._store.confirm_lease()
-            try:
-                crew.line.place(dial)
-            except Exception as error:
-                self._failed(crew, dial, f"{type(error).__name__}: {error}")
+        for record, dial in claimed:
+            # nobody can write between the last look and the dial: neither a suppression nor another run
+            with self._ledger.alone() as changed:
+                if changed and self._objected(crew, record, dial):
+                    self._withdraw(crew, record, dial)
+                else:
+                    self._start_call(crew, dial)
+
+    def _start_call(self, crew: Crew, dial: Dial) -> None:
+        try:
+            crew.line.place(dial)
+        except Exception as error:
+            self._failed(crew, dial, f"{type(error).__name__}: {error}")
+
+    def _objected(self, crew: Crew, record: Record, dial: Dial) -> bool:
+        """Whether a call that was claimed must not be placed, by what others have written since."""
+        if asked_of(self._store, record.chain_id):
+            return True
+        feed = crew.feeds[record.list_id]
+        made = (record.record_id, dial.record.attempt)
+
+        def before(attempts: Sequence[PastAttempt]) -> list[PastAttempt]:
+            return [past for past in attempts if (past.record_id, past.attempt) != made]
+
+        moment = Moment(
+            # what was written since the claim counts from a moment after it
+            self._clock.now(),
+            record,
+            (record, *feed.sleeping(record)),
+            before(self._facts.attempts(record)),
+            list(suppressions(self._store, [record.client], [record.phone])),
+            {name: before(attempts) for name, attempts in self._facts.attempts_by(record).items()},
+            crew.ring_time,
+            feed.imports,
+        )
+        return crew.pipeline.decide(moment).verdict is not PASS
+
+    def _withdraw(self, crew: Crew, record: Record, dial: Dial) -> None:
+        """Undo a claim; the record is judged again before the next dial."""
+        call = crew.engine.withdraw(dial.attempt_id)
+        crew.dialing.discard(record.record_id)
+        self.tally.attempts -= 1
+        self._hung_up(dial.record.phone)
+        self._ledger.withdraw(call, record._replace(due=int(dial.at) + 1), _WITHDRAWN, dial.at)
+        crew.feeds[record.list_id].forget_chain(record)
 
     def _failed(self, crew: Crew, dial: Dial, message: str) -> None:
         """The dialer raised: the attempt counts, for nobody knows whether the phone rang."""
@@ -449,18 +654,88 @@ class Run:
             crew.line.hang_up(attempt_id, at)
 
     def _after_preview(self, crew: Crew, command: Place, now: float) -> None:
-        """The agent has looked at the record; time has passed, so the rules are asked again."""
+        """The agent has looked at the record, or is free at last; time has passed, so the rules are asked again."""
         record = command.record
         feed = crew.feeds[record.list_id]
-        crew.previewed.discard(record.record_id)
-        self._lock()
+        crew.previewed.pop(record.record_id, None)
+        touched = self._lock()
         now = self._clock.now()
         self._ledger.flush()
         self._facts.learn((record, *feed.sleeping(record)), now)
-        if self._allowed(crew, feed, record, now):
-            self._place(crew, [self._claim(crew, record, command.agent_id, now)])
+        if record.chain_id not in touched and self._allowed(crew, feed, record, now):
+            self._place(crew, [(record, self._claim(crew, record, command.agent_id, now))])
         else:
             crew.engine.release(command.agent_id)
+
+    # --- callbacks ---
+
+    def _missed(self, crew: Crew, feed: Feed, record: Record, now: float) -> None:
+        """A callback was not dialed in time."""
+        sleeping = feed.sleeping(record)
+        change = life.missed(record, sleeping, now, crew.callbacks)
+        if change.waiting:
+            reason = Reason("waiting", _MISSED[crew.callbacks.missed])
+        else:
+            reason = Reason("closed", "callback missed")
+        self._ledger.move(record, sleeping, change, reason, now, "callback_missed")
+        feed.forget_chain(record)
+        self.tally.missed += 1
+
+    def _has_agent(self, crew: Crew, feed: Feed, record: Record, now: float) -> bool:
+        """Whether the agent of a personal record is free now; if he is busy, the engine waits for him."""
+        pool = crew.engine.pool
+        if pool is None or record.agent_id is None or not pool.present(record.agent_id):
+            self._agent_absent(crew, feed, record, now)
+            return False
+        if record.agent_id in pool.ready:
+            return True
+        crew.engine.await_agent(record, max(now, record.dial_sched_time + crew.callbacks.tolerance))
+        crew.previewed[record.record_id] = record.chain_id
+        return False
+
+    def _agent_absent(self, crew: Crew, feed: Feed, record: Record, now: float) -> None:
+        """The agent of a personal record is not there: the treatments of that result decide."""
+        sleeping = feed.sleeping(record)
+        result = CallResult.AGENT_CALLBACK_ERROR
+        told = life.with_result(life.absent(record), int(result), record.agent_id)._replace(
+            call_time=int(now)
+        )
+        judged = Call(
+            max(now, self._synced),
+            told,
+            result,
+            None,
+            record.agent_id,
+            (told, *sleeping),
+            seed=self.options.seed,
+        )
+        settlement = crew.pipeline.settle(judged)
+        if isinstance(settlement, Broken):
+            reason = Reason("error", f"plugin error: {settlement.message}", settlement.rule)
+            change = life.broken(record)
+            self.tally.errors += 1
+        else:
+            change = life.agent_absent(record, judged, settlement)
+            text = "any agent may make the call" if settlement.rule is None else settlement.action.reason
+            state = "waiting" if change.waiting else "closed"
+            reason = Reason(state, f"{judged.result.word}: {text}", settlement.rule)
+        self._ledger.move(record, sleeping, change, reason, now, "agent_absent")
+        feed.forget_chain(record)
+        if change.suppressions:
+            self._facts.suppressed(change.suppressions)
+
+    def _given_back(self, crew: Crew, record: Record, now: float) -> None:
+        """The agent of a personal record did not become free in time, or has left."""
+        feed = crew.feeds[record.list_id]
+        crew.previewed.pop(record.record_id, None)
+        if record.chain_id in self._lock():
+            return
+        self._ledger.flush()
+        pool = crew.engine.pool
+        if record.record_type in CALLBACKS and pool is not None and pool.present(record.agent_id):
+            self._missed(crew, feed, record, now)
+        else:
+            self._agent_absent(crew, feed, record, now)
 
     # --- progress of calls ---
 
@@ -472,7 +747,7 @@ class Run:
         elif isinstance(event, Ended):
             commands = engine.ended(event.attempt_id, at, event.result)
         elif isinstance(event, Completed):
-            commands = engine.completed(event.attempt_id, at, event.disposition)
+            commands = engine.completed(event.attempt_id, at, event.disposition, event.callback)
         elif isinstance(event, AgentReady):
             commands = engine.agent_ready(event.agent_id, at)
         else:
@@ -497,10 +772,12 @@ class Run:
             if isinstance(command, Over):
                 self._settle(crew, command.call, at)
             elif isinstance(command, Connect):
-                crew.line.connect(command.attempt_id, command.agent_id, at)
+                crew.line.connect(command.attempt_id, command.agent_id, at, command.destination)
                 self.tally.connects += command.agent_id is not None
             elif isinstance(command, HangUp):
                 crew.line.hang_up(command.attempt_id, at)
+            elif isinstance(command, GiveBack):
+                self._given_back(crew, command.record, at)
             else:
                 self._after_preview(crew, command, at)
 
@@ -518,6 +795,7 @@ class Run:
             call.agent_id,
             (record, *sleeping) if sleeping else (record,),
             seed=self.options.seed,
+            devices=crew.pipeline.devices,
         )
         settlement = crew.pipeline.settle(judged)
         result = judged.result
@@ -526,16 +804,31 @@ class Run:
             reason = Reason("error", text, settlement.rule)
             change = life.broken(record)
             self.tally.errors += 1
+        elif call.callback is not None and not isinstance(settlement.action, Suppress):
+            event, text = "callback_promised", "callback promised"
+            owner = call.agent_id if crew.callbacks.personal else None
+            change = life.promised(judged.record, call.callback, judged.now, owner)
+            reason = Reason("waiting", f"{result.word}: {text}")
+            self.tally.promised += 1
         else:
             event, text = _EVENTS[type(settlement.action)], settlement.action.reason
             change = life.settled(judged, settlement)
+            if change.suppressions:
+                kept = [entry.kept(self._retention.get(entry.list_name), at) for entry in change.suppressions]
+                change = change._replace(suppressions=tuple(kept))
             reason = self._reason(bool(change.waiting), result, text, settlement.rule)
         crew.dialing.discard(record.record_id)
         self._ledger.settle(call, sleeping, change, reason, at, event, result)
+        if isinstance(settlement, Settlement) and settlement.effects:
+            told = {
+                "at": round(at, 3), "group": crew.group.name, "list": feed.name, "result": result.word,
+                "disposition": call.disposition, "agent_id": call.agent_id, "action": event, "reason": text,
+            }  # fmt: skip
+            self._effects.intend(settlement.effects, judged.record, at, told)
         feed.forget_chain(record)
         if change.suppressions:
             self._facts.suppressed(change.suppressions)
-        self._known(call, result)
+        self._known(call, result, at)
         self._hung_up(record.phone)
         if call.detected == CallResult.ANSWER and result in (CallResult.ABANDONED, CallResult.DROPPED):
             self.tally.abandoned += 1
@@ -560,29 +853,47 @@ class Run:
             self._reasons[key] = reason
         return reason
 
-    def _known(self, call: LiveCall, result: CallResult) -> None:
+    def _known(self, call: LiveCall, result: CallResult, at: float) -> None:
         """The result of the attempt is known; the caps are told."""
         past = call.past
         if past is None:
             past = call.past = self._facts.dialed(call.record, call.placed)
         past.call_result = result.code
         past.disposition = call.disposition
+        past.ended = call.ended or at
         if call.stored:
             # it may have been read back from the store in the meantime, without its result
-            self._facts.note(past)
+            self._facts.note(call.record, past)
 
     # --- transactions ---
 
-    def _lock(self) -> None:
-        """Hold the write lock; if anybody else has written, what is buffered is read and judged anew."""
-        if not self._ledger.lock():
-            return
+    def _lock(self) -> Collection[int]:
+        """Hold the write lock; if anybody else has written, what is buffered is read and judged anew.
+
+        Requests are answered first. Returns the ids of the chains they have changed.
+        """
+        changed = self._ledger.lock()
+        if not changed and not self._asked:
+            return ()
+        self._ledger.flush()
+        in_hand = {call.record.chain_id for call in self._calls()}
+        in_hand.update(chain for crew in self._crews for chain in crew.previewed.values())
+        answered = answer(
+            self._store, self.run_id, self._clock.now(), self._rules, in_hand, seed=self.options.seed
+        )
+        self._ledger.counted(len(answered.done))
+        self._asked = answered.waiting > 0
+        if changed or answered.done:
+            self._read_anew()
+        return {request.chain_id for request in answered.done}
+
+    def _read_anew(self) -> None:
+        """Forget what is known of the store."""
         for crew in self._crews:
             for feed in crew.feeds.values():
                 feed.drop()
         self._facts.forget()
-        # this run knows better than the store: of attempts not written yet, and of simulated calls in progress
-        self._ledger.flush()
+        # this run knows better than the store: of simulated calls in progress
         calls = [call for call in self._calls() if not call.stored]
         self._facts.learn([call.record for call in calls], self._clock.now())
         for call in calls:
@@ -595,12 +906,22 @@ class Run:
         """
         crews = (crew for crew in self._crews if crew.external or everything)
         self._ledger.commit(
-            self._clock.now(), (call for crew in crews for call in crew.engine.calls.values())
+            self._clock.now(),
+            (call for crew in crews for call in crew.engine.calls.values()),
+            json.dumps(self._rota.states()),
         )
         self._observers.tell_kept()
+        self._effects.deliver(self._clock.now())
         self._watch(self.tally)
 
     # --- before the first record ---
+
+    def _date_imports(self) -> None:
+        """What was imported since the last run came into its world now, or, in real time, when it was imported."""
+        date_imports(self._store, self._start if self._clock.jumps else None)
+        for crew in self._crews:
+            for feed in crew.feeds.values():
+                feed.imports = imports_of(self._store, self._lists[feed.name])
 
     def _freeze_rules(self) -> None:
         """A list whose rules are not those it was last dialed under is looked at anew."""
@@ -645,4 +966,8 @@ _EVENTS: Final[Mapping[type, str]] = {
     DialNext: "dial_next",
     Finish: "finish",
     Suppress: "suppress",
+    UpdateChain: "update_chain",
+    Reschedule: "reschedule",
+    AssignToGroup: "assign_to_group",
+    MarkAgentError: "agent_error",
 }

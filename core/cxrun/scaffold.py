@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from cxrun.campaign import CAMPAIGN_FILE
+from cxrun.cases.format import CASES_SCHEMA
 from cxrun.errors import UserError
 from cxrun.registry import Registry
 from cxrun.ruleset import composed_schema
@@ -92,6 +93,44 @@ treatments:
       - next_in_chain:
 """
 
+_CASES: Final = """\
+# yaml-language-server: $schema=../.cxrun/cases.schema.json
+# What retry.yaml is to decide; `cxrun test` plays it. Write the results, `cxrun test --update` writes what follows.
+ruleset: retry
+defaults:
+  record: {client_id: C1}
+  chain: [{phone: "+12125550123", type: home}, {phone: "+12125550124", type: mobile}]
+  at: 2026-03-02 10:00
+cases:
+  - name: a busy line three times, then the other number
+    timeline:
+      - {dial: 1, result: busy, then: {dial: 1, at: 10:30, rule: redial}}
+      - {dial: 1, result: busy, then: {dial: 1, at: 11:05, rule: redial}}
+      - {dial: 1, result: busy, then: {dial: 1, at: 11:45, rule: redial}}
+      - {dial: 1, result: busy, then: {dial: 2, rule: next_in_chain}}
+      - {dial: 2, result: answer, then: finish}
+  - name: no answer on either number is tried again hours later
+    timeline:
+      - {dial: 1, result: no_answer, then: {dial: 2, rule: next_in_chain}}
+      - {dial: 2, result: answering_machine, then: {dial: 2, at: 14:00, rule: retry_in}}
+      - {dial: 2, result: no_answer, then: {dial: 2, at: 18:00, rule: retry_in}}
+      - {dial: 2, result: no_answer, then: {finish: treatments used up, rule: retry_in}}
+  - name: the wrong person leads to the other number
+    timeline:
+      - {dial: 1, result: answer, disposition: WRONG_PARTY, becomes: wrong_party,
+         then: {dial: 2, rule: next_in_chain}}
+  - name: who was dropped is called the next day
+    timeline:
+      - {dial: 1, result: dropped, then: {dial: 1, at: 2026-03-03 10:00, rule: retry_in}}
+  - name: who asks not to be called is on the list with all his numbers
+    timeline:
+      - {dial: 1, result: answer, disposition: DO_NOT_CALL, becomes: do_not_call,
+         then: {do_not_call: [device, client], list: dnc, rule: do_not_call}}
+  - name: a number that does not exist leads to the other
+    timeline:
+      - {dial: 1, result: sit_invalid_number, then: {dial: 2, rule: next_in_chain}}
+"""
+
 _PLACES: Final = (
     ("212", "NY"), ("312", "IL"), ("303", "CO"), ("213", "CA"), ("305", "FL"), ("602", "AZ"), ("808", "HI"),
     ("907", "AK"), ("713", "TX"), ("617", "MA"),
@@ -139,9 +178,11 @@ def write_project(folder: Path, registry: Registry, list_file: Path | None = Non
     group = f"welcome_{name}"
     write(folder / CAMPAIGN_FILE, _CAMPAIGN.format(group=group, name=name, settings=_indented(settings, 4)))
     write(folder / "rulesets" / "retry.yaml", _RETRY)
+    write(folder / "rulesets" / "retry.cases.yaml", _CASES)
     for kind, schema in (
         ("campaign", composed_campaign_schema(registry)),
         ("ruleset", composed_schema(registry)),
+        ("cases", CASES_SCHEMA),
     ):
         write(folder / SCHEMAS / f"{kind}.schema.json", json.dumps(schema, indent=1) + "\n")
     write(folder / ".gitignore", "cxrun.db*\nrejects/\n")

@@ -9,8 +9,11 @@ from typing import Any, Final
 
 from cxrun.elements import DURATION
 from cxrun.mapping import LIST_SCHEMA
+from cxrun.model import DeviceType
+from cxrun.ordering import ORDERING_SETTINGS
 from cxrun.registry import Entry, Registry
 from cxrun.ruleset import DRAFT
+from cxrun.schedule import SCHEDULE_SCHEMA
 
 _ELEMENT: Final = {"type": "object", "minProperties": 1, "maxProperties": 1}
 DIALING_SETTINGS: Final[Mapping[str, Any]] = {
@@ -25,9 +28,49 @@ DIALING_SETTINGS: Final[Mapping[str, Any]] = {
         "description": "Names of the rulesets attached, in the order they are asked; replaces what is inherited, "
         "but for required rulesets.",
     },
+    "devices": {
+        "type": "array",
+        "minItems": 1,
+        "uniqueItems": True,
+        "items": {"enum": [device.word for device in DeviceType]},
+        "description": "Device escalation: the types of device that are dialed, in their order, e.g. [mobile, home]; "
+        "without it all of a chain, in the order of the list.",
+    },
     "connect_window": {
         **DURATION,
         "description": "How long an answered person may wait for an agent before the call is dropped, e.g. 2s.",
+    },
+    **ORDERING_SETTINGS,
+    "callbacks": {
+        "type": "object",
+        "additionalProperties": False,
+        "minProperties": 1,
+        "description": "What becomes of a promise to call back: tolerance, missed, retry_in, times, personal.",
+        "properties": {
+            "tolerance": {
+                **DURATION,
+                "description": "How late a callback may be dialed before it counts as missed, e.g. 30m.",
+            },
+            "missed": {
+                "enum": ["retry", "next_day", "close"],
+                "description": "What follows a missed callback: it is tried again after `retry_in`, or on the next "
+                "day at the promised time of day, or its chain is closed.",
+            },
+            "retry_in": {
+                **DURATION,
+                "description": "How long after it was missed a callback is tried again.",
+            },
+            "times": {
+                "type": "integer",
+                "minimum": 0,
+                "description": "How often a callback may be missed and tried again; after that its chain is closed.",
+            },
+            "personal": {
+                "type": "boolean",
+                "description": "true: the agent who promised a callback in a conversation makes it himself; "
+                "false: any agent of the group.",
+            },
+        },
     },
 }
 SESSION_SETTINGS: Final[Mapping[str, Any]] = {
@@ -53,6 +96,10 @@ SETTINGS: Final[Mapping[str, Any]] = {
     **SESSION_SETTINGS,
     **DIALING_SETTINGS,
     "agent_group": {"type": "string", "description": "The agent group that takes the calls."},
+    "schedule": {
+        "description": "When the group starts, pauses and stops: the name of a schedule, or its entries.",
+        "anyOf": [{"type": "string"}, SCHEDULE_SCHEMA],
+    },
 }
 """Every setting a template or a group may set or override."""
 DEFAULTS: Final[Mapping[str, Any]] = {
@@ -64,7 +111,10 @@ DEFAULTS: Final[Mapping[str, Any]] = {
     "mode": {"progressive": {}},
     "rulesets": [],
     "connect_window": "2s",
+    "callbacks": {"tolerance": "30m", "missed": "retry", "retry_in": "0s", "times": 3, "personal": True},
 }
+NESTED_SETTINGS: Final = frozenset({"callbacks"})
+"""Settings of several parts, each of which is inherited by itself."""
 ELEMENT_SETTINGS: Final[Mapping[str, str]] = {"mode": "dialing mode", "dialer": "dialer"}
 
 
@@ -94,6 +144,13 @@ _GROUP_LISTS: Final = {
         {"type": "object", "additionalProperties": {"type": "integer", "minimum": 0}},
     ],
 }
+_AFTER: Final = {
+    "description": "The groups that must be finished before this one starts: a name, or several.",
+    "anyOf": [
+        {"type": "string"},
+        {"type": "array", "minItems": 1, "uniqueItems": True, "items": {"type": "string"}},
+    ],
+}
 CAMPAIGN_SCHEMA: Final[Mapping[str, Any]] = {
     "$schema": DRAFT,
     "title": "cxrun campaign",
@@ -114,10 +171,17 @@ CAMPAIGN_SCHEMA: Final[Mapping[str, Any]] = {
                 **_PROFILES,
                 **SETTINGS,
                 "lists": _GROUP_LISTS,
+                "after": _AFTER,
             },
             "A template run by one agent group over one or more lists.",
             ("template",),
         ),
+        "schedules": {
+            "type": "object",
+            "description": "When campaign groups start, pause and stop; a group names one as its `schedule`.",
+            "propertyNames": {"pattern": "^[A-Za-z][A-Za-z0-9_-]*$"},
+            "additionalProperties": SCHEDULE_SCHEMA,
+        },
         "lists": {
             "type": "object",
             "description": "Contact lists and how their files are read.",
@@ -126,8 +190,27 @@ CAMPAIGN_SCHEMA: Final[Mapping[str, Any]] = {
         },
         "suppression_lists": {
             "type": "object",
-            "description": "Suppression lists by name, and what each is for.",
-            "additionalProperties": {"type": "string"},
+            "description": "Suppression lists by name, and what each is for: a description, or a mapping with one.",
+            "additionalProperties": {
+                "description": "What the list is for, or that and how it is kept.",
+                "type": ["string", "object"],
+                "additionalProperties": False,
+                "required": ["description"],
+                "properties": {
+                    "description": {"type": "string", "description": "What the list is for."},
+                    "retention": {
+                        **DURATION,
+                        "description": "How long an entry is kept from when it is added, e.g. 1825d; without it, as "
+                        "long as the entry says. Entries that are there already stay as they are.",
+                    },
+                    "required": {
+                        "type": "boolean",
+                        "default": False,
+                        "description": "true: every group must heed the list, by a `suppression` filter without "
+                        "`when`.",
+                    },
+                },
+            },
         },
     },
 }

@@ -5,15 +5,21 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
+from cxrun.rota import Turn
+
 
 @dataclass(frozen=True)
 class Options:
-    """What a run is asked to do. `until` is in Unix UTC seconds; `limit` counts attempts."""
+    """What a run is asked to do. `until` is in Unix UTC seconds; `limit` counts attempts.
+
+    With `send_effects` webhooks and scripts of a simulation leave this machine, as those of a real run always do.
+    """
 
     seed: int = 0
     until: float | None = None
     limit: int | None = None
     max_errors: int = 100
+    send_effects: bool = False
 
 
 @dataclass
@@ -28,6 +34,8 @@ class Tally:
     excluded: int = 0
     errors: int = 0
     lost: int = 0
+    promised: int = 0
+    missed: int = 0
     answered: int = 0
     abandoned: int = 0
     connects: int = 0
@@ -35,6 +43,8 @@ class Tally:
     talk_seconds: float = 0.0
     staffed_seconds: float = 0.0
     results: Counter[str] = field(default_factory=Counter)
+    turns: list[Turn] = field(default_factory=list)
+    effects: Counter[str] = field(default_factory=Counter)
     per_list: dict[str, Counter[str]] = field(default_factory=dict)
     ended: str = ""
 

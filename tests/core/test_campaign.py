@@ -115,7 +115,28 @@ def test_every_leaf_knows_its_level_and_line(loaded: Load) -> None:
         "rulesets.0": ("law", "dialing profile careful, required", 5),
         "rulesets.1": ("retry", "dialing profile careful", 5),
         "connect_window": ("2s", "default", None),
+        "callbacks.tolerance": ("30m", "default", None),
+        "callbacks.missed": ("retry", "default", None),
+        "callbacks.retry_in": ("0s", "default", None),
+        "callbacks.times": (3, "default", None),
+        "callbacks.personal": (True, "default", None),
         "agent_group": ("sales", "template plain", 17),
+    }
+
+
+def test_each_part_of_a_setting_is_inherited_by_itself(loaded: Load) -> None:
+    text = with_lines(
+        careful="callbacks: {tolerance: 10m, missed: next_day}", east="callbacks: {missed: close, times: 0}"
+    )
+    group = loaded(text).groups["east"]
+    assert group.callbacks == (600.0, "close", 0.0, 0, True)
+    named = {name: level for name, (_, level, _) in origins(group).items() if name.startswith("callbacks")}
+    assert named == {
+        "callbacks.tolerance": "dialing profile careful",
+        "callbacks.missed": "group east",
+        "callbacks.retry_in": "default",
+        "callbacks.times": "group east",
+        "callbacks.personal": "default",
     }
 
 
@@ -395,8 +416,9 @@ SECOND = "  west: {template: plain, lists: [people]}\nlists:\n"
             "17:5: templates.plain.portss: unknown key 'portss'; did you mean 'ports'?",
         ),
         (
-            with_lines(careful="ports: 3"),
-            "3:5: dialing_profiles.careful.ports: unknown key 'ports'; known: connect_window, default, mode, rulesets",
+            with_lines(careful="ring_time: 3"),
+            "3:5: dialing_profiles.careful.ring_time: unknown key 'ring_time'; known: callbacks, "
+            "connect_window, default, devices, lifo, mode, ordering, priorities, rulesets",
         ),
         (
             CAMPAIGN.replace("  east:", "  far east:"),
@@ -486,9 +508,11 @@ def test_two_rulesets_of_one_name_are_refused(loaded: Load) -> None:
 
 
 def test_ruleset_of_the_project_takes_the_place_of_a_bundled_one(loaded: Load) -> None:
-    project = loaded(CAMPAIGN, courtesy=RETRY.replace("retry", "courtesy"))
+    attached = CAMPAIGN.replace("rulesets: [", "rulesets: [technical_failures, courtesy, ", 1)
+    project = loaded(attached, courtesy=RETRY.replace("retry", "courtesy"))
     assert project.rulesets["courtesy"].document.file == "rulesets/courtesy.yaml"
-    assert project.rulesets["patient_retry"].document.file == "cxrun_rulesets/patient_retry.yaml"
+    assert project.rulesets["technical_failures"].document.file == "cxrun_rulesets/technical_failures.yaml"
+    assert "survey" not in project.rulesets
 
 
 @pytest.mark.parametrize(

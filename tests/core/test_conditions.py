@@ -25,7 +25,7 @@ from cxrun.conditions import (
 from cxrun.model import Record, Value
 from cxrun.testing import make_record
 
-OWN = {"balance": "number", "rating": "integer", "state": "text", "odd": "any", "strange": "any"}
+OWN = {"balance": "number", "rating": "integer", "suburb": "text", "odd": "any", "strange": "any"}
 """Own fields and their types; `any` holds values of every kind."""
 SQL_TYPES = {"number": "REAL", "integer": "INTEGER", "text": "TEXT", "any": "ANY"}
 LETTERS = "aAbBzZ0159%_ 'é\u00c9\u017f\u212a\u4f60\U0001f600\n\\.*"
@@ -84,6 +84,8 @@ conditions = st.recursive(leaves(), _combined, max_leaves=8)
 @st.composite
 def records(draw: st.DrawFn) -> Record:
     own = {name: draw(_typed[kind]) for name, kind in OWN.items() if draw(st.integers(0, 9))}
+    if draw(st.booleans()):
+        own["state"] = draw(st.none() | texts)
     return make_record(
         fields=own,
         attempt=draw(st.integers(0, 5)),
@@ -91,7 +93,9 @@ def records(draw: st.DrawFn) -> Record:
         record_type=draw(st.integers(0, 7)),
         record_status=draw(st.integers(0, 9)),
         contact_info_type=draw(st.integers(0, 11)),
-        country=draw(st.sampled_from(["", "US", "us"])),
+        country=draw(st.sampled_from(["", "US", "us", "CA", "PR"])),
+        area_code=draw(st.sampled_from(["", "212", "416", "902"])),
+        phone=draw(st.sampled_from(["+12125550123", "+442079460123", ""])),
         client_id=draw(st.none() | texts),
         first_name=draw(st.none() | texts),
         company=draw(st.none() | texts),
@@ -129,7 +133,7 @@ def sql_answer(database: sqlite3.Connection, spec: Mapping[str, Any], record: Re
 @example(spec={"field": "odd", "like": "\u017f"}, record=make_record(fields={"odd": "s"}))
 @example(spec={"field": "odd", "like": "\u212a"}, record=make_record(fields={"odd": "k"}))
 @example(spec={"field": "rating", "eq": "5"}, record=make_record(fields={"rating": 5}))
-@example(spec={"field": "state", "eq": 5}, record=make_record(fields={"state": "5"}))
+@example(spec={"field": "suburb", "eq": 5}, record=make_record(fields={"suburb": "5"}))
 @example(spec={"not": {"field": "odd", "gt": 1, "lt": "a"}}, record=make_record(fields={}))
 def test_python_sql_and_the_reference_agree(
     database: sqlite3.Connection, spec: dict[str, Any], record: Record
@@ -200,6 +204,53 @@ def test_unknown_is_neither_true_nor_false(
 
 
 @pytest.mark.parametrize(
+    ("spec", "expected"),
+    [
+        ({"field": "exchange", "eq": "555"}, True),
+        ({"field": "exchange", "like": "55_", "ne": "556"}, True),
+        ({"field": "tz_source", "eq": "number"}, True),
+        ({"field": "tz", "contains": "York"}, True),
+        ({"field": "country", "not_in": ["CA", "GB"]}, True),
+        ({"field": "area_code", "in": ["212", "917"]}, True),
+        ({"field": "state", "eq": "NY"}, True),
+        ({"field": "state", "empty": False}, True),
+    ],
+)
+def test_place_of_a_number_can_be_asked_for(
+    database: sqlite3.Connection, spec: dict[str, Any], expected: bool
+) -> None:
+    record = make_record()
+    assert Condition(spec).complaints({}) == []
+    assert truth(spec, record) is Condition(spec).holds(record) is expected
+    assert sql_answer(database, spec, record) is expected
+
+
+@pytest.mark.parametrize(
+    ("record", "state"),
+    [
+        ({"country": "US", "area_code": "305"}, "FL"),
+        ({"country": "CA", "area_code": "416"}, "ON"),
+        ({"country": "CA", "area_code": "902"}, None),
+        ({"country": "PR", "area_code": "787"}, "PR"),
+        ({"country": "GB", "area_code": "20"}, None),
+        ({"country": "US", "area_code": "305", "fields": {"state": "Ohio"}}, "Ohio"),
+        ({"country": "US", "area_code": "305", "fields": {"state": None}}, "FL"),
+    ],
+)
+def test_state_is_that_of_the_list_and_else_of_the_area_code(
+    record: dict[str, Any], state: str | None
+) -> None:
+    assert make_record(**record).state == state
+
+
+@pytest.mark.parametrize(
+    ("phone", "exchange"), [("+12125550123", "555"), ("+442079460123", ""), ("+1212", ""), ("", "")]
+)
+def test_exchange_is_north_american(phone: str, exchange: str) -> None:
+    assert make_record(phone=phone).exchange == exchange
+
+
+@pytest.mark.parametrize(
     ("pattern", "value", "expected"),
     [
         ("N%", "ny", True),
@@ -221,10 +272,10 @@ def test_unknown_is_neither_true_nor_false(
 def test_like_is_that_of_sqlite(
     database: sqlite3.Connection, pattern: str, value: str, expected: bool
 ) -> None:
-    record = make_record(fields={"state": value})
-    spec = {"field": "state", "like": pattern}
+    record = make_record(fields={"suburb": value})
+    spec = {"field": "suburb", "like": pattern}
     assert sql_answer(database, spec, record) is truth(spec, record) is expected
-    assert Condition({"field": "state", "not_like": pattern}).holds(record) is not expected
+    assert Condition({"field": "suburb", "not_like": pattern}).holds(record) is not expected
 
 
 def test_like_with_many_wildcards_does_not_blow_up() -> None:

@@ -98,7 +98,7 @@ def test_agent_who_is_ready_for_longest_is_taken_first() -> None:
     working.completed(calls[1], START + 2, None)
     working.agent_ready("sales-2", START + 3)
     taken.append(working.answered(calls[2], START + 4, ANSWER, TO_AGENT))
-    assert [agent for command in taken for _, agent in command] == ["sales-1", "sales-2", "sales-3"]
+    assert [agent for command in taken for _, agent, _ in command] == ["sales-1", "sales-2", "sales-3"]
     assert ready(working) == ["sales-2"]
 
 
@@ -163,7 +163,9 @@ def test_call_for_another_destination_takes_no_agent() -> None:
     working = engine(agents=1)
     call = dial(working, START, 1)
     machine = CallResult.ANSWERING_MACHINE
-    assert working.answered(call, START + 1, machine, Deliver("message", "message")) == [Connect(call, None)]
+    assert working.answered(call, START + 1, machine, Deliver("message", "message")) == [
+        Connect(call, None, "message")
+    ]
     assert (working.talking, ready(working)) == (0, ["sales-1"])
     (over,) = working.completed(call, START + 9, None)
     assert isinstance(over, Over)

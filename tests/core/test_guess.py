@@ -103,8 +103,15 @@ def test_type_of_a_field_follows_its_values_but_codes_stay_text(
 
 
 def test_names_of_fields_are_distinct_and_free(file: Path) -> None:
-    found = guess(file, "Phone,A b,a-B,1st,Country,OID,電話\n2125550100,x,y,z,US,1,2\n")
-    assert list(found["map"]["fields"]) == ["a_b", "a_b_2", "field_1_st", "list_country", "list_oid", "field"]
+    found = guess(file, "Phone,A b,a-B,1st,Country,OID,Exchange,電話\n2125550100,x,y,z,US,1,555,2\n")
+    assert list(found["map"]["fields"]) == [
+        "a_b", "a_b_2", "field_1_st", "list_country", "list_oid", "list_exchange", "field",
+    ]  # fmt: skip
+
+
+def test_state_stays_text_though_it_looks_like_a_number(file: Path) -> None:
+    found = guess(file, "Phone,State\n2125550100,36\n2125550101,12\n")
+    assert found["map"]["fields"] == {"state": "State"}
 
 
 def test_id_shared_by_most_rows_is_no_client_id(file: Path) -> None:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import random
 import signal
@@ -13,20 +14,38 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
-    from tests.conftest import ProjectFolder
+    from tests.conftest import Answer, ProjectFolder
 
 ROUNDS = int(os.environ.get("CXRUN_KILL_ROUNDS", "25"))
 SEED = os.environ.get("CXRUN_KILL_SEED", "1")
 
 QUICK = "import cxrun.runner; cxrun.runner.POLL = 0.3; from cxrun.cli import main; main()"
 """`cxrun`, but with a shorter wait between two looks for what has become due."""
+
+FROZEN = f"""
+import sys, time
+from pathlib import Path
+import cxrun.ledger
+
+alone, placed = cxrun.ledger.Ledger.alone, []
+
+def held(self):
+    while placed and (Path(sys.argv[2]) / "hold").exists():
+        time.sleep(0.01)
+    placed.append(self)
+    return alone(self)
+
+cxrun.ledger.Ledger.alone = held
+{QUICK}
+"""
+"""The same, but it stands still after its first call while there is a file `hold` in the project."""
 
 WIRE = '''
 """A line that writes every call it places to a file before anything else; its calls outlive the run."""
@@ -50,18 +69,27 @@ class Wire(Dialer):
         "type": "object",
         "additionalProperties": False,
         "required": ["file"],
-        "properties": {"file": {"type": "string"}, "remembers": {"type": "boolean"}},
+        "properties": {
+            "file": {"type": "string"},
+            "remembers": {"type": "boolean"},
+            "slow": {"type": "number"},
+            "callback": {"type": "number"},
+        },
     }
 
     file: str
     remembers: bool = True
+    slow: float = 0
+    callback: float = 0
 
     def open(self, opening):
-        return WireLine(Path(self.file), self.remembers, opening.seed)
+        return WireLine(Path(self.file), self.remembers, opening.seed, self.slow, self.callback)
 
 
 class WireLine:
-    def __init__(self, file, remembers, seed):
+    def __init__(self, file, remembers, seed, slow, callback):
+        self.slow = slow
+        self.callback = callback
         self.file = file
         self.remembers = remembers
         self.seed = seed
@@ -77,6 +105,7 @@ class WireLine:
         os.close(stream)
         while hold.exists():
             time.sleep(0.01)
+        time.sleep(self.slow)
         self.expect(dial)
 
     def expect(self, dial):
@@ -91,8 +120,11 @@ class WireLine:
     def push(self, at, event):
         heapq.heappush(self.heap, (at, len(self.gone) + len(self.heap), repr(event), event))
 
-    def connect(self, attempt_id, agent_id, at):
-        self.push(at + 0.1, Completed(attempt_id, at + 0.1, None))
+    def connect(self, attempt_id, agent_id, at, destination):
+        callback = None
+        if self.callback and int(attempt_id.partition("-")[2]) < 3 and Random(attempt_id).random() < 0.6:
+            callback = at + 0.1 + Random(attempt_id).uniform(0, self.callback)
+        self.push(at + 0.1, Completed(attempt_id, at + 0.1, None, callback))
         if agent_id is not None:
             self.push(at + 0.15, AgentReady(agent_id, at + 0.15))
 
@@ -193,9 +225,9 @@ class Wired:
         lines = [line.split() for line in self.wire_file.read_text().splitlines()]
         return [(attempt_id, float(at), int(pid), phone) for attempt_id, at, pid, phone in lines]
 
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
+    def start(self, *arguments: str, script: str = QUICK) -> subprocess.Popen[str]:
         """Begin `cxrun run` in a process of its own."""
-        command = [sys.executable, "-c", QUICK, "-C", str(self.project.folder), "run", *arguments]
+        command = [sys.executable, "-c", script, "-C", str(self.project.folder), "run", *arguments]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self.started.append(process)
         return process
@@ -247,19 +279,28 @@ def wired(
     """A factory of projects on the wire."""
 
     def make(
-        size: int = 150, devices: int = 2, remembers: bool = True, rules: str = RULES, **settings: object
+        size: int = 150,
+        devices: int = 2,
+        remembers: bool = True,
+        rules: str = RULES,
+        line: Mapping[str, object] | None = None,
+        callbacks: Mapping[str, object] | None = None,
+        **settings: object,
     ) -> Wired:
-        return at_work(
-            project(
-                size,
-                devices,
-                rules={"retry": rules},
-                plugins={"wire": WIRE},
-                dialer={"wire": {"file": str(tmp_path / "calls" / "wire.log"), "remembers": remembers}},
-                mode={"progressive": {"lines_per_agent": 2}},
-                **{"agents": 8, "calls_per_second": 40, **settings},
-            )
+        file = str(tmp_path / "calls" / "wire.log")
+        folder = project(
+            size,
+            devices,
+            rules={"retry": rules},
+            plugins={"wire": WIRE},
+            dialer={"wire": {"file": file, "remembers": remembers, **(line or {})}},
+            mode={"progressive": {"lines_per_agent": 2}},
+            **{"agents": 8, "calls_per_second": 40, **settings},
         )
+        if callbacks:
+            folder.campaign["dialing_profiles"]["standard"]["callbacks"] = callbacks
+            folder.save()
+        return at_work(folder)
 
     return make
 
@@ -473,9 +514,9 @@ def test_a_zombie_frozen_between_two_dials_of_one_batch_places_no_further(
     wired: Callable[..., Wired],
 ) -> None:
     run = wired(30, 1, remembers=False, calls_per_second=1000)
-    hold = run.wire_file.with_suffix(".hold")
+    hold = run.project.folder / "hold"
     hold.touch()
-    zombie = run.start()
+    zombie = run.start(script=FROZEN)
     run.wait_for_calls(1)
     assert run.project.query("SELECT count(*) FROM in_work")[0][0] > 1
     with run.project.store() as store:
@@ -490,3 +531,156 @@ def test_a_zombie_frozen_between_two_dials_of_one_batch_places_no_further(
     heir.communicate(timeout=60)
     assert sum(pid == zombie.pid for _, _, pid, _ in run.wire()) == 1
     assert_protocol_kept(run)
+
+
+# --- requests from other processes ---------------------------------------------------------------------
+
+ASKING = """
+import json, sys, time
+from contextlib import contextmanager
+from pathlib import Path
+
+import cxrun.store.database as database
+from cxrun.cli import run
+
+folder, wire, command = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3:]
+committed = []
+transaction = database.Store.transaction
+
+
+@contextmanager
+def timed(self):
+    with transaction(self):
+        yield
+    committed.append(time.time())
+
+
+database.Store.transaction = timed
+import sqlite3
+reader = sqlite3.connect(f"file:{folder / 'cxrun.db'}?mode=ro", uri=True, isolation_level=None)
+asked = set()
+while reader.execute("SELECT pid FROM lease").fetchone() != (0,):
+    claimed = reader.execute("SELECT record_id, phone FROM in_work JOIN records USING (record_id)").fetchall()
+    waiting = reader.execute(
+        "SELECT record_id, phone FROM queue JOIN records USING (record_id) ORDER BY due, record_id LIMIT 20"
+    ).fetchall()
+    said = wire.read_text() if wire.exists() else ""
+    fresh = [row for row in (*claimed[::-1], *waiting) if row not in asked and f"{row[0]}-" not in said]
+    if not said or not fresh:
+        time.sleep(0.002)
+        continue
+    record_id, phone = fresh[0]
+    asked.add(fresh[0])
+    committed.clear()
+    code = run(["-C", str(folder), *(part.format(record=record_id, phone=phone) for part in command)])
+    assert code == 0, code
+    print(json.dumps([record_id, phone, committed[0]]), file=sys.stderr, flush=True)
+"""
+"""Ask for one record after the other, preferably of those that are claimed and not dialed yet; tell when."""
+
+
+@pytest.mark.parametrize(
+    ("command", "fate"),
+    [
+        (("dnc", "add", "{phone}"), ("closed", 3)),
+        (("dnc", "add", "{phone}", "--from", "2020-01-01"), ("waiting", 1)),
+        (("cancel", "{record}", "--as", "record"), ("closed", 5)),
+    ],
+    ids=["do not call", "a suppression entry", "cancel"],
+)
+def test_no_dial_starts_after_a_request_is_committed(
+    wired: Callable[..., Wired], command: tuple[str, ...], fate: tuple[str, int]
+) -> None:
+    run = wired(
+        ROUNDS * 40, 1, line={"slow": 0.004}, agents=40, calls_per_second=1000,
+        rules=RULES.replace("  - attempts: {at_most: 8, within: 24h}\n", ""),
+    )  # fmt: skip
+    process = run.start()
+    run.wait_for_calls(5)
+    asking = subprocess.run(
+        [sys.executable, "-c", ASKING, str(run.project.folder), str(run.wire_file), *command],
+        capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, out + err
+    assert asking.returncode == 0, asking.stderr
+    asked = {row[1]: row[2] for row in map(json.loads, asking.stderr.splitlines())}
+    assert len(asked) >= ROUNDS, "too few requests to prove anything"
+    late = [
+        (attempt_id, at - asked[phone])
+        for attempt_id, at, _, phone in run.wire()
+        if phone in asked and at > asked[phone]
+    ]
+    assert late == []
+    released = run.project.query("SELECT count(*) FROM journal WHERE event = 'released'")[0][0]
+    assert released, "no request came between the claim and the dial of its record"
+    assert_protocol_kept(run)
+    found = run.project.query(
+        "SELECT r.phone, s.place, s.record_status FROM record_states s JOIN records r USING (record_id)"
+    )
+    dialed = {phone for _, _, _, phone in run.wire()}
+    assert {row[1:] for row in found if row[0] in asked and row[0] not in dialed} == {fate}
+    assert {row[1] for row in found if row[0] not in asked} == {"closed"}
+    assert run.project.query("SELECT * FROM requests") == []
+
+
+CALLBACK_RULES = """\
+ruleset: retry
+filters:
+  - suppression:
+treatments:
+  - on: busy
+    do: [{redial: {interval: 0, attempts: 1}}, {next_in_chain: }]
+  - on: agent_callback_error
+    do: [{retry_in: {interval: 1s}}]
+  - on: [no_answer, dropped]
+    do: [{next_in_chain: {attempts: 2}}]
+  - on: answer
+    do: [{finish: }]
+"""
+
+
+@pytest.mark.parametrize("remembers", [True, False], ids=["knows its calls", "knows nothing"])
+def test_a_killed_run_keeps_callbacks_chains_and_requests(
+    wired: Callable[..., Wired], cxrun: Callable[..., Answer], remembers: bool
+) -> None:
+    run = wired(
+        ROUNDS * 6, 2, remembers, rules=CALLBACK_RULES, line={"callback": 1.5},
+        callbacks={"tolerance": "1s", "missed": "retry", "times": 2},
+    )  # fmt: skip
+    chance = random.Random(f"{SEED}:callbacks:{remembers}")
+    kills, asked, size = 0, {}, ROUNDS * 6
+    for round_ in range(ROUNDS):
+        before = len(run.wire())
+        process = run.start()
+        limit = time.monotonic() + 20
+        while len(run.wire()) == before and process.poll() is None and time.monotonic() < limit:
+            time.sleep(0.005)
+        time.sleep(chance.uniform(0, 0.2))
+        client = chance.randrange(1, size + 1)
+        command = ("cancel", f"C{client}") if round_ % 2 else ("dnc", "add", "--client", f"C{client}")
+        answer = cxrun("-C", run.project.folder, *command)
+        assert answer.code == 0, answer
+        asked.setdefault(client, time.time())
+        time.sleep(chance.uniform(0, 0.1))
+        process.kill()
+        kills += process.wait() == -signal.SIGKILL
+        assert_whole(run.project)
+    run.finish()
+    assert kills >= ROUNDS * 0.9, "the run was over before it could be killed often enough"
+    assert_protocol_kept(run)
+    assert set(places(run.project)) == {"closed"}
+    assert run.project.query("SELECT * FROM requests") == []
+    happened = Counter(row[0] for row in run.project.query("SELECT event FROM journal"))
+    assert happened["callback_promised"], "no callback was promised"
+    clients = dict(
+        run.project.query("SELECT record_id, client_id FROM records JOIN contacts_1 USING (chain_id)")
+    )
+    for attempt_id, at, _, _ in run.wire():
+        client = int(clients[int(attempt_id.partition("-")[0])][1:])
+        assert at <= asked.get(client, at), attempt_id
+    callbacks = run.project.query(
+        "SELECT j.due, (SELECT min(placed) FROM attempts a WHERE a.record_id = j.record_id AND a.attempt > j.attempt) "
+        "FROM journal j WHERE event = 'callback_promised'"
+    )
+    assert [row for row in callbacks if row[1] is not None and row[1] < row[0]] == []

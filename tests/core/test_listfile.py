@@ -88,7 +88,7 @@ def test_list_may_have_one_column_and_no_rows(file: Path) -> None:
         (b"\na,b\n", 1, "the first line is blank"),
         (b"a,,c\n", 1, "column 2 has no name"),
         (b"a,b,a\n", 1, "columns 1 and 3 are both named 'a'"),
-        (b"PK\x03\x04rest", 1, "is an Excel workbook"),
+        (b"PK\x03\x04rest", 1, "is a workbook not named .xlsx"),
         ("a,b\n".encode("utf-16"), 1, "is UTF-16 text; save it as CSV in UTF-8"),
         (b"x" * (1 << 20), 1, "has no line end"),
     ],

@@ -100,7 +100,10 @@ def test_schema_refuses(change: dict[str, Any]) -> None:
 
 def test_settings_keep_what_was_written() -> None:
     found = ListSettings.from_mapping(FULL)
-    assert found.devices == (("Phone", DeviceType.NONE), ("Mobile", DeviceType.MOBILE))
+    assert [device[:2] for device in found.devices] == [
+        ("Phone", DeviceType.NONE),
+        ("Mobile", DeviceType.MOBILE),
+    ]
     assert found.field_types == {"state": "text", "rating": "integer"}
     assert found.columns["time_zone"] == "TZ"
     assert (found.file, found.encoding, found.delimiter, found.region) == ("list.csv", "utf-8", ",", "US")
@@ -113,7 +116,13 @@ def test_settings_are_checked_beyond_their_schema() -> None:
         ["Phone", "Phone"],
         region="UK",
         default_time_zone="Mars/Base",
-        fields={"attempt": "A", "rowid": "B", "group": "C"},
+        fields={
+            "attempt": "A",
+            "rowid": "B",
+            "group": "C",
+            "exchange": "D",
+            "state": {"column": "E", "type": "integer"},
+        },
     )
     problems = dict(wrong.problems())
     assert set(problems) == {
@@ -122,6 +131,8 @@ def test_settings_are_checked_beyond_their_schema() -> None:
         ("map", "devices", 1),
         ("map", "fields", "attempt"),
         ("map", "fields", "rowid"),
+        ("map", "fields", "exchange"),
+        ("map", "fields", "state"),
     }
     assert "write e.g. GB, not UK" in problems[("region",)]
 

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import pytest
 
+from cxrun import life
 from cxrun.elements import (
     PASS,
     Action,
@@ -17,6 +18,7 @@ from cxrun.elements import (
     DialAgain,
     DialNext,
     Drop,
+    Effect,
     ElementBase,
     Exclude,
     Filter,
@@ -28,7 +30,6 @@ from cxrun.elements import (
     Suppress,
     Treatment,
 )
-from cxrun.history import History
 from cxrun.model import CallResult, Record, RecordStatus
 from cxrun.pipeline import Broken, Pipeline, Settlement, next_record
 from cxrun.registry import Registry, load_registry
@@ -43,11 +44,11 @@ ANSWERS: dict[str, Any] = {
     "nobody knows": Defer(math.nan, "later"), "beyond": Defer(1e30, "later"), "deliver": Deliver("stub"),
     "drop": Drop("stub"), "wrong party": Conclude(CallResult.WRONG_PARTY, "stub"), "again": DialAgain(2000, "again"),
     "again for ever": DialAgain(math.inf, "again"), "next": DialNext(2000, "next"), "finish": Finish("finish"),
-    "suppress": Suppress("no more", "dnc"),
+    "suppress": Suppress("no more", "dnc"), "effect": Effect("told"),
 }  # fmt: skip
 
 
-BOOM = "ZeroDivisionError: boom (test_pipeline.py:56)"
+BOOM = "ZeroDivisionError: boom (test_pipeline.py:57)"
 """What a run says of the stub that raises: the error, the plugin's file and the line."""
 
 
@@ -283,7 +284,7 @@ def test_result_without_a_treatment_finishes_the_chain(compiled: Compiled, treat
     found = settled(
         compiled(f"treatments: {treatments}"), "answer", record=make_record(treatments="x/1.1@1@1@1")
     )
-    assert found == (CallResult.ANSWER, Finish("no treatment for this result"), None, "x/1.1@1@1@1")
+    assert found == (CallResult.ANSWER, Finish("no treatment for this result"), None, "x/1.1@1@1@1", ())
 
 
 def chain(*statuses: RecordStatus, treatments: str = "", at: int = 1) -> list[Record]:
@@ -297,18 +298,68 @@ def chain(*statuses: RecordStatus, treatments: str = "", at: int = 1) -> list[Re
     ]  # fmt: skip
 
 
+@dataclass
+class Story:
+    """One chain whose calls end as it is told; its records live as in a run."""
+
+    pipeline: Pipeline
+    size: int = 1
+    devices: Mapping[int, int] | None = None
+
+    def __post_init__(self) -> None:
+        self.now = 1000
+        self.chain = {
+            n: make_record(
+                record_id=n,
+                chain_n=n,
+                chain_size=self.size,
+                record_status=RecordStatus.READY if n == 1 else RecordStatus.CHAIN_READY,
+            )
+            for n in range(1, self.size + 1)
+        }
+
+    @property
+    def next(self) -> Record | None:
+        """The record that is dialed next; None once the chain is closed."""
+        return next((r for r in self.chain.values() if r.record_status == RecordStatus.READY), None)
+
+    def call(self, result: str, disposition: str | None = None) -> str:
+        """One call; returns the record, how long after the call it or another is dialed again, and why."""
+        record = self.next
+        assert record is not None
+        self.now = max(self.now, record.due)
+        record = life.with_result(life.attempted(record, self.now), CallResult[result.upper()], None)
+        self.chain[record.chain_n] = record
+        waiting = [r for r in self.chain.values() if r.record_status == RecordStatus.CHAIN_READY]
+        call = make_call(
+            result,
+            now=self.now,
+            record=record,
+            chain=(record, *waiting),
+            disposition=disposition,
+            devices=self.devices,
+        )
+        settlement = self.pipeline.settle(call)
+        assert isinstance(settlement, Settlement), settlement
+        change = life.settled(call, settlement)
+        for changed in (*change.waiting, *change.closed):
+            self.chain[changed.chain_n] = changed
+        again = self.next
+        after = "" if again is None else f" +{again.due - self.now}"
+        return f"{record.chain_n}: {settlement.action.reason}{after}"
+
+    def tell(self, *calls: str) -> list[str]:
+        """Several calls, each a result or a disposition in capitals."""
+        return [
+            self.call("answer", calls_as) if calls_as.isupper() else self.call(calls_as) for calls_as in calls
+        ]
+
+
 def test_sequence_is_gone_through_in_order_and_counted(compiled: Compiled) -> None:
-    pipeline = compiled(RETRY)
-    told, treatments, at = [], "", 1
-    for _ in range(14):
-        ready = [RecordStatus.RETRIEVED if n == at else RecordStatus.CHAIN_READY for n in (1, 2)]
-        members = chain(*ready, treatments=treatments, at=at)
-        found = settled(pipeline, "busy", record=members[at - 1], chain=members)
-        told.append(f"{at}: {found.action.reason}")
-        if isinstance(found.action, Finish):
-            break
-        treatments = found.treatments
-        at = History.read(treatments)._entries[-1].chain_n
+    story = Story(compiled(RETRY), 2)
+    told = []
+    while story.next is not None:
+        told.append(story.call("busy").partition(" +")[0])
     twice = ["redial in 30m, 1 of 2", "redial in 35m, 2 of 2"]
     assert told == [
         *(f"1: {line}" for line in [*twice, "next in chain"]),
@@ -316,7 +367,186 @@ def test_sequence_is_gone_through_in_order_and_counted(compiled: Compiled) -> No
         *(f"1: {line}" for line in [*twice, "next in chain"]),
         *(f"2: {line}" for line in [*twice, "treatments used up"]),
     ]
-    assert treatments.split()[:3] == ["r1/2.1@1@1@1", "r1/2.1@2@1@1", "r1/2.2>@1@2@1"]
+    written = story.chain[2].treatments.split()
+    assert written[:3] == ["r1/2.1@1@1@1", "r1/2.1@2@1@1", "r1/2.2>@1@2@1"]
+
+
+DOCUMENTED = """treatments:
+  - on: busy
+    do: [redial: {interval: 30m, increment: 5m, attempts: 3}, next_in_chain: ]
+"""
+MIXED = """treatments:
+  - {on: busy, do: [next_in_chain: {attempts: 2}]}
+  - {on: no_answer, do: [next_in_chain_after: {interval: 1h, attempts: 3}]}
+"""
+BOTH = """treatments:
+  - {on: [busy, no_answer], do: [redial: {interval: 10m, attempts: 3}]}
+  - {disposition: [LATER, PERHAPS], do: [retry_in: {interval: [1h, 1d]}]}
+  - {on: technical, do: [redial: {interval: 1m, attempts: 2}]}
+"""
+OTHER = """treatments:
+  - {on: other, do: [redial: {interval: 10m, attempts: 2}]}
+"""
+
+
+@pytest.mark.parametrize(
+    ("rules", "size", "calls", "expected"),
+    [
+        pytest.param(
+            DOCUMENTED,
+            2,
+            ["busy"] * 8,
+            [
+                "1: redial in 30m, 1 of 3 +1800",
+                "1: redial in 35m, 2 of 3 +2100",
+                "1: redial in 40m, 3 of 3 +2400",
+                "1: next in chain +1",
+                "2: redial in 30m, 1 of 3 +1800",
+                "2: redial in 35m, 2 of 3 +2100",
+                "2: redial in 40m, 3 of 3 +2400",
+                "2: treatments used up",
+            ],
+            id="the documented example: busy, 30 min, 5 more each time, three times, then next in chain",
+        ),
+        pytest.param(
+            DOCUMENTED,
+            1,
+            ["busy"] * 4,
+            [
+                "1: redial in 30m, 1 of 3 +1800",
+                "1: redial in 35m, 2 of 3 +2100",
+                "1: redial in 40m, 3 of 3 +2400",
+                "1: treatments used up",
+            ],
+            id="next in chain is for real chains only",
+        ),
+        pytest.param(
+            BOTH,
+            1,
+            ["busy", "no_answer", "LATER", "busy", "LATER", "PERHAPS"],
+            [
+                "1: redial in 10m, 1 of 3 +600",
+                "1: redial in 10m, 2 of 3 +600",
+                "1: retry in 1h, 1 of 2 +3600",
+                "1: redial in 10m, 1 of 3 +600",
+                "1: retry in 1h, 1 of 2 +3600",
+                "1: retry in 1d, 2 of 2 +86400",
+            ],
+            id="a sequence broken by a disposition starts again at 1, and the other way round",
+        ),
+        pytest.param(
+            BOTH,
+            1,
+            ["busy", "all_trunks_busy", "busy", "no_port_available", "switch_error", "busy"],
+            [
+                "1: redial in 10m, 1 of 3 +600",
+                "1: redial in 1m, 1 of 2 +60",
+                "1: redial in 10m, 2 of 3 +600",
+                "1: redial in 1m, 2 of 2 +60",
+                "1: treatments used up",
+            ],
+            id="technical failures have a count of their own",
+        ),
+        pytest.param(
+            BOTH,
+            1,
+            ["LATER", "system_error", "LATER"],
+            ["1: retry in 1h, 1 of 2 +3600", "1: redial in 1m, 1 of 2 +60", "1: retry in 1d, 2 of 2 +86400"],
+            id="a technical failure does not break a sequence by disposition",
+        ),
+        pytest.param(
+            OTHER,
+            1,
+            ["no_answer", "dial_error", "dial_error", "busy", "fax_detected"],
+            [
+                "1: redial in 10m, 1 of 2 +600",
+                "1: redial in 10m, 1 of 2 +600",
+                "1: redial in 10m, 2 of 2 +600",
+                "1: redial in 10m, 2 of 2 +600",
+                "1: treatments used up",
+            ],
+            id="a rule for all results counts technical failures apart from those of people",
+        ),
+        pytest.param(
+            MIXED,
+            2,
+            ["no_answer"] * 6,
+            [
+                "1: next in chain in 1h +3600",
+                "2: chain begins anew in 1h, 2 of 3 +3600",
+                "1: next in chain in 1h +3600",
+                "2: chain begins anew in 1h, 3 of 3 +3600",
+                "1: next in chain in 1h +3600",
+                "2: treatments used up",
+            ],
+            id="a chain is gone through as often as the treatment says",
+        ),
+        pytest.param(
+            MIXED,
+            2,
+            ["no_answer", "no_answer", "busy", "busy", "no_answer", "busy"],
+            [
+                "1: next in chain in 1h +3600",
+                "2: chain begins anew in 1h, 2 of 3 +3600",
+                "1: next in chain +1",
+                "2: chain begins anew, 2 of 2 +1",
+                "1: next in chain in 1h +3600",
+                "2: treatments used up",
+            ],
+            id="each treatment counts passes from its first use, and the one that fired last gives the interval",
+        ),
+    ],
+)
+def test_what_is_documented_of_sequences(
+    compiled: Compiled, rules: str, size: int, calls: list[str], expected: list[str]
+) -> None:
+    story = Story(compiled(rules), size)
+    assert story.tell(*calls[: len(expected)]) == expected
+    assert (story.next is None) is expected[-1].endswith("used up")
+
+
+def test_next_in_chain_closes_the_sequence_so_that_counts_begin_again(compiled: Compiled) -> None:
+    story = Story(compiled(DOCUMENTED), 2)
+    story.tell(*["busy"] * 5)
+    assert story.chain[2].treatments == ("r1/1.1@1@1@1 r1/1.1@2@1@1 r1/1.1@3@1@1 r1/1.2>@1@2@1 r1/1.1@1@2@2")
+
+
+def test_effects_are_collected_and_the_next_step_decides(compiled: Compiled) -> None:
+    pipeline = compiled(
+        "treatments: [{on: busy, do: [stub: {say: effect}, redial: {interval: 1h, attempts: 1}, stub: {say: effect}]}]"
+    )
+    first = settled(pipeline, "busy")
+    assert isinstance(first.action, DialAgain)
+    assert [(intent.step, intent.reason, str(intent.rule)) for intent in first.effects] == [
+        ("r1/1.1", "told", "r1.yaml:2 stub")
+    ]
+    assert first.treatments == "r1/1.2@1@1@1"
+    last = settled(pipeline, "busy", record=make_record(treatments=first.treatments))
+    assert last.action == Finish("treatments used up")
+    assert [intent.step for intent in last.effects] == ["r1/1.1", "r1/1.3"]
+    assert last.rule is not None
+    assert last.rule.name == "stub"
+
+
+def test_effect_of_a_sequence_that_fails_is_not_had(compiled: Compiled) -> None:
+    broken = compiled("treatments: [{on: busy, do: [stub: {say: effect}, stub: {say: raise}]}]").settle(
+        make_call("busy")
+    )
+    assert isinstance(broken, Broken)
+
+
+def test_other_does_not_answer_for_an_agent_who_is_absent(compiled: Compiled) -> None:
+    other = "treatments: [{on: other, do: [retry_in: {interval: 2h}]}]"
+    assert isinstance(settled(compiled(other), "agent_callback_error").action, Finish)
+    named = "treatments: [{on: agent_callback_error, do: [retry_in: {interval: 1d}]}]"
+    assert isinstance(settled(compiled(other, named), "agent_callback_error").action, DialAgain)
+
+
+def test_absent_agent_is_waited_for_from_now_not_from_the_call_that_promised(compiled: Compiled) -> None:
+    rules = "treatments: [{on: agent_callback_error, do: [redial: {interval: 10m}]}]"
+    found = settled(compiled(rules), "agent_callback_error", record=make_record(call_time=7))
+    assert isinstance(found.action, DialAgain)
+    assert found.action.at == 1600
 
 
 def test_pass_that_goes_back_to_the_same_record_is_counted(compiled: Compiled) -> None:
@@ -416,8 +646,10 @@ def test_next_record_is_the_next_position_that_waits(
         make_record(
             record_id=n, chain_n=n, chain_size=size,
             record_status=RecordStatus.CHAIN_READY if waits else RecordStatus.READY,
+            attempt=int(n < at), treatments="r/1.1>@1@2@1" if n < at else "",
         )
         for n, waits in others.items()
     ]  # fmt: skip
     call = make_call("busy", record=own, chain=members)
-    assert next_record(call, DialNext(0, "next", new_pass=new_pass)).chain_n == expected
+    target, anew = next_record(call, DialNext(0, "next", new_pass=new_pass))
+    assert (target.chain_n, anew) == (expected, new_pass)

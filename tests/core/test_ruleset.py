@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator
 from cxrun.campaign import bundled
 from cxrun.elements import ElementBase, Schema
 from cxrun.errors import Problems
-from cxrun.model import CallResult
+from cxrun.model import COUNTED_RESULTS, RESULT_GROUPS, CallResult
 from cxrun.registry import KINDS, Registry, load_registry
 from cxrun.ruleset import check, composed_schema, read
 from cxrun.settings import composed_campaign_schema
@@ -126,7 +126,7 @@ def test_ruleset_becomes_what_it_says(registry: Registry) -> None:
         ),
         (
             "filters: [attempts: ]",
-            "2:11: filters[0].attempts: 'at_most' is missing; how many attempts may be made within the time, 1 or more",
+            "2:11: filters[0].attempts: 'at_most' or 'windows' is missing",
         ),
         (
             "filters: [attempts: {at_most: 0}]",
@@ -250,8 +250,8 @@ def test_ruleset_becomes_what_it_says(registry: Registry) -> None:
         ),
         (
             "treatments: [{on: 6, do: [finish: ]}]",
-            "2:15: treatments[0].on: 6 is not understood; call results this sequence answers, or `other` for all "
-            "that nothing else answers",
+            "2:15: treatments[0].on: 6 is not understood; call results this sequence answers, groups of them "
+            "(`technical`, `sit`, `machine`, `no_contact`), or `other` for all that nothing else answers",
         ),
         (
             "treatments: [finish]",
@@ -474,6 +474,10 @@ def schema_says(message: str) -> bool:
         "no time zone named",
         "is past the end",
         "shorter than a day",
+        "say how many with",
+        "say how long with",
+        "nothing is at least",
+        "format is that of a field",
     )
     return not any(words in message and "; how long before" not in message for words in beyond)
 
@@ -515,3 +519,61 @@ def test_named_results_beside_other_are_answered_too(registry: Registry) -> None
 
     assert ruleset is not None
     assert (ruleset.treatments[0].on, ruleset.treatments[0].other) == ({CallResult.BUSY}, True)
+
+
+@pytest.mark.parametrize(("group", "results"), RESULT_GROUPS.items())
+def test_group_of_results_stands_for_its_members(
+    registry: Registry, schema: Draft202012Validator, group: str, results: frozenset[CallResult]
+) -> None:
+    text = f"ruleset: a\ntreatments: [{{on: [wrong_party, {group}], do: [finish]}}]\n"
+    document = parse(text, "r.yaml")
+    ruleset, problems = check(document, registry)
+    assert ruleset is not None
+    assert not problems
+    assert ruleset.treatments[0].on == {CallResult.WRONG_PARTY, *results}
+    schema.validate(document.data)
+
+
+def test_no_result_is_in_two_groups_and_none_of_ours_to_mend_counts_against_a_cap() -> None:
+    members = [result for group in RESULT_GROUPS.values() for result in group]
+    assert len(members) == len(set(members))
+    assert not RESULT_GROUPS["technical"] & COUNTED_RESULTS
+    assert not {word for word in RESULT_GROUPS} & {result.word for result in CallResult}
+
+
+def test_only_some_treatments_answer_for_an_agent_who_is_absent(registry: Registry) -> None:
+    text = """\
+ruleset: a
+treatments:
+  - on: [busy, agent_callback_error]
+    do:
+      - redial: {interval: 10m}
+      - next_in_chain:
+      - retry_in: {interval: 1h}
+      - webhook: {url: "https://crm.example"}
+      - retry_at: {time: "09:00"}
+      - reschedule: {interval: 1h}
+      - assign_to_group:
+      - finish
+      - mark_agent_error:
+  - on: [busy, other]
+    do: [next_in_chain: ]
+"""
+    _, problems = check(parse(text, "r.yaml"), registry)
+    able = "assign_to_group, mark_agent_error, redial, reschedule, retry_at and retry_in can"
+    assert [str(problem) for problem in problems] == [
+        f"r.yaml:{line}:9: treatments[0].do[{step}].{name}: cannot answer agent_callback_error; {able}"
+        for line, step, name in ((6, 1, "next_in_chain"), (8, 3, "webhook"), (12, 7, "finish"))
+    ]
+
+
+@pytest.mark.parametrize(
+    ("word", "near"), [("tecnical", "technical"), ("machines", "machine"), ("nocontact", "no_contact")]
+)
+def test_group_that_does_not_exist_is_told_the_near_word(registry: Registry, word: str, near: str) -> None:
+    _, problems = check(
+        parse(f"ruleset: a\ntreatments: [{{on: {word}, do: [finish]}}]\n", "r.yaml"), registry
+    )
+    assert [problem.message for problem in problems] == [
+        f"no call result named '{word}'; did you mean '{near}'?"
+    ]

@@ -655,7 +655,7 @@ class PhoneLine:
         at = time.time() + self.phone.ring * (1 + dial.record.record_id * 7 % 10)
         self.told.append((at, Ended(dial.attempt_id, at, CallResult[self.phone.result.upper()])))
 
-    def connect(self, attempt_id, agent_id, at):
+    def connect(self, attempt_id, agent_id, at, destination):
         pass
 
     def hang_up(self, attempt_id, at):
@@ -754,7 +754,8 @@ def test_a_real_run_that_is_to_stop_sees_its_calls_to_their_end(project: MakePro
     folder = project(
         20, rules={"retry": "ruleset: retry\n"}, plugins={"phone": LINE}, dialer={"phone": {"ring": 0.2}}
     )
-    tally = folder.run(wall=True, until=time.time() + 0.1)
+    folder.import_lists()
+    tally = folder.run(wall=True, until=time.time() + 0.4)
     assert tally.ended == "until"
     assert folder.query("SELECT count(*) FROM in_work") == [(0,)]
     assert 0 < len(folder.query("SELECT * FROM closed")) < 20
@@ -863,3 +864,50 @@ def test_simulated_and_real_runs_do_not_share_a_store(project: MakeProject) -> N
     folder.save()
     with pytest.raises(UserError, match="holds calls of the real world, and a simulation would take them"):
         folder.run()
+
+
+# --- sequences -------------------------------------------------------------------------------------
+
+DOCUMENTED = """\
+ruleset: retry
+treatments:
+  - on: busy
+    do: [{redial: {interval: 30m, increment: 5m, attempts: 3}}, {next_in_chain: {attempts: 2}}]
+  - on: technical
+    do: [{redial: {interval: 10m, attempts: 2}}]
+"""
+
+
+def plan(folder: ProjectFolder) -> list[tuple[Any, ...]]:
+    """Every attempt and what followed, without what depends on how the runs were cut."""
+    return folder.query(
+        "SELECT record_id, attempt, j.call_result, s.text FROM journal j JOIN reasons s USING (reason_id) "
+        "WHERE event IN ('dial_again', 'dial_next', 'finish') ORDER BY record_id, j.seq"
+    )
+
+
+def test_plan_goes_on_after_a_restart_where_it_was(project: MakeProject) -> None:
+    """A run that is cut after every few calls makes the same calls with the same counts as one that is not."""
+    dialer = {"simulated": {"outcomes": {"busy": 0.9, "all_trunks_busy": 0.1}}}
+    whole = project(6, 2, rules={"retry": DOCUMENTED}, dialer=dialer, name="whole")
+    whole.run(seed=3)
+    cut = project(6, 2, rules={"retry": DOCUMENTED}, dialer=dialer, name="cut")
+    runs = 0
+    while cut.run(seed=3, limit=5).attempts:
+        runs += 1
+    assert runs > 10
+    assert plan(cut) == plan(whole)
+    histories = "SELECT record_id, treatments FROM closed ORDER BY record_id"
+    assert cut.query(histories) == whole.query(histories)
+    told = {text for _, _, _, text in plan(whole)}
+    assert {"busy: redial in 40m, 3 of 3", "busy: next in chain", "busy: chain begins anew, 2 of 2"} <= told
+
+
+def test_technical_failure_counts_against_no_cap(project: MakeProject) -> None:
+    rules = DOCUMENTED + "filters: [{attempts: {at_most: 1, within: 24h}}]\n"
+    failing = project(
+        5, rules={"retry": rules}, dialer={"simulated": {"outcomes": {"switch_error": 1}}}, name="f"
+    )
+    assert (failing.run().attempts, failing.run().deferred) == (15, 0)
+    busy = project(5, rules={"retry": rules}, dialer={"simulated": {"outcomes": {"busy": 1}}}, name="b")
+    assert busy.run(until=1772456400.0 + 43200).attempts == 5

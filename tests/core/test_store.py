@@ -20,7 +20,7 @@ from cxrun.migrations import migrations
 from cxrun.model import Reason, Rule, Suppression
 from cxrun.store import Store, StoreBusy
 from cxrun.store.journal import Entry
-from cxrun.store.queue import add_suppressions, suppressions
+from cxrun.store.queue import add_suppressions, keep_attempt_fields, key_text, suppressions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -236,6 +236,32 @@ def test_a_changed_row_of_the_journal_breaks_its_chain(store: Store) -> None:
             broken.append(seq)
         digest = stored
     assert broken == [3]
+
+
+@pytest.mark.parametrize(
+    ("value", "key"),
+    [
+        ("D1", "D1"),
+        ("017", "017"),
+        (17, "17"),
+        (17.0, "17"),
+        (17.5, "17.5"),
+        (1e20, "100000000000000000000"),
+        (0, "0"),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_the_same_value_is_the_same_key_whatever_its_type(value: str | float | None, key: str | None) -> None:
+    assert key_text(value) == key
+
+
+def test_fields_that_were_asked_for_once_are_kept(store: Store) -> None:
+    with store.transaction():
+        assert keep_attempt_fields(store, ["debt_id"]) == {"debt_id"}
+    with store.transaction():
+        assert keep_attempt_fields(store, []) == {"debt_id"}
+        assert keep_attempt_fields(store, ["account", "debt_id"]) == {"account", "debt_id"}
 
 
 def test_a_suppression_added_twice_holds_for_the_longer_time(store: Store) -> None:

@@ -17,6 +17,7 @@ from cogapp import Cog
 from jsonschema import Draft202012Validator
 
 from cxrun import __version__, hookspecs
+from cxrun.cases.format import CASES_SCHEMA
 from cxrun.cli import COMMANDS, run
 from cxrun.conditions import CONDITION_SCHEMA, FIELD_TYPES, OPERATORS, Condition
 from cxrun.elements import Call, Moment, Pacing
@@ -107,6 +108,18 @@ def test_every_setting_of_a_campaign_is_documented(pages: dict[str, Any]) -> Non
 def test_every_field_of_a_ruleset_is_documented(pages: dict[str, Any]) -> None:
     found = settings(dict(ENVELOPE)) | {"on", "disposition", "when", "do"}
     assert found <= code(pages["rulesets/README.md"].text)
+
+
+def test_every_key_of_a_case_file_is_documented(pages: dict[str, Any]) -> None:
+    found = settings(dict(CASES_SCHEMA)) - {"cases"}
+    assert found <= code(pages["rulesets/README.md"].text)
+
+
+def test_every_option_of_the_test_command_is_documented(pages: dict[str, Any]) -> None:
+    from cxrun.cli.test import command
+
+    options = {name for parameter in command.params for name in parameter.opts if name.startswith("-")}
+    assert options <= {word for span in code(pages["rulesets/README.md"].text) for word in span.split()}
 
 
 def test_every_operator_and_field_of_a_condition_is_documented(pages: dict[str, Any]) -> None:

@@ -121,3 +121,33 @@ def test_plugin_imports_nothing_of_cxrun_before_it_is_needed() -> None:
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert found.split() == ["cxrun", "cxrun.testing", "cxrun.testing.pytest_plugin"]
+
+
+def test_case_files_are_collected_one_test_for_each_case(plugin_project: Path) -> None:
+    (plugin_project / "rulesets").mkdir()
+    (plugin_project / "rulesets" / "quit.yaml").write_text(
+        "ruleset: quit\ntreatments: [{on: busy, do: [give_up]}]\n"
+    )
+    (plugin_project / "rulesets" / "quit.cases.yaml").write_text(
+        "defaults: {record: {phone: '+12125550123'}, at: 2026-03-03 10:00}\ncases:\n"
+        "  - {name: gives up, timeline: [{dial: 1, result: busy, then: {finish: given up, rule: give_up}}]}\n"
+        "  - {name: fails, timeline: [{dial: 1, result: busy, then: {dial: 1, at: 10:30}}]}\n"
+    )
+    found = run(plugin_project, "-v")
+    assert "quit.cases.yaml::gives up PASSED" in found.stdout
+    assert "quit.cases.yaml::fails FAILED" in found.stdout
+    assert "but {finish: given up, rule: give_up}; given up" in found.stdout
+    assert "2 passed" in found.stdout
+
+
+def test_case_file_that_cannot_be_read_is_an_error_of_collection(tmp_path: Path) -> None:
+    (tmp_path / "quit.yaml").write_text("ruleset: quit\n")
+    (tmp_path / "quit.cases.yaml").write_text("cases: [{nam: a}]\n")
+    found = run(tmp_path)
+    assert "quit.cases.yaml:1:10: cases[0].nam: unknown key 'nam'" in found.stdout
+    assert found.returncode == 2
+
+
+def test_file_of_somebody_else_with_such_a_name_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "quit.cases.yaml").write_text("cases: [{nam: a}]\n")
+    assert "no tests ran" in run(tmp_path).stdout

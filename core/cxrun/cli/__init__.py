@@ -16,9 +16,11 @@ if TYPE_CHECKING:
     from cxrun.campaign import Project
     from cxrun.registry import Registry
     from cxrun.store import Store
+    from cxrun.store.lists import StoredList
 
 COMMANDS: Final = (
-    "demo", "init", "validate", "show", "import", "run", "status", "explain", "plugins", "docs", "schema",
+    "demo", "init", "migrate", "validate", "test", "show", "import", "undo", "split", "run", "status", "explain",
+    "dnc", "cancel", "result", "callback", "recycle", "export", "plugins", "rulesets", "docs", "schema",
 )  # fmt: skip
 """The built-in commands in the order a newcomer meets them."""
 _TAKEN: Final = ("import", "run")
@@ -56,6 +58,18 @@ class Session:
         if not create and not file.exists():
             raise UserError("nothing is imported yet; `cxrun run` or `cxrun import` begins")
         return Store(file, self.registry.migrations())
+
+    def stored_list(self, store: Store, name: str) -> StoredList:
+        """A list that is in the store. Raises UserError with the near word."""
+        from cxrun.errors import near
+        from cxrun.store.lists import stored_lists
+
+        stored = stored_lists(store)
+        if name not in stored:
+            if name in self.project.lists:
+                raise UserError(f"contact list '{name}' is not imported yet")
+            raise UserError(f"no contact list named '{name}'{near(name, stored)}")
+        return stored[name]
 
 
 class _Commands(click.Group):

@@ -33,4 +33,4 @@ def command(session: Session, folder: Path | None, list_file: Path | None) -> No
     for path in written:
         click.echo(f"wrote {path}")
     where = "" if folder == Path() else f"-C {folder} "
-    click.echo(f"next: cxrun {where}validate; cxrun {where}run; cxrun {where}status --why")
+    click.echo(f"next: cxrun {where}validate; cxrun {where}test; cxrun {where}run; cxrun {where}status --why")

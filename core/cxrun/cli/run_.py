@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from cxrun.tally import Tally
 
 
+_TURNS = 12
+"""Starts, pauses and stops of groups that the summary tells."""
+
+
 @click.command("run")
 @click.argument("groups", nargs=-1)
 @click.option(
@@ -31,6 +35,8 @@ if TYPE_CHECKING:
 @click.option("--max-errors", type=click.IntRange(min=0), default=100, show_default=True,
               help="Stop when plugins have failed more often than this.")  # fmt: skip
 @click.option("--real-time", is_flag=True, help="Let the clock run as it does, not in jumps.")
+@click.option("--send-effects", is_flag=True,
+              help="Send webhooks and start scripts in a simulation too; a real run always does.")  # fmt: skip
 @json_option
 @click.pass_obj
 def command(
@@ -41,6 +47,7 @@ def command(
     seed: int | None,
     max_errors: int,
     real_time: bool,
+    send_effects: bool,
     as_json: bool,
 ) -> int:
     """Dial the records of campaign GROUPS, all by default.
@@ -70,7 +77,9 @@ def command(
 
         begin = max(start, last_reached(store) or start)
         seed = last_seed(store) or 0 if seed is None else seed
-        options = Options(seed, parse_moment(until, begin) if until else None, limit, max_errors)
+        options = Options(
+            seed, parse_moment(until, begin) if until else None, limit, max_errors, send_effects
+        )
         run = Run(project, chosen, store, clock, start, options, os.environ)
         with _stoppable(run), _watching(as_json) as watch:
             tally = run.drive(watch)
@@ -187,12 +196,21 @@ def _echo_summary(tally: Tally) -> None:
             f"{tally.connects / (tally.staffed_seconds / 3600 or 1):.1f} connects per agent hour"
         )
     click.echo(f"{counted(tally.deferred, 'deferral')}, {counted(tally.excluded, 'exclusion')} by the rules")
+    if tally.promised or tally.missed:
+        click.echo(f"{counted(tally.promised, 'callback')} promised, {tally.missed:,} missed")
+    for turn in tally.turns[:_TURNS]:
+        click.echo(f"{moment_text(turn.at)}  {turn}")
+    if len(tally.turns) > _TURNS:
+        click.echo(f"... and {len(tally.turns) - _TURNS:,} more such changes; --json tells them all")
     for count, what in (
         (tally.errors, "plugin errors; `cxrun status --why` names them"),
         (tally.lost, "calls lost"),
     ):
         if count:
             click.secho(f"{count:,} {what}", fg="red")
+    for what, count in tally.effects.items():
+        failed = what in ("failed", "unknown")
+        click.secho(f"{counted(count, 'effect')} {what}", fg="red" if failed else None)
     rows = [
         (name, result, count)
         for name, results in tally.per_list.items()
@@ -204,4 +222,10 @@ def _echo_summary(tally: Tally) -> None:
 
 
 def _as_data(tally: Tally) -> dict[str, Any]:
-    return {**vars(tally), "abandon_rate": tally.abandon_rate, "utilisation": tally.utilisation}
+    turns = [turn._asdict() for turn in tally.turns]
+    return {
+        **vars(tally),
+        "turns": turns,
+        "abandon_rate": tally.abandon_rate,
+        "utilisation": tally.utilisation,
+    }

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import click
@@ -9,23 +10,33 @@ from cxrun.cli.terminal import echo_json
 
 
 @click.command("schema")
-@click.argument("what", type=click.Choice(["ruleset", "campaign"]), default="ruleset")
+@click.argument("what", type=click.Choice(["ruleset", "campaign", "mapping", "cases"]), default="ruleset")
 @click.pass_obj
 def command(session: Session, what: str) -> None:
     """Print the JSON Schema of the files, for editors.
 
-    Draft 2020-12, of ruleset files or of campaign.yaml. The schema of rulesets is composed from the elements
-    that are installed, your own plugins included.
+    Draft 2020-12, of ruleset files, of campaign.yaml, of mapping files or of case files. The schema of rulesets
+    is composed from the elements that are installed, your own plugins included.
 
     \b
     Example:
       cxrun schema > rulesets/ruleset.schema.json
       cxrun schema campaign > campaign.schema.json
     """
-    from cxrun.ruleset import composed_schema
-    from cxrun.settings import composed_campaign_schema
+    if what == "cases":
+        from cxrun.cases.format import CASES_SCHEMA
 
-    schema: dict[str, Any] = (
-        composed_schema(session.registry) if what == "ruleset" else composed_campaign_schema(session.registry)
-    )
+        schema: Mapping[str, Any] = CASES_SCHEMA
+    elif what == "mapping":
+        from cxrun.mapping import MAP_SCHEMA
+
+        schema = MAP_SCHEMA
+    elif what == "campaign":
+        from cxrun.settings import composed_campaign_schema
+
+        schema = composed_campaign_schema(session.registry)
+    else:
+        from cxrun.ruleset import composed_schema
+
+        schema = composed_schema(session.registry)
     echo_json(schema)

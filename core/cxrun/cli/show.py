@@ -43,6 +43,8 @@ def command(session: Session, group: str | None, as_json: bool) -> None:
     ]
     for name, weight in found.lists.items():
         rows.append((f"lists.{name}", weight, f"group {group}", f"{found.mark.file}:{found.mark.line}"))
+    for name in found.after:
+        rows.append(("after", name, f"group {group}", f"{found.mark.file}:{found.mark.line}"))
     _echo(rows, ("setting", "value", "level", "place"), as_json)
 
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -8,8 +10,10 @@ from cxrun.cli import Session
 from cxrun.cli.terminal import echo_columns, echo_json, json_option
 
 if TYPE_CHECKING:
+    from cxrun.campaign import Project
     from cxrun.store import Store
     from cxrun.store.lists import StoredList
+    from cxrun.store.runs import LastRun
 
 
 @click.command("status")
@@ -21,6 +25,7 @@ if TYPE_CHECKING:
 def command(session: Session, why: bool, as_json: bool) -> None:
     """Show template > group > list, one line per list.
 
+    While a run is at work, the state of each group comes first, what it waits for, and what its schedule says next.
     With --why the reasons are counted, each with the rule that says so; they add up to the size of the list.
 
     \b
@@ -30,19 +35,21 @@ def command(session: Session, why: bool, as_json: bool) -> None:
     """
     from cxrun.moments import moment_text
     from cxrun.store.lists import stored_lists
-    from cxrun.store.runs import last_reached
+    from cxrun.store.runs import last_run
 
     project = session.project
     with session.store(create=False) as store:
         stored = stored_lists(store)
-        now = last_reached(store)
+        last = last_run(store)
+        now = last.reached if last else None
+        states = _states(project, last)
         lines = [
             (group.template, group.name, name, stored.get(name))
             for group in project.groups.values()
             for name in group.lists
         ]
         lines.sort(key=lambda line: line[:2])
-        rows = [_row(store, *line) for line in lines]
+        rows = [{**_row(store, *line), **states.get(line[1], {})} for line in lines]
         reasons = {name: _reasons(store, found) for *_, name, found in lines if found} if why else {}
     if as_json:
         if why:
@@ -52,7 +59,11 @@ def command(session: Session, why: bool, as_json: bool) -> None:
         return
     if now is not None:
         click.echo(f"as of {moment_text(now)}")
-    echo_columns([_shown(row, now) for row in rows], tuple(rows[0]) if rows else ())
+    for group, state in states.items():
+        click.echo(f"group {group}: {_told(state)}")
+    idle = [name for name in _OCCASIONAL if not any(row[name] for row in rows)]
+    header = tuple(name for name in _COLUMNS if name not in idle)
+    echo_columns([_shown(row, header, now) for row in rows], header)
     for name, counted in reasons.items():
         click.echo()
         total = sum(entry["records"] for entry in counted)
@@ -61,6 +72,33 @@ def command(session: Session, why: bool, as_json: bool) -> None:
             ("records", "dialed", "state", f"why, list {name}", "rule"),
         )
         click.echo(f"{total:,} records in all")
+
+
+def _states(project: Project, last: LastRun | None) -> dict[str, dict[str, Any]]:
+    """How the groups of a run at work are, and what schedules say next: state, waits for, next change."""
+    states: dict[str, dict[str, Any]] = {}
+    real = last is not None and last.world != "a simulation"
+    now = time.time() if last is None or real else last.reached
+    for name, group in project.groups.items():
+        said = last.states.get(name) if last and last.states is not None else None
+        change = group.schedule.next(now) if group.schedule else None
+        if said or group.schedule or group.after:
+            states[name] = {
+                "state": said["state"] if said else "unloaded",
+                "waits for": said["waits_for"] if said else "",
+                "next change": change._asdict() if change else None,
+            }
+    return states
+
+
+def _told(state: dict[str, Any]) -> str:
+    from cxrun.moments import moment_text
+
+    told = str(state["state"])
+    if state["waits for"]:
+        told += f", waiting for {state['waits for']}"
+    change = state["next change"]
+    return f"{told}; next {change['action']} {moment_text(change['at'], change['zone'])}" if change else told
 
 
 def _row(store: Store, template: str, group: str, name: str, stored: StoredList | None) -> dict[str, Any]:
@@ -86,21 +124,29 @@ def _row(store: Store, template: str, group: str, name: str, stored: StoredList 
         "hit rate": figures.answered / figures.attempts if figures.attempts else None,
         "abandoned": figures.abandoned / figures.answered if figures.answered else None,
         "next due": figures.next_due,
+        "callbacks": figures.callbacks,
+        "missed": figures.missed,
+        "canceled": figures.canceled,
+        "next callback": figures.next_callback,
     }
 
 
 _FIGURES = ("records", "ready", "deferred", "excluded", "errors", "in work", "final", "attempts", "answered",
-            "hit rate", "abandoned", "next due")  # fmt: skip
+            "hit rate", "abandoned", "next due", "callbacks", "missed", "canceled", "next callback")  # fmt: skip
+_COLUMNS = ("template", "group", "list", *_FIGURES)
+_OCCASIONAL = ("callbacks", "missed", "canceled", "next callback")
+"""Columns that are left out where there is nothing to say."""
 
 
-def _shown(row: dict[str, Any], now: float | None) -> tuple[object, ...]:
+def _shown(row: dict[str, Any], columns: Sequence[str], now: float | None) -> tuple[object, ...]:
     from cxrun.moments import moment_text
 
-    shown = dict(row)
+    shown = {column: row[column] for column in columns}
     for share in ("hit rate", "abandoned"):
         shown[share] = None if row[share] is None else f"{row[share]:.1%}"
-    due = row["next due"]
-    shown["next due"] = None if due is None else "now" if due <= (now or 0) else moment_text(due)
+    for moment in ("next due", "next callback"):
+        if (due := row.get(moment)) is not None:
+            shown[moment] = "now" if due <= (now or 0) else moment_text(due)
     return tuple(shown.values())
 
 

@@ -12,6 +12,23 @@ import click
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 
 
+def result_codes(
+    context: click.Context, parameter: click.Parameter, given: str | None
+) -> frozenset[int] | None:
+    """The codes of call results that an option names: no_answer,busy."""
+    from cxrun.errors import UserError, near
+    from cxrun.model import CallResult, codes_by_word
+
+    if given is None:
+        return None
+    known = codes_by_word(CallResult)
+    words = [word.strip() for word in given.split(",")]
+    for word in words:
+        if word not in known:
+            raise UserError(f"no call result named '{word}'{near(word, known)}")
+    return frozenset(known[word] for word in words)
+
+
 def echo_json(data: Any) -> None:
     """Print data as JSON, keys in their order."""
     click.echo(json.dumps(data, indent=2, default=str))

@@ -13,7 +13,7 @@ from cxrun.cli.terminal import counted, echo_json, json_option
 @json_option
 @click.pass_obj
 def command(session: Session, files: tuple[Path, ...], as_json: bool) -> int:
-    """Check the whole project, or single ruleset files.
+    """Check the whole project, or single ruleset and case files.
 
     Every problem is shown with file, line and column; exit code 3 if there is one.
 
@@ -22,21 +22,29 @@ def command(session: Session, files: tuple[Path, ...], as_json: bool) -> int:
       cxrun validate
       cxrun validate rulesets/evening.yaml
     """
+    from cxrun.cases.format import SUFFIXES
+    from cxrun.cases.suite import check as check_cases
     from cxrun.errors import Problem, Problems
     from cxrun.ruleset import read
 
     problems: list[Problem] = []
+    hints: tuple[Problem, ...] = ()
     what = ""
     if files:
         for file in files:
-            _, found, _ = read(file, session.registry)
-            problems += found
-        what = counted(len(files), "ruleset")
+            if file.name.endswith(SUFFIXES):
+                problems += check_cases(file)
+            else:
+                problems += read(file, session.registry)[1]
+        cases = sum(file.name.endswith(SUFFIXES) for file in files)
+        read_as = ((len(files) - cases, "ruleset"), (cases, "case file"))
+        what = ", ".join(counted(number, noun) for number, noun in read_as if number)
     else:
         try:
             project = session.project
+            hints = project.hints
             own = [r for r in project.rulesets.values() if not r.document.file.startswith("cxrun_rulesets/")]
-            parts = ((len(project.groups), "group"), (len(project.lists), "list"), (len(own), "ruleset"))
+            parts = (len(project.groups), "group"), (len(project.lists), "list"), (len(own), "ruleset")
             what = ", ".join(counted(number, noun) for number, noun in parts)
         except Problems as error:
             problems = error.problems
@@ -48,5 +56,7 @@ def command(session: Session, files: tuple[Path, ...], as_json: bool) -> int:
     else:
         for problem in sorted(set(problems)):
             click.secho(str(problem), fg="red")
+        for hint in hints:
+            click.secho(f"{hint.mark}: hint: {hint.path}: {hint.message}", fg="yellow")
         click.echo(counted(len(set(problems)), "problem") if problems else f"{what}: no problems")
     return 3 if problems else 0

@@ -17,6 +17,10 @@ from cxrun.errors import UserError
 from cxrun.migrations import migrations
 from cxrun.store.journal import Journal
 
+_PATIENCE: Final = 30.0
+"""Seconds to wait for another process that writes."""
+_PAUSE: Final = 0.0003
+"""Seconds between two tries: a run at full speed lets go of the store for a millisecond only."""
 LEASE_SECONDS: Final = 30.0
 """After this long without renewal a lease is considered dead; its holder notices before it dials again."""
 
@@ -68,14 +72,26 @@ class Store:
 
         Raises StoreBusy if somebody else is writing and does not come to an end.
         """
+        self.connection.execute("PRAGMA busy_timeout=0")
+        limit = time.monotonic() + _PATIENCE
+        try:
+            while not self._begun(limit):
+                time.sleep(_PAUSE)
+        finally:
+            self.connection.execute(f"PRAGMA busy_timeout={int(_PATIENCE * 1000)}")
+
+    def _begun(self, limit: float) -> bool:
         try:
             self.connection.execute("BEGIN IMMEDIATE")
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
                 raise
+            if time.monotonic() < limit:
+                return False
             raise StoreBusy(
                 f"{self.file} is locked: another process is writing to it and does not end"
             ) from error
+        return True
 
     def commit(self) -> None:
         self.connection.execute("COMMIT")
@@ -112,6 +128,11 @@ class Store:
                 (self.epoch, socket.gethostname(), os.getpid(), time.time()),
             )
 
+    def is_leased(self) -> bool:
+        """Whether a run of another process is at work on this store."""
+        row = self.connection.execute("SELECT host, pid, renewed FROM lease").fetchone()
+        return bool(row and row[1] and _alive(*row))
+
     def check_lease(self) -> None:
         """Raise StoreBusy if another run has taken the store over; otherwise renew the lease."""
         renewed = self.connection.execute(
@@ -125,6 +146,11 @@ class Store:
         if self.connection.execute("SELECT epoch FROM lease").fetchone() != (self.epoch,):
             raise StoreBusy(f"{self.file}: another run has taken over this store; this one stops")
 
+    def at_work(self) -> bool:
+        """Whether a run holds the lease and lives."""
+        row = self.connection.execute("SELECT host, pid, renewed FROM lease").fetchone()
+        return bool(row and row[1]) and _alive(*row, myself=True)
+
     def give_lease(self) -> None:
         """Let the next run begin at once."""
         self.connection.execute("UPDATE lease SET pid = 0 WHERE epoch = ?", (self.epoch,))
@@ -132,7 +158,7 @@ class Store:
 
 def _opened(file: Path | str) -> sqlite3.Connection:
     try:
-        connection = sqlite3.connect(file, isolation_level=None, timeout=30)
+        connection = sqlite3.connect(file, isolation_level=None, timeout=_PATIENCE)
     except sqlite3.Error as error:
         raise UserError(f"{file} cannot be opened: {error}") from error
     try:
@@ -149,13 +175,13 @@ def _opened(file: Path | str) -> sqlite3.Connection:
     return connection
 
 
-def _alive(host: str, pid: int, renewed: float) -> bool:
+def _alive(host: str, pid: int, renewed: float, *, myself: bool = False) -> bool:
     if time.time() - renewed >= LEASE_SECONDS:
         return False
     if host != socket.gethostname():
         return True
     if pid == os.getpid():
-        return False
+        return myself
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

@@ -46,6 +46,10 @@ class Journal:
         self._texts.clear()
         self._head = None
 
+    def behind(self) -> None:
+        """Somebody else has appended: look for the last row again."""
+        self._head = None
+
     def reason_id(self, reason: Reason) -> int:
         """The id of a reason, stored on first use."""
         known = self.reasons.get(reason)

@@ -15,25 +15,35 @@ from typing import Any, Final, NamedTuple
 
 from cxrun.model import (
     ASLEEP,
+    CALLBACKS,
     CHAINED,
     NEVER,
     PRIORITY,
+    RECORD_FIELDS,
     STATE,
     PastAttempt,
     Reason,
     Record,
     RecordStatus,
     Suppression,
+    Value,
 )
 from cxrun.store.database import Store
-from cxrun.store.journal import Happening
+from cxrun.store.journal import Entry, Happening
+from cxrun.store.lists import stored_lists
+from cxrun.store.outbox import Letter, put
 
 _RECORD: Final = """
     {state}.list_id, {state}.priority, {state}.due, {state}.record_id, {state}.record_type, {state}.record_status,
     {state}.call_result, {state}.attempt, {state}.dial_sched_time, {state}.call_time, {state}.treatments,
     {state}.agent_id, r.chain_id, r.chain_n, c.chain_size, r.contact_info, r.phone, r.contact_info_type, r.tz,
-    r.tz_source, r.country, r.area_code, r.daily_from, r.daily_till, c.client_id, c.first_name, c.last_name, c.company,
-    ifnull(nullif(c.client_id, ''), 'chain:' || r.chain_id)"""
+    r.tz_source, r.country, r.area_code, r.daily_from, r.daily_till, c.client_id, c.first_name, c.last_name,
+    c.company"""
+COLUMNS: Final = dict(
+    zip(RECORD_FIELDS, (column.strip() for column in _RECORD.format(state="q").split(",")), strict=False)
+)
+"""Where the fields of a waiting record are: `q` is the queue, `r` its record, `c` its contact."""
+_PAST: Final = "placed, call_result, disposition, client, phone, record_id, attempt, ended"
 _RECORD_ID: Final = operator.itemgetter(0)
 _PLACE: Final = operator.itemgetter(3)
 
@@ -68,17 +78,35 @@ Attempt = tuple[
 """The values of an `AttemptRow`."""
 
 
+class AttemptKey(NamedTuple):
+    """That an attempt was made on a record with this value of a field of its list."""
+
+    field: str
+    value: str
+    placed: float
+    record_id: int
+    attempt: int
+
+
 @dataclass
 class Batch:
-    """Changes to write together: records that leave the queue, enter it, are closed or are in work."""
+    """Changes to write together: records that leave the queue, enter it, are closed or are in work.
+
+    `reopened` are those that are closed no longer, `withdrawn` the attempts that were never made.
+    """
 
     left: list[Key] = field(default_factory=list)
     waiting: list[Row] = field(default_factory=list)
     closed: list[Row] = field(default_factory=list)
     in_work: list[Row] = field(default_factory=list)
     out_of_work: list[tuple[int]] = field(default_factory=list)
+    reopened: list[tuple[int]] = field(default_factory=list)
+    withdrawn: list[tuple[int, int]] = field(default_factory=list)
     attempts: list[Attempt] = field(default_factory=list)
+    attempt_keys: list[AttemptKey] = field(default_factory=list)
     suppressions: list[Suppression] = field(default_factory=list)
+    whole_chains: list[tuple[Record, Reason, float]] = field(default_factory=list)
+    letters: list[Letter] = field(default_factory=list)
     journal: list[Happening] = field(default_factory=list)
     first_due: int | None = None
 
@@ -91,6 +119,10 @@ class Batch:
         and the attempts of this run are known to it.
         """
         return bool(self.out_of_work) or (self.first_due is not None and self.first_due <= now)
+
+    def close(self, record: Record, reason_id: int) -> None:
+        """The record is closed."""
+        self.closed.append((*record[:STATE], reason_id))
 
     def enter(self, record: Record, reason_id: int) -> None:
         """The record enters the queue."""
@@ -127,6 +159,12 @@ class Queue:
             f"AND q.record_id = r.record_id JOIN {contacts} c ON c.chain_id = r.chain_id "
             "ORDER BY r.chain_id, r.chain_n"
         )
+        self._at = (
+            f"SELECT {columns} FROM json_each(?) k CROSS JOIN queue q ON q.list_id = ? "
+            "AND q.priority = json_extract(k.value, '$[0]') AND q.due = json_extract(k.value, '$[1]') "
+            "AND q.record_id = json_extract(k.value, '$[2]') JOIN records r ON r.record_id = q.record_id "
+            f"JOIN {contacts} c ON c.chain_id = r.chain_id"
+        )
         self._in_work = (
             f"SELECT {_RECORD.format(state='w')}{own} FROM in_work w JOIN records r ON r.record_id = w.record_id "
             f"JOIN {contacts} c ON c.chain_id = r.chain_id WHERE w.list_id = ? ORDER BY w.record_id"
@@ -137,6 +175,22 @@ class Queue:
         rows = self._db.execute(self._due, (self.list_id, priority, *after, int(now), limit))
         own, of_row = self._own, Record.of_row
         return [of_row(row, own) for row in rows]
+
+    def at(self, places: Iterable[tuple[int, int, int]]) -> list[Record]:
+        """The waiting records that stand at these places: priority, due, record."""
+        return [
+            self._record(row) for row in self._db.execute(self._at, (json.dumps(list(places)), self.list_id))
+        ]
+
+    def unfinished(self) -> bool:
+        """Whether any record of the list waits to be dialed, now or later, or is in work."""
+        return bool(
+            self._db.execute(
+                f"SELECT EXISTS (SELECT 1 FROM queue WHERE list_id = ?1 AND priority > {ASLEEP}) "
+                "OR EXISTS (SELECT 1 FROM in_work WHERE list_id = ?1)",
+                (self.list_id,),
+            ).fetchone()[0]
+        )
 
     def next_due(self, now: float) -> int | None:
         """When the next record that still sleeps today becomes due."""
@@ -157,6 +211,43 @@ class Queue:
         if chain_ids:
             for row in self._db.execute(self._members, (json.dumps(list(chain_ids)),)):
                 found.setdefault(row[STATE], []).append(self._record(row))
+        return found
+
+    def closed(self, chain_ids: Collection[int]) -> Iterator[Record]:
+        """The final records of these chains, chain by chain in their order."""
+        columns = _RECORD.format(state="k").replace("k.priority, k.due", "0, 0")
+        own = "".join(f', c."{name}"' for name in self._own)
+        rows = self._db.execute(
+            f"SELECT {columns}{own} FROM json_each(?) chains JOIN records r ON r.chain_id = chains.value "
+            "JOIN closed k ON k.record_id = r.record_id "
+            f"JOIN contacts_{self.list_id} c ON c.chain_id = r.chain_id ORDER BY r.chain_id, r.chain_n",
+            (json.dumps(list(chain_ids)),),
+        )
+        return (self._record(row) for row in rows)
+
+    def chains(self, chain_ids: Collection[int]) -> dict[int, list[tuple[Record, str]]]:
+        """Every record of these chains with its place (waiting, in work, closed), by chain, in order."""
+        own = "".join(f', c."{name}"' for name in self._own)
+        found: dict[int, list[tuple[Record, str]]] = {}
+        rows = self._db.execute(
+            "WITH members AS MATERIALIZED (SELECT r.* FROM json_each(?1) chains "
+            "JOIN records r ON r.chain_id = chains.value WHERE r.list_id = ?2), "
+            "ids AS MATERIALIZED (SELECT record_id FROM members) "
+            f"SELECT {_RECORD.format(state='s')}{own}, s.place FROM ("
+            "SELECT *, 'waiting' AS place FROM (SELECT list_id, record_id, record_type, record_status, call_result, "
+            "attempt, dial_sched_time, call_time, treatments, agent_id, due, priority FROM queue "
+            "WHERE list_id = ?2 AND record_id IN ids) UNION ALL "
+            "SELECT list_id, record_id, record_type, record_status, call_result, attempt, "
+            "dial_sched_time, call_time, treatments, agent_id, due, priority, 'in work' FROM in_work "
+            "WHERE record_id IN ids UNION ALL "
+            "SELECT list_id, record_id, record_type, record_status, call_result, attempt, "
+            "dial_sched_time, call_time, treatments, agent_id, 0, 0, 'closed' FROM closed "
+            "WHERE record_id IN ids) s JOIN members r ON r.record_id = s.record_id "
+            f"JOIN contacts_{self.list_id} c ON c.chain_id = r.chain_id ORDER BY r.chain_id, r.chain_n",
+            (json.dumps(list(chain_ids)), self.list_id),
+        )
+        for row in rows:
+            found.setdefault(row[STATE], []).append((self._record(row[:-1]), row[-1]))
         return found
 
     def in_work(self) -> list[Record]:
@@ -188,13 +279,68 @@ def past_attempts(
 ) -> Iterator[PastAttempt]:
     """The attempts of these clients and of these numbers since a time, oldest first, each once."""
     rows = store.connection.execute(
-        "SELECT placed, call_result, disposition, client, phone, record_id, attempt FROM attempts "
+        f"SELECT {_PAST} FROM attempts "
         "WHERE client IN (SELECT value FROM json_each(?)) AND placed > ? "
-        "UNION SELECT placed, call_result, disposition, client, phone, record_id, attempt FROM attempts "
+        f"UNION SELECT {_PAST} FROM attempts "
         "WHERE phone IN (SELECT value FROM json_each(?)) AND placed > ? ORDER BY 1, 6, 7",
         (json.dumps(list(clients)), since, json.dumps(list(phones)), since),
     )
     return (PastAttempt(*row) for row in rows)
+
+
+def attempts_by_field(
+    store: Store, field: str, values: Iterable[str], since: float
+) -> Iterator[tuple[str, PastAttempt]]:
+    """The attempts since a time on records with these values of an own field, each with the value.
+
+    Known of the fields that `keep_attempt_fields` was asked to keep.
+    """
+    rows = store.connection.execute(
+        f"SELECT k.value, {_PAST} FROM attempt_keys k JOIN attempts USING (record_id, attempt, placed) "
+        "WHERE k.field = ? AND k.value IN (SELECT value FROM json_each(?)) AND k.placed > ? "
+        "ORDER BY placed, record_id, attempt",
+        (field, json.dumps(list(values)), since),
+    )
+    return ((row[0], PastAttempt(*row[1:])) for row in rows)
+
+
+def key_text(value: Value) -> str | None:
+    """The value of an own field as attempts are found by it: 17 and 17.0 are "17"; None for no value."""
+    if value is None or value == "":
+        return None
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
+def kept_attempt_fields(store: Store) -> set[str]:
+    """The own fields by which the attempts of every list can be found."""
+    return {row[0] for row in store.connection.execute("SELECT field FROM attempt_fields")}
+
+
+def keep_attempt_fields(store: Store, fields: Iterable[str]) -> set[str]:
+    """From now on keep each attempt's value of these own fields, inside the caller's transaction.
+
+    Attempts that were made before get the value their contact has now. Returns all the fields that are kept.
+    """
+    db = store.connection
+    kept = kept_attempt_fields(store)
+    for name in sorted(set(fields) - kept):
+        db.execute("INSERT INTO attempt_fields VALUES (?)", (name,))
+        for stored in stored_lists(store).values():
+            if name in stored.field_types:
+                rows = db.execute(
+                    f'SELECT c."{name}", a.placed, a.record_id, a.attempt FROM attempts a '
+                    f"JOIN records r USING (record_id) JOIN contacts_{stored.list_id} c USING (chain_id) "
+                    "WHERE r.list_id = ?",
+                    (stored.list_id,),
+                )
+                keys = ((key_text(row[0]), *row[1:]) for row in rows)
+                _add_keys(store, (AttemptKey(name, key, *rest) for key, *rest in keys if key is not None))
+        kept.add(name)
+    return kept
+
+
+def _add_keys(store: Store, keys: Iterable[AttemptKey]) -> None:
+    store.connection.executemany("INSERT OR IGNORE INTO attempt_keys VALUES (?, ?, ?, ?, ?)", keys)
 
 
 def suppressions(store: Store, clients: Iterable[str], phones: Iterable[str]) -> Iterator[Suppression]:
@@ -225,6 +371,7 @@ def write(store: Store, run_id: int, batch: Batch) -> None:
     run = store.connection.executemany
     run("DELETE FROM queue WHERE list_id = ? AND priority = ? AND due = ? AND record_id = ?", batch.left)
     run("DELETE FROM in_work WHERE record_id = ?", batch.out_of_work)
+    run("DELETE FROM closed WHERE record_id = ?", batch.reopened)
     run(
         "INSERT INTO queue VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         sorted(batch.waiting),
@@ -244,9 +391,39 @@ def write(store: Store, run_id: int, batch: Batch) -> None:
         "INSERT OR REPLACE INTO attempts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         sorted(batch.attempts, key=_RECORD_ID),
     )
+    if batch.attempt_keys:
+        _add_keys(store, batch.attempt_keys)
+    run("DELETE FROM attempts WHERE record_id = ? AND attempt = ?", batch.withdrawn)
+    run("DELETE FROM attempt_keys WHERE record_id = ? AND attempt = ?", batch.withdrawn)
     if batch.suppressions:
         add_suppressions(store.connection, batch.suppressions)
+    if batch.whole_chains:
+        _update_whole_chains(store, batch)
+    if batch.letters:
+        put(store, batch.letters)
     store.journal.append(run_id, batch.journal)
+
+
+def _update_whole_chains(store: Store, batch: Batch) -> None:
+    """Records that were final before their chain was get the result of the chain too."""
+    chains = {record.chain_id: (record, reason, at) for record, reason, at in batch.whole_chains}
+    rows = store.connection.execute(
+        "SELECT c.record_id, r.chain_id, c.attempt, c.call_result FROM json_each(?) chains "
+        "JOIN records r ON r.chain_id = chains.value JOIN closed c ON c.record_id = r.record_id "
+        "ORDER BY r.chain_id, r.chain_n",
+        (json.dumps(list(chains)),),
+    ).fetchall()
+    changed = []
+    for record_id, chain_id, attempt, call_result in rows:
+        record, reason, at = chains[chain_id]
+        if call_result != record.call_result:
+            changed.append((record.call_result, store.journal.reason_id(reason), record_id))
+            batch.journal.append(
+                Entry(round(at, 3), "update_chain", record_id, attempt, record.call_result, reason, 0)
+            )
+    store.connection.executemany(
+        "UPDATE closed SET call_result = ?, reason_id = ? WHERE record_id = ?", changed
+    )
 
 
 _PRIORITY_OF_TYPE: Final = (
@@ -254,6 +431,9 @@ _PRIORITY_OF_TYPE: Final = (
     + "".join(f"WHEN {int(kind)} THEN {rank} " for kind, rank in PRIORITY.items())
     + "ELSE 4 END"
 )
+
+
+_CALLBACKS: Final = f"({', '.join(str(int(kind)) for kind in sorted(CALLBACKS))})"
 
 
 def look_again(store: Store, list_id: int, reason: Reason, chained: Reason) -> int:
@@ -282,7 +462,8 @@ def look_again(store: Store, list_id: int, reason: Reason, chained: Reason) -> i
     db.execute("CREATE TEMP TABLE leaders (record_id INTEGER PRIMARY KEY)")
     db.execute(
         "INSERT INTO leaders SELECT record_id FROM (SELECT q.record_id, row_number() OVER "
-        "(PARTITION BY r.chain_id ORDER BY r.chain_n) AS place FROM queue q JOIN records r USING (record_id) "
+        f"(PARTITION BY r.chain_id ORDER BY q.record_type NOT IN {_CALLBACKS}, r.chain_n) AS place "
+        "FROM queue q JOIN records r USING (record_id) "
         f"WHERE q.{excluded.replace('AND ', 'AND q.')} AND r.chain_id NOT IN (SELECT chain_id FROM led)) "
         "WHERE place = 1"
     )

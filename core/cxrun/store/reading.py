@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from cxrun.model import ASLEEP, CallResult, Reason, Rule
+from cxrun.model import ASLEEP, CALLBACKS, PRIORITY, CallResult, Reason, RecordStatus, Rule
 from cxrun.store.database import Store
 from cxrun.store.queue import AttemptRow
 
@@ -35,7 +36,8 @@ class ListTotals(NamedTuple):
     """Figures of one list.
 
     `answered` counts calls a person answered, `abandoned` those of them that no agent took. `next_due` is the
-    first due time of a waiting record (Unix UTC seconds).
+    first due time of a waiting record (Unix UTC seconds). `callbacks` are those pending, `next_callback` when
+    the first of them is due; `missed` counts records whose callback was, tried again or not.
     """
 
     records: int
@@ -44,6 +46,10 @@ class ListTotals(NamedTuple):
     answered: int
     abandoned: int
     next_due: int | None
+    callbacks: int
+    missed: int
+    canceled: int
+    next_callback: int | None
 
 
 _REASON = "s.state, s.text, s.kind, s.name, s.ruleset, s.file, s.line"
@@ -76,24 +82,103 @@ def totals(store: Store, list_id: int) -> ListTotals:
     due = db.execute(
         f"SELECT min(due) FROM queue WHERE list_id = ? AND priority > {ASLEEP}", (list_id,)
     ).fetchone()[0]
-    return ListTotals(records, contacts, attempts, answered or 0, abandoned or 0, due)
+    urgent = sorted({PRIORITY[kind] for kind in CALLBACKS})
+    promised = [
+        db.execute(
+            "SELECT count(*), min(dial_sched_time) FROM queue WHERE list_id = ? AND priority = ?",
+            (list_id, priority),
+        ).fetchone()
+        for priority in urgent
+    ]
+    missed, canceled = db.execute(
+        "SELECT sum(record_status = ?2), sum(record_status = ?3) FROM ("
+        f"SELECT record_status FROM queue WHERE list_id = ?1 AND priority IN ({', '.join(map(str, urgent))}) "
+        "UNION ALL SELECT record_status FROM closed WHERE list_id = ?1)",
+        (list_id, int(RecordStatus.MISSED_CALLBACK), int(RecordStatus.CANCELED)),
+    ).fetchone()
+    return ListTotals(
+        records, contacts, attempts, answered or 0, abandoned or 0, due,
+        sum(count for count, _ in promised), missed or 0, canceled or 0,
+        min((first for _, first in promised if first is not None), default=None),
+    )  # fmt: skip
 
 
 def find_records(store: Store, text: str) -> list[tuple[int, int]]:
     """The (list_id, record_id) of everything the text may mean: a record id, a number, a client id."""
+    return list(dict.fromkeys(row for rows in meanings(store, text).values() for row in rows))
+
+
+def meanings(store: Store, text: str) -> dict[str, list[tuple[int, int]]]:
+    """The (list_id, record_id) of what the text may mean, by what it would be: a record, number or client."""
     db = store.connection
     digits = "".join(char for char in text if char.isdigit())
-    queries: list[tuple[str, tuple[object, ...]]] = []
+    found: dict[str, list[tuple[int, int]]] = {"record": [], "number": [], "client": []}
     if text.isdigit() and len(text) < 19:
-        queries.append(("SELECT list_id, record_id FROM records WHERE record_id = ?", (int(text),)))
-    queries.append(
-        ("SELECT list_id, record_id FROM records WHERE phone IN (?, ?)", (f"+{digits}", f"+1{digits}"))
-    )
+        found["record"] = db.execute(
+            "SELECT list_id, record_id FROM records WHERE record_id = ?", (int(text),)
+        ).fetchall()
+    found["number"] = db.execute(
+        "SELECT list_id, record_id FROM records WHERE phone IN (?, ?) ORDER BY 1, 2",
+        (f"+{digits}", f"+1{digits}"),
+    ).fetchall()
     for (list_id,) in db.execute("SELECT list_id FROM lists ORDER BY list_id").fetchall():
         contacts = f"contacts_{list_id} JOIN records USING (chain_id)"
-        queries.append((f"SELECT list_id, record_id FROM {contacts} WHERE client_id = ?", (text,)))
-    found = [row for sql, values in queries for row in sorted(db.execute(sql, values).fetchall())]
-    return list(dict.fromkeys(found))
+        found["client"] += db.execute(
+            f"SELECT list_id, record_id FROM {contacts} WHERE client_id = ? ORDER BY 1, 2", (text,)
+        ).fetchall()
+    return found
+
+
+class Standing(NamedTuple):
+    """Where a record stands; `asked` are the requests for it that are not done yet."""
+
+    list_id: int
+    list_name: str
+    record_id: int
+    chain_id: int
+    phone: str
+    client_id: str | None
+    tz: str
+    record_type: int
+    record_status: int
+    attempt: int
+    call_time: int
+    dial_sched_time: int
+    place: str
+    asked: tuple[str, ...]
+
+
+def standings(store: Store, records: Iterable[tuple[int, int]]) -> list[Standing]:
+    """Where each of these (list_id, record_id) stands, in their order."""
+    db = store.connection
+    wanted = list(records)
+    by_list: dict[int, list[int]] = {}
+    for list_id, record_id in wanted:
+        by_list.setdefault(list_id, []).append(record_id)
+    found = {}
+    for list_id, record_ids in by_list.items():
+        rows = db.execute(
+            "SELECT r.list_id, l.name, r.record_id, r.chain_id, r.phone, c.client_id, r.tz, s.record_type, "
+            "s.record_status, s.attempt, s.call_time, s.dial_sched_time, s.place, "
+            "(SELECT group_concat(kind) FROM requests q WHERE q.record_id = r.record_id) "
+            "FROM record_states s JOIN records r USING (record_id) JOIN lists l ON l.list_id = r.list_id "
+            f"JOIN contacts_{list_id} c USING (chain_id) "
+            "WHERE s.list_id = ? AND s.record_id IN (SELECT value FROM json_each(?))",
+            (list_id, json.dumps(record_ids)),
+        )
+        for row in rows:
+            asked = tuple((row[-1] or "").split(",")) if row[-1] else ()
+            found[row[0], row[2]] = Standing._make((*row[:-1], asked))
+    return [found[key] for key in wanted if key in found]
+
+
+def chain_of(store: Store, list_id: int, record_id: int) -> list[tuple[int, int]]:
+    """The (list_id, record_id) of a record's whole chain, in order."""
+    return store.connection.execute(
+        "SELECT list_id, record_id FROM records WHERE chain_id = (SELECT chain_id FROM records WHERE record_id = ?) "
+        "AND list_id = ? ORDER BY chain_n",
+        (record_id, list_id),
+    ).fetchall()
 
 
 def current_reason(store: Store, record_id: int, list_id: int) -> Reason | None:

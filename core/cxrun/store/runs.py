@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from cxrun.errors import UserError
 from cxrun.model import Record
@@ -50,9 +50,9 @@ def start_run(
     return cursor.lastrowid
 
 
-def reach(store: Store, run_id: int, at: float) -> None:
-    """Note how far the run's clock has come, inside the caller's transaction."""
-    store.connection.execute("UPDATE runs SET reached = ? WHERE run_id = ?", (at, run_id))
+def reach(store: Store, run_id: int, at: float, states: str) -> None:
+    """Note how far the run's clock has come and how its groups are (JSON), inside the caller's transaction."""
+    store.connection.execute("UPDATE runs SET reached = ?, states = ? WHERE run_id = ?", (at, states, run_id))
 
 
 def finish_run(store: Store, run_id: int, reason: str) -> None:
@@ -60,10 +60,41 @@ def finish_run(store: Store, run_id: int, reason: str) -> None:
     store.connection.execute("UPDATE runs SET ended = ? WHERE run_id = ?", (reason, run_id))
 
 
+class LastRun(NamedTuple):
+    """The last run: its world, how far its clock came, and, if it is still at work, how its groups are."""
+
+    world: str
+    reached: float
+    states: Mapping[str, Any] | None
+
+
+def last_run(store: Store) -> LastRun | None:
+    """The last run, None before the first."""
+    row = store.connection.execute(
+        "SELECT world, reached, states, ended FROM runs ORDER BY run_id DESC LIMIT 1"
+    ).fetchone()
+    if row is None:
+        return None
+    at_work = row[3] is None and store.is_leased()
+    return LastRun(row[0], row[1], json.loads(row[2]) if at_work else None)
+
+
 def last_reached(store: Store) -> float | None:
     """How far the clock of any run has come (Unix UTC seconds), None before the first run."""
     row = store.connection.execute("SELECT max(reached) FROM runs").fetchone()
     return float(row[0]) if row[0] is not None else None
+
+
+def present(store: Store) -> float:
+    """What time it is for the store (Unix UTC seconds): that of its simulation, if it holds one, else now."""
+    row = store.connection.execute("SELECT max(reached) FROM runs WHERE world = 'a simulation'").fetchone()
+    return float(row[0]) if row[0] is not None else time.time()
+
+
+def last_world(store: Store) -> str | None:
+    """What the calls of the last run were part of, None before the first."""
+    row = store.connection.execute("SELECT world FROM runs ORDER BY run_id DESC LIMIT 1").fetchone()
+    return str(row[0]) if row else None
 
 
 def last_seed(store: Store) -> int | None:

@@ -14,7 +14,7 @@ installed.
 # pytest loads this module in every run, before coverage starts: what it needs of cxrun is imported when used.
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -83,12 +83,17 @@ def make_moment(
     chain: Sequence[Record] = (),
     attempts: Sequence[PastAttempt] = (),
     suppressions: Sequence[Suppression] = (),
+    attempts_by: Mapping[str, Sequence[PastAttempt]] | None = None,
+    ring_time: float = 0.0,
+    imported: float | str | None = None,
 ) -> Moment:
     """Return what a filter is asked about. Without `chain` the record is alone in it."""
     from cxrun.elements import Moment
 
     record = record or make_record()
-    return Moment(at(now), record, chain or (record,), attempts, suppressions)
+    imports = () if imported is None else ((0, at(imported)),)
+    by_field = attempts_by or {}
+    return Moment(at(now), record, chain or (record,), attempts, suppressions, by_field, ring_time, imports)
 
 
 def make_call(
@@ -141,13 +146,15 @@ def decide(
     attempts: Sequence[PastAttempt] = (),
     suppressions: Sequence[Suppression] = (),
     registry: Registry | None = None,
+    **values: Any,
 ) -> Decision:
     """Ask the filters of a ruleset, given as YAML text, whether the record may be dialed now.
 
     The answer has the `verdict` (Pass, Defer or Exclude) and the `rule` that said so, None if nobody objected.
-    Raises AssertionError if the ruleset is wrong or a filter raises.
+    `values` are further values of `make_moment`: attempts_by, ring_time, imported. Raises AssertionError if
+    the ruleset is wrong or a filter raises.
     """
-    moment = make_moment(record, now=now, chain=chain, attempts=attempts, suppressions=suppressions)
+    moment = make_moment(record, now=now, chain=chain, attempts=attempts, suppressions=suppressions, **values)
     decision = _pipeline(ruleset, registry).decide(moment)
     if decision.rule is not None and decision.rule.kind == "error":
         raise AssertionError(f"{decision.rule}: {decision.verdict.reason}")

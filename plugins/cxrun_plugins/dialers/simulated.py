@@ -20,6 +20,7 @@ from typing import ClassVar, Final, TypeVar
 from zoneinfo import ZoneInfo
 
 from cxrun import (
+    DURATION,
     AgentReady,
     Answered,
     CallResult,
@@ -34,6 +35,7 @@ from cxrun import (
     Record,
     Schema,
     hookimpl,
+    seconds,
 )
 
 Numbers = Mapping[str, float]
@@ -213,6 +215,13 @@ class Simulated(Dialer):
                 "person. Default {}: he gives no code.",
                 "default": {},
             },
+            "callback_after": {
+                "type": "object",
+                "additionalProperties": DURATION,
+                "description": "For a disposition code that promises a callback: how long after the conversation "
+                "the customer wants to be called, e.g. {CALL_BACK: 2h}. Default {}: no code does.",
+                "default": {},
+            },
         },
     }
 
@@ -230,6 +239,7 @@ class Simulated(Dialer):
     announcement: float = 30
     patience: Numbers = field(default_factory=lambda: _PATIENCE)
     dispositions: Numbers = field(default_factory=dict)
+    callback_after: Mapping[str, str | float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         problems = "; ".join(self._problems())
@@ -246,6 +256,8 @@ class Simulated(Dialer):
                 yield f"{name}: min {parts['min']:g} is above max {parts['max']:g}"
         if self.dispositions and not any(self.dispositions.values()):
             yield "dispositions: every weight is 0"
+        for code in sorted(set(self.callback_after) - set(self.dispositions)):
+            yield f"callback_after: '{code}' has no weight in dispositions, so nobody gives it"
         if not any(self.outcomes.values()):
             yield "outcomes: every weight is 0"
             return
@@ -356,6 +368,7 @@ class SimulatedLine:
         self._wrap = _lognormal(**world.time("wrap"))
         self._patience = _exponential(**world.time("patience"))
         self._dispositions = _odds(world.dispositions) if world.dispositions else None
+        self._callback_after = {code: seconds(after) for code, after in world.callback_after.items()}
         self._outcomes = _Outcomes(world)
         self._calls: dict[str, _Call] = {}
         self._agenda = _Agenda()
@@ -387,25 +400,27 @@ class SimulatedLine:
         call = self._calls[attempt_id] = _Call(attempt_id, luck, result)
         self._schedule(at, event, call)
 
-    def connect(self, attempt_id: str, agent_id: str | None, at: float) -> None:
+    def connect(self, attempt_id: str, agent_id: str | None, at: float, destination: str = "agent") -> None:
         call = self._calls.get(attempt_id)
         if call is None or at > call.waits_until:
             # The caller is gone: an agent sent to a dead line must not stay there for ever.
             if agent_id is not None and (call is None or call.agent_id != agent_id):
                 self._schedule(at, AgentReady(agent_id, at), None)
             return
-        disposition = None
+        disposition = callback = None
         if agent_id is None:
             at += self._world.announcement
         elif call.result is _PERSON:
             at += self._talk(call.luck[_TALKED])
             if self._dispositions:
                 disposition = _pick(self._dispositions, call.luck[_DISPOSED])
+                if disposition in self._callback_after:
+                    callback = at + self._callback_after[disposition]
         else:
             at += self._world.machine_talk
         call.agent_id = agent_id
         call.waits_until = -math.inf
-        self._schedule(at, Completed(attempt_id, at, disposition), call)
+        self._schedule(at, Completed(attempt_id, at, disposition, callback), call)
 
     def hang_up(self, attempt_id: str, at: float) -> None:
         call = self._calls.pop(attempt_id, None)

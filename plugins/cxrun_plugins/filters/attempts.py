@@ -2,32 +2,67 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, time, timedelta
-from typing import ClassVar, Final
-from zoneinfo import ZoneInfo
+from typing import Any, ClassVar, Final, NamedTuple
 
 from cxrun import (
     COUNTED_RESULTS,
     DURATION,
     PASS,
+    PER,
     CallResult,
     Defer,
     Exclude,
     Filter,
     Moment,
+    PastAttempt,
+    Per,
     Schema,
     Verdict,
     duration_text,
     hookimpl,
+    next_day,
+    per_text,
     seconds,
 )
 
 _IN_FLIGHT: Final = frozenset({CallResult.OK, CallResult.UNKNOWN})
 _FOR_EVER: Final = 3650 * 86400.0
 _TWO_DAYS: Final = 2 * 86400.0
-_LONGEST_DAY: Final = 25 * 3600.0
+_AT_MOST: Final = {
+    "description": "How many attempts may be made within the time, 1 or more.",
+    "type": "integer",
+    "minimum": 1,
+}
+_WITHIN: Final = {
+    "description": "A duration such as 24h or 7d, or day: since local midnight. "
+    "Without it attempts count for ever.",
+    "anyOf": [*DURATION["anyOf"], {"const": "day"}],
+}
+
+
+class _Cap(NamedTuple):
+    """How many attempts may be made in a window of seconds; `within` as it was written."""
+
+    at_most: int
+    within: str | float | None
+    window: float
+    reason: str
+
+    def verdict(self, counted: Sequence[PastAttempt], moment: Moment) -> Verdict:
+        if len(counted) < self.at_most:
+            return PASS
+        placed = counted[-self.at_most].placed
+        # the same sum as for the Defer, so that rounding cannot keep an attempt in at its very end
+        leaves = placed + self.window
+        if leaves <= moment.now:
+            return PASS
+        if self.within is None:
+            return Exclude(self.reason)
+        if self.within == "day":
+            leaves = next_day(moment.record.zones, placed)
+        return PASS if leaves <= moment.now else Defer(leaves, self.reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +74,13 @@ class Attempts(Filter):
     midnight if the number may be in several zones, and those of the last 25 hours, the longest a day can
     be, if the zone is unknown. The record is deferred to the moment when fewer than `at_most` count.
     Without `within` attempts never expire, and the record is excluded; ten years are looked back upon.
+    `windows` has several pairs of `at_most` and `within` instead, all of which must be kept.
 
     `per` says whose attempts are counted together: those to the `client` (the default: all his numbers, in
     whatever list), those to the `device` (the number, whoever's record it is), or `client_and_device`
-    (this client on this number).
+    (this client on this number). With `{field: debt_id}` it is those on any record, in whatever list, that
+    has the same value in the field `debt_id` of its list, written the same way; those made before the rule
+    was there count too. A record with no value in that field is excluded.
 
     `results` are the call results that count. By default: busy, no_answer, answering_machine,
     fax_detected, overflowed, abandoned, dropped, dropped_no_answer, silence, answer, wrong_party,
@@ -52,31 +90,31 @@ class Attempts(Filter):
     Example::
 
         filters:
-          - attempts: {at_most: 3, within: 24h}
+          - attempts: {windows: [{at_most: 3, within: 24h}, {at_most: 7, within: 7d}]}
           - attempts: {at_most: 1, within: day, per: device, results: [answering_machine]}
+          - attempts: {at_most: 7, within: 7d, per: {field: debt_id}}
     """
 
     name: ClassVar[str] = "attempts"
     schema: ClassVar[Schema] = {
         "type": "object",
         "additionalProperties": False,
-        "required": ["at_most"],
+        "anyOf": [{"required": ["at_most"]}, {"required": ["windows"]}],
         "properties": {
-            "at_most": {
-                "description": "How many attempts may be made within the time, 1 or more.",
-                "type": "integer",
-                "minimum": 1,
+            "at_most": _AT_MOST,
+            "within": _WITHIN,
+            "windows": {
+                "description": "Several limits at once, e.g. [{at_most: 3, within: 24h}, {at_most: 7, within: 7d}].",
+                "type": "array",
+                "minItems": 1,
+                "items": {
+                    "type": "object",
+                    "additionalProperties": False,
+                    "required": ["at_most"],
+                    "properties": {"at_most": _AT_MOST, "within": _WITHIN},
+                },
             },
-            "within": {
-                "description": "A duration such as 24h or 7d, or day: since local midnight. "
-                "Without it attempts count for ever.",
-                "anyOf": [*DURATION["anyOf"], {"const": "day"}],
-            },
-            "per": {
-                "description": "Whose attempts are counted together.",
-                "enum": ["client", "device", "client_and_device"],
-                "default": "client",
-            },
+            "per": {**PER, "default": "client"},
             "results": {
                 "description": "The call results that count; the default is those that reached the line.",
                 "type": "array",
@@ -92,89 +130,79 @@ class Attempts(Filter):
         },
     }
 
-    at_most: int
+    at_most: int | None = None
     within: str | float | None = None
-    per: str = "client"
+    windows: Sequence[Mapping[str, Any]] = ()
+    per: Per = "client"
     results: Sequence[str] | None = None
     dispositions: Collection[str] = ()
+    _caps: tuple[_Cap, ...] = field(init=False, repr=False, compare=False)
+    _least: int = field(init=False, repr=False, compare=False)
     _counted: frozenset[int] = field(init=False, repr=False, compare=False)
-    _window: float = field(init=False, repr=False, compare=False)
-    _reason: str = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        window = _FOR_EVER
-        if self.within is not None:
-            window = _TWO_DAYS if self.within == "day" else seconds(self.within)
-        if window <= 0:
-            raise ValueError("within must be longer than 0s; leave it out to count attempts for ever")
+        if (self.at_most is None) is not bool(self.windows) or (self.windows and self.within is not None):
+            raise ValueError(
+                "say how many with at_most (and within), or with windows: [{at_most: 3, within: 24h}, ...]"
+            )
+        limits = self.windows or [{"at_most": self.at_most, "within": self.within}]
+        caps = tuple(_cap(limit["at_most"], limit.get("within"), self.per) for limit in limits)
         results = (
             COUNTED_RESULTS if self.results is None else {CallResult[word.upper()] for word in self.results}
         )
+        object.__setattr__(self, "_caps", caps)
+        object.__setattr__(
+            self, "_least", 0 if self.attempt_field is not None else min(cap.at_most for cap in caps)
+        )
         object.__setattr__(self, "_counted", frozenset(int(result) for result in results | _IN_FLIGHT))
-        object.__setattr__(self, "_window", window)
-        object.__setattr__(self, "_reason", self._described())
 
     @property
     def window(self) -> float:
-        return self._window
+        return max(cap.window for cap in self._caps)
+
+    @property
+    def attempt_field(self) -> str | None:
+        return None if isinstance(self.per, str) else self.per["field"]
+
+    def own_fields(self) -> Sequence[str]:
+        return () if self.attempt_field is None else (self.attempt_field,)
 
     def check(self, moment: Moment) -> Verdict:
-        if len(moment.attempts) < self.at_most:
+        if len(moment.attempts) < self._least:
             return PASS
-        placed = self._placed(moment)
-        if placed is None:
-            return PASS
-        if self.within is None:
-            return Exclude(self._reason)
-        if self.within != "day":
-            return Defer(placed + self._window, self._reason)
-        until = self._next_day(placed, moment)
-        return PASS if until <= moment.now else Defer(until, self._reason)
-
-    def _placed(self, moment: Moment) -> float | None:
-        """When the attempt that fills the cap was placed: the newest that counts but `at_most` - 1."""
-        now, window, left = moment.now, self._window, self.at_most
-        client = None if self.per == "device" else moment.record.client
-        phone = None if self.per == "client" else moment.record.phone
-        for attempt in reversed(moment.attempts):
-            # the same sum as for the Defer, so that rounding cannot keep an attempt in at its very end
-            if attempt.placed + window <= now:
-                return None
-            if (
-                (client is None or attempt.client == client)
-                and (phone is None or attempt.phone == phone)
-                and (attempt.call_result in self._counted or attempt.disposition in self.dispositions)
+        attempts = moment.attempts_per(self.per)
+        if attempts is None:
+            return Exclude(f"no {self.attempt_field} to count attempts by")
+        counted = [
+            attempt
+            for attempt in attempts
+            if attempt.call_result in self._counted or attempt.disposition in self.dispositions
+        ]
+        longest: Verdict = PASS
+        for cap in self._caps:
+            verdict = cap.verdict(counted, moment)
+            if isinstance(verdict, Exclude):
+                return verdict
+            if isinstance(verdict, Defer) and not (
+                isinstance(longest, Defer) and longest.until >= verdict.until
             ):
-                left -= 1
-                if left == 0:
-                    return attempt.placed
-        return None
-
-    def _next_day(self, placed: float, moment: Moment) -> float:
-        """When an attempt belongs to an earlier day in every zone of the record."""
-        zones = moment.record.zones
-        if not zones:
-            return placed + _LONGEST_DAY
-        return max(_next_midnight(zone, placed) for zone in zones)
-
-    def _described(self) -> str:
-        noun = "attempt" if self.at_most == 1 else "attempts"
-        span = ""
-        if self.within == "day":
-            span = " today"
-        elif self.within is not None:
-            span = f" in {self.within if isinstance(self.within, str) else duration_text(self.within)}"
-        return f"{self.at_most} {noun}{span} per {self.per.replace('_', ' ')} reached"
+                longest = verdict
+        return longest
 
 
-def _next_midnight(name: str, at: float) -> float:
-    """The first moment of the day after the one in which `at` falls; 25 hours on for an unknown zone."""
-    try:
-        zone = ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        return at + _LONGEST_DAY
-    day = datetime.fromtimestamp(at, zone).date() + timedelta(days=1)
-    return datetime.combine(day, time(), zone).timestamp()
+def _cap(at_most: int, within: str | float | None, per: Per) -> _Cap:
+    window = _FOR_EVER
+    if within is not None:
+        window = _TWO_DAYS if within == "day" else seconds(within)
+    if window <= 0:
+        raise ValueError("within must be longer than 0s; leave it out to count attempts for ever")
+    noun = "attempt" if at_most == 1 else "attempts"
+    span = ""
+    if within == "day":
+        span = " today"
+    elif within is not None:
+        span = f" in {within if isinstance(within, str) else duration_text(within)}"
+    return _Cap(at_most, within, window, f"{at_most} {noun}{span} per {per_text(per)} reached")
 
 
 @hookimpl

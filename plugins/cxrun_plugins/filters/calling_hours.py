@@ -13,15 +13,20 @@ from zoneinfo import ZoneInfo
 from cxrun import (
     DURATION,
     PASS,
+    REGION,
     Defer,
     Exclude,
     Filter,
     Moment,
     Record,
+    Region,
     Schema,
     Verdict,
+    by_precision,
     clock_text,
     hookimpl,
+    most_precise,
+    place_of,
     seconds,
     time_of_day,
 )
@@ -39,7 +44,25 @@ _DESCRIBED: Final = (
     "HH:MM-HH:MM for every day, or a mapping of days (mon, mon-fri) to that, a list of them, or closed. "
     "Without it, the record's own daily_from to daily_till."
 )
-_HOURS: Final = {"description": _DESCRIBED, "type": "string", "pattern": f"^{_TIME}-{_TIME}$"}
+_SPAN: Final = {"description": _DESCRIBED, "type": "string", "pattern": f"^{_TIME}-{_TIME}$"}
+_HOURS: Final = {
+    "description": _DESCRIBED,
+    "anyOf": [
+        _SPAN,
+        {
+            "type": "object",
+            "minProperties": 1,
+            "propertyNames": {"description": _DESCRIBED, "pattern": f"^{_DAY_WORD}(-{_DAY_WORD})?$"},
+            "additionalProperties": {
+                "description": _DESCRIBED,
+                "anyOf": [
+                    {**_SPAN, "pattern": f"^({_TIME}-{_TIME}|closed)$"},
+                    {"type": "array", "minItems": 1, "items": _SPAN},
+                ],
+            },
+        },
+    ],
+}
 
 Hours = str | Mapping[str, str | Sequence[str]]
 Spans = list[tuple[int, int]]
@@ -47,6 +70,13 @@ Spans = list[tuple[int, int]]
 Week = tuple[tuple[tuple[int, int], ...], ...]
 """For each day from Monday the hours that open on it, in seconds since its midnight; past 86400 if they
 close on the next day."""
+
+
+class _Plan(NamedTuple):
+    """Hours of a week, and how they were written."""
+
+    week: Week
+    text: str
 
 
 class _Stretch(NamedTuple):
@@ -67,13 +97,20 @@ class CallingHours(Filter):
     it is too late. Hours may go over midnight, such as 22:00-02:00, and belong to the day on which they
     open; 00:00-24:00 is the whole day.
 
+    `regions` has hours of their own for a country (US), a state (US-TX) or the beginning of a number (+1305):
+    those of the most precise region a record is in take the place of `hours`. The country is that of the
+    number; the state is what the list's field `state` says, or the field that `state_field` names, else that
+    of the area code, which is known for the USA and Canada. Where the state is not known, the hours of every
+    region that it may be in must be open.
+
     The clock is that of the record's zone; if the number may be in several, all of them must be open at
     once. When clocks are set, the time they show decides: an hour that is skipped is lost, an hour that is
     repeated counts twice. A record that must wait is deferred to the next moment at which every zone is
     open; if none comes within 8 days, it is excluded.
 
     `margin`, 30 seconds by default, is how long before the end the last call may start, so that a phone
-    does not ring after hours; set it to the ring time where that is longer. It is shorter than a day.
+    does not ring after hours; where the ring time of the group is longer, that counts. It is shorter than
+    a day.
 
     A record of unknown zone is excluded, unless `unknown_zone` names the zone to assume instead. One whose
     zone is not in the time zone database is excluded always.
@@ -91,6 +128,11 @@ class CallingHours(Filter):
                 sun: closed
               margin: 1m
               unknown_zone: America/New_York
+          - calling_hours:
+              hours: "08:00-21:00"
+              regions:
+                US-FL: "08:00-20:00"
+                US-TX: {mon-sat: "09:00-21:00", sun: "12:00-21:00"}
     """
 
     name: ClassVar[str] = "calling_hours"
@@ -98,26 +140,17 @@ class CallingHours(Filter):
         "type": "object",
         "additionalProperties": False,
         "properties": {
-            "hours": {
-                "description": _DESCRIBED,
-                "anyOf": [
-                    _HOURS,
-                    {
-                        "type": "object",
-                        "minProperties": 1,
-                        "propertyNames": {
-                            "description": _DESCRIBED,
-                            "pattern": f"^{_DAY_WORD}(-{_DAY_WORD})?$",
-                        },
-                        "additionalProperties": {
-                            "description": _DESCRIBED,
-                            "anyOf": [
-                                {**_HOURS, "pattern": f"^({_TIME}-{_TIME}|closed)$"},
-                                {"type": "array", "minItems": 1, "items": _HOURS},
-                            ],
-                        },
-                    },
-                ],
+            "hours": _HOURS,
+            "regions": {
+                "description": "Hours of regions that have their own, e.g. {US-TX: 09:00-21:00}.",
+                "type": "object",
+                "minProperties": 1,
+                "propertyNames": REGION,
+                "additionalProperties": _HOURS,
+            },
+            "state_field": {
+                "description": "The field of the list that holds the state; without it `state`, if there is one.",
+                "type": "string",
             },
             "margin": {
                 **DURATION,
@@ -135,13 +168,21 @@ class CallingHours(Filter):
     }
 
     hours: Hours | None = None
+    regions: Mapping[str, Hours] | None = None
+    state_field: str | None = None
     margin: str | float = "30s"
     unknown_zone: str = "exclude"
-    _week: Week | None = field(init=False, repr=False, compare=False)
+    _usual: _Plan | None = field(init=False, repr=False, compare=False)
+    _regions: Mapping[Region, _Plan] = field(init=False, repr=False, compare=False)
     _stretches: dict[object, _Stretch] = field(init=False, repr=False, compare=False, default_factory=dict)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_week", None if self.hours is None else _week(self.hours))
+        usual = None if self.hours is None else _Plan(_week(self.hours), _text(self.hours))
+        regions = {}
+        for name, hours in (self.regions or {}).items():
+            regions[Region.read(name)] = _Plan(_week(hours), f"of {name} {_text(hours)}")
+        object.__setattr__(self, "_usual", usual)
+        object.__setattr__(self, "_regions", by_precision(regions))
         if seconds(self.margin) >= _DAY:
             raise ValueError(f"a margin of {self.margin} is too long; it must be shorter than a day")
         if self.unknown_zone != "exclude" and not _exists(self.unknown_zone):
@@ -150,9 +191,18 @@ class CallingHours(Filter):
                 "America/New_York"
             )
 
+    def own_fields(self) -> Sequence[str]:
+        return () if self.state_field is None else (self.state_field,)
+
     def check(self, moment: Moment) -> Verdict:
         record, now = moment.record, moment.now
-        key = record.tz if self._week is not None else (record.tz, record.daily_from, record.daily_till)
+        plans: Sequence[_Plan | None] = (self._usual,)
+        key: object = (record.tz, moment.ring_time)
+        if self._regions:
+            plans = most_precise(self._regions, place_of(record, self.state_field), self._usual)
+            key = (key, *(plan and plan.text for plan in plans))
+        if None in plans:
+            key = (key, record.daily_from, record.daily_till)
         stretch = self._stretches.get(key)
         if stretch is not None:
             since, till, verdict = stretch
@@ -160,10 +210,11 @@ class CallingHours(Filter):
                 return verdict
         if len(self._stretches) >= _CACHED:
             self._stretches.clear()
-        stretch = self._stretches[key] = self._stretch(record, now)
+        kept = [plan or _own_plan(record.daily_from, record.daily_till) for plan in plans]
+        stretch = self._stretches[key] = self._stretch(record, kept, now, moment.ring_time)
         return stretch.verdict
 
-    def _stretch(self, record: Record, now: float) -> _Stretch:
+    def _stretch(self, record: Record, plans: Sequence[_Plan], now: float, ring_time: float) -> _Stretch:
         """The verdict now, and from when till when it is the same."""
         zones = record.zones
         if not zones and self.unknown_zone != "exclude":
@@ -173,15 +224,14 @@ class CallingHours(Filter):
                 return _always(Exclude(f"no time zone named '{zone}'"))
         if not zones:
             return _always(Exclude("time zone unknown"))
-        week = _own_week(record.daily_from, record.daily_till) if self._week is None else self._week
-        hours = f"{self._hours_text(record)} in {_zones_text(zones)}"
+        hours = f"{' and '.join(plan.text for plan in plans)} in {_zones_text(zones)}"
         too_far = Exclude(f"no calling hours {hours} within 8 days")
 
         start = int(now // _DAY) * _DAY
         end = start + _SCAN
-        margin = seconds(self.margin)
+        margin = max(seconds(self.margin), ring_time)
         since: float = start
-        for opens, closes in _open_in_all(zones, week, start, end):
+        for opens, closes in _open_in_all(zones, plans, start, end):
             last = closes - margin
             if last <= opens:
                 continue
@@ -195,16 +245,6 @@ class CallingHours(Filter):
                 return _Stretch(near, opens, Defer(opens, f"outside calling hours {hours}"))
             return _Stretch(since, near, too_far)
         return _Stretch(since, end - margin - _HORIZON, too_far)
-
-    def _hours_text(self, record: Record) -> str:
-        if self.hours is None:
-            return f"{clock_text(record.daily_from)}-{clock_text(record.daily_till)}"
-        if isinstance(self.hours, str):
-            return self.hours
-        return ", ".join(
-            f"{days} {hours if isinstance(hours, str) else ' and '.join(hours)}"
-            for days, hours in self.hours.items()
-        )
 
 
 def _always(verdict: Verdict) -> _Stretch:
@@ -225,6 +265,14 @@ def _exists(zone: str) -> bool:
     return True
 
 
+def _text(hours: Hours) -> str:
+    if isinstance(hours, str):
+        return hours
+    return ", ".join(
+        f"{days} {spans if isinstance(spans, str) else ' and '.join(spans)}" for days, spans in hours.items()
+    )
+
+
 def _week(hours: Hours) -> Week:
     """Read `hours`. Raises ValueError for what is no time, no day, or a day named twice."""
     week: dict[int, tuple[tuple[int, int], ...]] = {}
@@ -241,12 +289,13 @@ def _week(hours: Hours) -> Week:
 
 
 @lru_cache(maxsize=_CACHED)
-def _own_week(daily_from: int, daily_till: int) -> Week:
+def _own_plan(daily_from: int, daily_till: int) -> _Plan:
     """The record's own hours on every day; none where they are not times of day."""
+    text = f"{clock_text(daily_from)}-{clock_text(daily_till)}"
     if not (0 <= daily_from < _DAY and 0 <= daily_till <= _DAY) or daily_from == daily_till:
-        return ((),) * 7
+        return _Plan(((),) * 7, text)
     till = daily_till if daily_till > daily_from else daily_till + _DAY
-    return (((daily_from, till),),) * 7
+    return _Plan((((daily_from, till),),) * 7, text)
 
 
 def _days(text: str) -> Iterable[int]:
@@ -284,11 +333,10 @@ def _merged(spans: Iterable[tuple[int, int]]) -> Spans:
     return merged
 
 
-def _open_in_all(zones: Sequence[str], week: Week, start: int, end: int) -> Spans:
-    """When all zones are open at once, in Unix seconds between `start` and `end`."""
-    common = _open(zones[0], week, start, end)
-    for zone in zones[1:]:
-        other = _open(zone, week, start, end)
+def _open_in_all(zones: Sequence[str], plans: Sequence[_Plan], start: int, end: int) -> Spans:
+    """When all plans are open in all zones at once, in Unix seconds between `start` and `end`."""
+    common: Spans = [(start, end)]
+    for other in (_open(zone, plan.week, start, end) for zone in zones for plan in plans):
         both: Spans = []
         i = j = 0
         while i < len(common) and j < len(other):

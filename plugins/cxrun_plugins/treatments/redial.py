@@ -26,6 +26,7 @@ class Redial(Treatment):
     """
 
     name: ClassVar[str] = "redial"
+    for_absent_agents: ClassVar[bool] = True
     schema: ClassVar[Schema] = {
         "type": "object",
         "additionalProperties": False,

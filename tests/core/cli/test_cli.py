@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from click import Context
 
 import cxrun as package
-from cxrun.cli import COMMANDS
+from cxrun.cli import COMMANDS, cli
 
 if TYPE_CHECKING:
     from tests.conftest import Answer, ProjectFolder
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 NEEDS_PROJECT = {
     "validate": (), "show": ("all",), "import": (), "run": (), "status": (), "explain": ("1",),
+    "dnc": ("list",), "cancel": ("1",), "result": ("1", "--result", "busy"), "callback": ("list",),
 }  # fmt: skip
 
 
@@ -30,6 +32,20 @@ def test_help_of_every_command_has_an_example(cxrun: Cxrun, command: str) -> Non
     answer = cxrun(command, "--help")
     assert answer.code == 0
     assert re.search(rf"Example:\n\s+cxrun {command}\b", answer.out), answer.out
+
+
+@pytest.mark.parametrize(
+    ("command", "part"),
+    [
+        (command, part)
+        for command in COMMANDS
+        for part in getattr(cli.get_command(Context(cli), command), "commands", ())
+    ],
+)
+def test_help_of_every_part_of_a_command_has_an_example(cxrun: Cxrun, command: str, part: str) -> None:
+    answer = cxrun(command, part, "--help")
+    assert answer.code == 0
+    assert re.search(rf"Example:\n\s+cxrun {command} {part}\b", answer.out), answer.out
 
 
 def test_every_file_of_a_command_is_a_command() -> None:

@@ -100,3 +100,10 @@ def test_a_list_without_numbers_exits_3_and_writes_nothing(cxrun: Cxrun, tmp_pat
     assert answer.code == 3
     assert "no column holds phone numbers" in answer.err
     assert not (tmp_path / "calls").exists()
+
+
+def test_cases_of_a_new_project_hold_and_meet_every_rule(cxrun: Cxrun, tmp_path: Path) -> None:
+    folder = tmp_path / "new"
+    cxrun("init", folder)
+    answer = cxrun("-C", folder, "test", "--min", "100")
+    assert answer.code == 0, answer.out

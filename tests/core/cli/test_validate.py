@@ -53,3 +53,18 @@ def test_a_group_of_an_unknown_template_is_told_the_near_one(cxrun: Cxrun, proje
     answer = cxrun("-C", folder.folder, "validate")
     assert answer.code == 3
     assert "no template named 'plan'; did you mean 'plain'?" in answer.out
+
+
+def test_case_files_are_checked_with_their_rulesets(
+    project: Callable[..., ProjectFolder], cxrun: Callable[..., Answer]
+) -> None:
+    folder = project(2).folder
+    file = folder / "rulesets" / "retry.cases.yaml"
+    file.write_text(
+        "cases: [{name: a, at: 2026-03-03 10:00, record: {phone: '+12125550123'}, expect: dail}]\n"
+    )
+    answer = cxrun("validate", file)
+    assert answer.code == 3
+    assert "'dail' is not known here; did you mean 'dial'?" in answer.out
+    file.write_text(file.read_text().replace("dail", "dial"))
+    assert cxrun("validate", file) == (0, "1 case file: no problems\n", "")

@@ -580,6 +580,14 @@ def test_reconcile_leaves_calls_already_in_flight_alone() -> None:
 # --- dispositions ---
 
 
+def test_a_disposition_may_promise_a_callback() -> None:
+    ((_, completed, _),) = conversations(
+        1, **LISTENS, dispositions={"later": 1}, callback_after={"later": "2h"}
+    )
+    assert isinstance(completed, Completed)
+    assert completed.callback == completed.at + 7200
+
+
 def test_agents_give_dispositions_by_weight() -> None:
     given = Counter(
         completed.disposition
@@ -736,6 +744,10 @@ def test_bad_parameters_are_refused_by_the_schema(parameters: dict[str, Any]) ->
     [
         ({"outcomes": {"answer": 0, "busy": 0}}, "outcomes: every weight is 0"),
         ({"dispositions": {"sale": 0}}, "dispositions: every weight is 0"),
+        (
+            {"dispositions": {"sale": 1}, "callback_after": {"later": "2h"}},
+            "callback_after: 'later' has no weight in dispositions, so nobody gives it",
+        ),
         ({"post_dial_delay": {"min": 3, "max": 2}}, "post_dial_delay: min 3 is above max 2"),
         ({"post_dial_delay": {"min": 4}}, r"post_dial_delay: min 4 is above max 3\.5"),
         ({"machine_answers_after": {"max": 5}}, "machine_answers_after: min 12 is above max 5"),

@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cxrun import PASS, CallResult, Defer, Exclude, Moment, PastAttempt, Record, Verdict
-from cxrun.testing import make_record
+from cxrun import PASS, CallResult, Defer, Exclude, Moment, PastAttempt, Record, Verdict, testing
 from cxrun_plugins.filters.attempts import Attempts
 
 HOUR = 3600.0
@@ -218,10 +217,249 @@ def test_asks_for_enough_history(parameters: dict[str, Any], least: float) -> No
     assert Attempts.build({"at_most": 1, **parameters}).window >= least
 
 
+@pytest.mark.parametrize(
+    ("windows", "hours", "expected"),
+    [
+        ([{"at_most": 2, "within": "24h"}, {"at_most": 4, "within": "7d"}], (30, 20), None),
+        (
+            [{"at_most": 2, "within": "24h"}, {"at_most": 4, "within": "7d"}],
+            (30, 20, 10),
+            Defer(NOW + 4 * HOUR, "2 attempts in 24h per client reached"),
+        ),
+        (
+            [{"at_most": 2, "within": "24h"}, {"at_most": 4, "within": "7d"}],
+            (60, 50, 40, 30),
+            Defer(NOW + 108 * HOUR, "4 attempts in 7d per client reached"),
+        ),
+        (
+            [{"at_most": 2, "within": "24h"}, {"at_most": 4, "within": "7d"}],
+            (60, 50, 20, 10),
+            Defer(NOW + 108 * HOUR, "4 attempts in 7d per client reached"),
+        ),
+        (
+            [{"at_most": 1, "within": "24h"}, {"at_most": 2, "within": "30h"}],
+            (20, 1),
+            Defer(NOW + 23 * HOUR, "1 attempt in 24h per client reached"),
+        ),
+        (
+            [{"at_most": 1, "within": "24h"}, {"at_most": 2}],
+            (60, 50),
+            Exclude("2 attempts per client reached"),
+        ),
+    ],
+)
+def test_every_window_must_be_kept(
+    check: Check, windows: list[dict[str, Any]], hours: tuple[float, ...], expected: Verdict | None
+) -> None:
+    attempts = [past(NOW - hour * HOUR) for hour in hours]
+    assert check({"windows": windows}, NOW, attempts) == (expected or PASS)
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {},
+        {"within": "24h"},
+        {"at_most": 1, "windows": [{"at_most": 2}]},
+        {"within": "24h", "windows": [{"at_most": 2}]},
+    ],
+)
+def test_limits_are_said_in_one_way(parameters: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="say how many with at_most"):
+        Attempts.build(parameters)
+
+
+def test_attempts_may_be_counted_by_a_field_of_the_list(make_record: Callable[..., Record]) -> None:
+    per_debt = Attempts.build({"at_most": 2, "within": "7d", "per": {"field": "debt_id"}})
+    assert per_debt.attempt_field == "debt_id"
+    assert per_debt.own_fields() == ("debt_id",)
+    record = make_record(fields={"debt_id": "D1"})
+    others = [past(NOW - HOUR), past(NOW - 1)]
+    same = [past(NOW - 2 * HOUR, client="C8", phone=OTHER_PHONE), past(NOW - HOUR, client="C9")]
+    for by_debt, expected in (
+        ([], PASS),
+        (same[:1], PASS),
+        (same, Defer(NOW + 166 * HOUR, "2 attempts in 7d per debt_id reached")),
+    ):
+        moment = Moment(NOW, record, attempts=others, attempts_by={"debt_id": by_debt})
+        assert per_debt.check(moment) == expected
+
+
+def test_record_without_a_value_of_the_field_fails_closed(make_record: Callable[..., Record]) -> None:
+    per_debt = Attempts.build({"at_most": 2, "per": {"field": "debt_id"}})
+    assert per_debt.check(Moment(NOW, make_record())) == Exclude("no debt_id to count attempts by")
+
+
 @pytest.mark.parametrize("nothing", ["0s", 0])
 def test_window_of_nothing_is_refused(nothing: str | int) -> None:
     with pytest.raises(ValueError, match="within must be longer than 0s"):
         Attempts.build({"at_most": 1, "within": nothing})
+
+
+RESULTS = [CallResult.BUSY, CallResult.ANSWER, CallResult.UNKNOWN, CallResult.SIT_VACANT_CODE]
+some_attempts = st.builds(
+    PastAttempt,
+    st.floats(1.7e9, 1.7e9 + 9e5),
+    st.sampled_from([int(result) for result in RESULTS]),
+    st.sampled_from([None, "SALE"]),
+    st.sampled_from(["C1", "C2"]),
+    st.sampled_from([PHONE, OTHER_PHONE]),
+)
+
+
+@given(
+    made=st.lists(some_attempts, max_size=20),
+    windows=st.lists(st.tuples(st.integers(1, 4), st.integers(60, 500_000)), min_size=1, max_size=3),
+    per=st.sampled_from(["client", "device", "client_and_device"]),
+    results=st.sampled_from([["busy"], ["busy", "answer"], []]),
+    dispositions=st.sampled_from([[], ["SALE"]]),
+    now=st.floats(1.7e9, 1.7e9 + 1e6),
+)
+def test_agrees_with_a_naive_count(
+    made: list[PastAttempt],
+    windows: list[tuple[int, int]],
+    per: str,
+    results: list[str],
+    dispositions: list[str],
+    now: float,
+) -> None:
+    attempts = sorted((one for one in made if one.placed <= now), key=lambda one: one.placed)
+    limits = [{"at_most": most, "within": seconds} for most, seconds in windows]
+    rule = Attempts.build({"windows": limits, "per": per, "results": results, "dispositions": dispositions})
+    record = testing.make_record(client_id="C1", phone=PHONE)
+
+    def full(moment: float) -> bool:
+        counted = [
+            attempt
+            for attempt in attempts
+            if (per == "device" or attempt.client == "C1")
+            and (per == "client" or attempt.phone == PHONE)
+            and (
+                CallResult(attempt.call_result).word in (*results, "unknown", "ok")
+                or attempt.disposition in dispositions
+            )
+        ]
+        return any(
+            sum(attempt.placed + seconds > moment for attempt in counted) >= most for most, seconds in windows
+        )
+
+    verdict = rule.check(Moment(now, record, attempts=attempts))
+    if not full(now):
+        assert verdict is PASS
+    else:
+        assert isinstance(verdict, Defer)
+        assert not full(verdict.until)
+        assert full(verdict.until - 0.001)
+
+
+DEBTS = """\
+ruleset: debts
+filters:
+  - suppression
+  - attempts: {at_most: 2, within: 7d, per: {field: debt_id}}
+treatments:
+  - on: [busy, no_answer, answering_machine]
+    do: [{retry_in: {interval: 1h, attempts: 9}}]
+"""
+
+
+def debts(folder: Any, name: str, rows: list[tuple[str, str, str]], kind: str = "text") -> None:
+    """Write a list of clients with a number and a debt each."""
+    folder.write(f"{name}.csv", "".join(f"{','.join(row)}\n" for row in [("Client", "Phone", "Debt"), *rows]))
+    folder.campaign.setdefault("lists", {})[name] = {
+        "file": f"{name}.csv",
+        "region": "US",
+        "map": {
+            "client_id": "Client",
+            "devices": ["Phone"],
+            "fields": {"debt_id": {"column": "Debt", "type": kind}},
+        },
+    }
+    folder.save()
+
+
+def per_debt(folder: Any) -> dict[str, list[float]]:
+    """When the attempts on each debt were placed."""
+    found: dict[str, list[float]] = {}
+    for table in ("contacts_1", "contacts_2"):
+        for debt, placed in folder.query(
+            f"SELECT debt_id, placed FROM attempts JOIN records USING (record_id) JOIN {table} USING (chain_id)"
+        ):
+            found.setdefault(str(debt).removesuffix(".0"), []).append(placed)
+    return {debt: sorted(times) for debt, times in found.items()}
+
+
+@pytest.mark.parametrize("stops", [0, 4])
+def test_debt_is_called_no_more_than_it_may_whoever_owes_it(project: Callable[..., Any], stops: int) -> None:
+    """Two lists with different clients, numbers and types of the field, in runs that stop and go on."""
+    folder = project(1, rules={"debts": DEBTS}, dialer={"simulated": {"outcomes": {"no_answer": 1}}})
+    debts(folder, "people", [(f"A{n}", f"+1212555{n + 100:04}", str(n % 5)) for n in range(20)])
+    debts(folder, "others", [(f"B{n}", f"+1312555{n + 100:04}", str(n % 5)) for n in range(20)], "number")
+    folder.campaign["groups"]["all"]["lists"] = ["people", "others"]
+    folder.save()
+    for _ in range(stops):
+        folder.run(limit=2)
+    folder.run(until=at("2026-03-08T13:00+00:00"))
+    called = per_debt(folder)
+    assert {debt: len(times) for debt, times in called.items()} == dict.fromkeys("01234", 2)
+    assert folder.reasons()["deferred", "2 attempts in 7d per debt_id reached"] == 20
+    kept = folder.query("SELECT field, value, record_id, attempt FROM attempt_keys ORDER BY 3, 4")
+    assert [(record, attempt) for _, _, record, attempt in kept] == folder.query(
+        "SELECT record_id, attempt FROM attempts ORDER BY 1, 2"
+    )
+    assert {(field, value) for field, value, _, _ in kept} == {("debt_id", debt) for debt in "01234"}
+
+
+def test_attempts_made_before_the_rule_was_there_count(project: Callable[..., Any]) -> None:
+    plain = "\n".join(line for line in DEBTS.splitlines() if "debt_id" not in line)
+    folder = project(1, rules={"debts": plain}, dialer={"simulated": {"outcomes": {"no_answer": 1}}})
+    debts(folder, "people", [(f"A{n}", f"+1212555{n + 100:04}", f"D{n}") for n in range(10)])
+    debts(folder, "others", [(f"B{n}", f"+1312555{n + 100:04}", f"D{n}") for n in range(10)])
+    folder.campaign["groups"]["more"] = {"template": "plain", "lists": ["others"]}
+    folder.save()
+    folder.run("all", until=at("2026-03-02T15:30+00:00"))
+    before = {debt: len(times) for debt, times in per_debt(folder).items()}
+    assert set(before.values()) == {3}
+    assert folder.query("SELECT count(*) FROM attempt_keys") == [(0,)]
+
+    folder.write("rulesets/debts.yaml", DEBTS)
+    folder.run("more", until=at("2026-03-02T18:00+00:00"))
+    assert {debt: len(times) for debt, times in per_debt(folder).items()} == before
+    assert folder.reasons("others") == {("deferred", "2 attempts in 7d per debt_id reached"): 10}
+
+
+def test_attempts_of_groups_without_the_rule_count_too(project: Callable[..., Any]) -> None:
+    plain = "\n".join(line for line in DEBTS.splitlines() if "debt_id" not in line).replace("debts", "plain")
+    folder = project(
+        1, rules={"debts": DEBTS, "plain": plain}, dialer={"simulated": {"outcomes": {"no_answer": 1}}}
+    )
+    debts(folder, "people", [(f"A{n}", f"+1212555{n + 100:04}", f"D{n}") for n in range(10)])
+    debts(folder, "others", [(f"B{n}", f"+1312555{n + 100:04}", f"D{n}") for n in range(10)])
+    folder.campaign["groups"] = {
+        "strict": {"template": "plain", "lists": ["people"], "rulesets": ["debts"]},
+        "plain": {"template": "plain", "lists": ["others"], "rulesets": ["plain"]},
+    }
+    folder.save()
+    folder.run("strict", limit=1)
+    folder.run("plain", until=at("2026-03-02T15:30+00:00"))
+    folder.run("strict", until=at("2026-03-02T18:00+00:00"))
+    strict = folder.query("SELECT client, count(*) FROM attempts WHERE client LIKE 'A%' GROUP BY client")
+    assert len(strict) == 1
+    assert strict[0][1] == 1
+
+
+def test_explanation_counts_by_the_field_before_any_run_has(project: Callable[..., Any]) -> None:
+    from cxrun.explaining import explain
+
+    plain = "\n".join(line for line in DEBTS.splitlines() if "debt_id" not in line)
+    folder = project(1, rules={"debts": plain}, dialer={"simulated": {"outcomes": {"no_answer": 1}}})
+    debts(folder, "people", [("A1", "+12125550101", "D1"), ("A2", "+12125550102", "D1")])
+    folder.run(until=at("2026-03-02T14:30+00:00"))
+    folder.write("rulesets/debts.yaml", DEBTS)
+    with folder.store() as store:
+        story = explain(folder.load(), store, 1, 1)
+    assert "2 attempts in 7d per debt_id reached" in story.next
+    assert folder.query("SELECT count(*) FROM attempt_keys") == [(0,)]
 
 
 @given(
@@ -234,7 +472,7 @@ def test_cap_holds_and_the_wait_is_the_shortest(
     placed: list[float], now: float, at_most: int, window: int
 ) -> None:
     attempts = [past(moment) for moment in sorted(placed) if moment <= now]
-    record = make_record(phone=PHONE, client_id="C1")
+    record = testing.make_record(phone=PHONE, client_id="C1")
     attempts_filter = Attempts(at_most=at_most, within=window)
     verdict = attempts_filter.check(Moment(now=now, record=record, attempts=attempts))
 

@@ -241,6 +241,8 @@ def test_zone_that_does_not_exist_fails_closed(check: Check, tz: str) -> None:
             "wed is named twice, in 'mon-fri' and in 'wed'",
         ),
         ({"hours": {"mon": ["09:00-12:00", "closed"]}}, "'closed' are no hours"),
+        ({"regions": {"US-XX": "09:00-20:00"}}, "'XX' is no state of US"),
+        ({"regions": {"US": "09:00-09:00"}}, "'09:00-09:00' is no time at all"),
         ({"margin": "1d"}, "a margin of 1d is too long; it must be shorter than a day"),
         ({"unknown_zone": "Mars/Base"}, "no time zone named 'Mars/Base'; write exclude or an IANA name"),
     ],
@@ -248,6 +250,104 @@ def test_zone_that_does_not_exist_fails_closed(check: Check, tz: str) -> None:
 def test_nonsense_is_refused_with_what_would_be_right(parameters: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=re.escape(message)):
         CallingHours.build(parameters)
+
+
+REGIONS = {
+    "hours": "08:00-21:00",
+    "regions": {
+        "US": "09:00-20:00",
+        "US-TX": {"mon-sat": "09:00-21:00", "sun": "12:00-21:00"},
+        "US-FL": "08:00-20:00",
+        "+1305": "10:00-16:00",
+    },
+}
+MIAMI = {"area_code": "305", "phone": "+13055550101"}
+TAMPA = {"area_code": "813", "phone": "+18135550101"}
+HOUSTON = {"area_code": "713", "phone": "+17135550101"}
+SOMEWHERE = {"area_code": "", "phone": "+18085550101"}
+TORONTO = {"country": "CA", "area_code": "416", "phone": "+14165550101"}
+NOWHERE = {"country": "", "area_code": "", "phone": "+18005550101"}
+
+
+@pytest.mark.parametrize(
+    ("record", "now", "until"),
+    [
+        pytest.param(TORONTO, "2026-03-02T08:00-05:00", None, id="no region: the usual hours"),
+        pytest.param(TORONTO, "2026-03-02T20:59-05:00", None, id="no region: late"),
+        pytest.param({}, "2026-03-02T08:00-05:00", "2026-03-02T09:00-05:00", id="the country"),
+        pytest.param(TAMPA, "2026-03-02T08:00-05:00", None, id="the state rather than the country"),
+        pytest.param(TAMPA, "2026-03-02T20:00-05:00", "2026-03-03T08:00-05:00", id="the state, late"),
+        pytest.param(
+            MIAMI, "2026-03-02T08:00-05:00", "2026-03-02T10:00-05:00", id="the area rather than the state"
+        ),
+        pytest.param(HOUSTON, "2026-03-02T20:30-05:00", None, id="a weekday of a state"),
+        pytest.param(HOUSTON, "2026-03-01T09:00-05:00", "2026-03-01T12:00-05:00", id="a Sunday of a state"),
+        pytest.param(
+            {**HOUSTON, "fields": {"state": "Florida"}},
+            "2026-03-01T09:00-05:00",
+            None,
+            id="the state of the list",
+        ),
+        pytest.param(SOMEWHERE, "2026-03-02T08:30-05:00", "2026-03-02T09:00-05:00", id="any state: early"),
+        pytest.param(
+            SOMEWHERE, "2026-03-01T10:00-05:00", "2026-03-01T12:00-05:00", id="any state: on Sunday"
+        ),
+        pytest.param(SOMEWHERE, "2026-03-02T20:00-05:00", "2026-03-03T09:00-05:00", id="any state: late"),
+        pytest.param(NOWHERE, "2026-03-01T10:00-05:00", "2026-03-01T12:00-05:00", id="any country"),
+    ],
+)
+def test_regions_have_hours_of_their_own(
+    check: Check, record: dict[str, Any], now: str, until: str | None
+) -> None:
+    verdict = check(REGIONS, now, **record)
+    assert verdict is PASS if until is None else verdict.until == at(until)
+
+
+def test_reason_names_the_region(check: Check) -> None:
+    assert check(REGIONS, "2026-03-02T22:00-05:00", **TAMPA).reason == (
+        "outside calling hours of US-FL 08:00-20:00 in America/New_York"
+    )
+    assert check(REGIONS, "2026-03-02T22:00-05:00", **SOMEWHERE).reason == (
+        "outside calling hours of US-TX mon-sat 09:00-21:00, sun 12:00-21:00 and of US-FL 08:00-20:00 and of US "
+        "09:00-20:00 in America/New_York"
+    )
+
+
+def test_region_beside_the_records_own_hours(check: Check) -> None:
+    parameters = {"regions": {"US-FL": "08:00-20:00"}}
+    evening = {"daily_from": 64800, "daily_till": 79200}
+    assert check(parameters, "2026-03-02T21:00-05:00", **evening) is PASS
+    assert check(parameters, "2026-03-02T10:00-05:00", **evening) is not PASS
+    assert check(parameters, "2026-03-02T21:00-05:00", **evening, **TAMPA) is not PASS
+    assert check(parameters, "2026-03-02T10:00-05:00", **evening, **TAMPA) is PASS
+
+
+@pytest.mark.parametrize(
+    ("margin", "ring_time", "now", "open_now"),
+    [
+        ("30s", 45.0, "2026-03-02T19:59:14-05:00", True),
+        ("30s", 45.0, "2026-03-02T19:59:15-05:00", False),
+        ("30s", 20.0, "2026-03-02T19:59:29-05:00", True),
+        ("30s", 20.0, "2026-03-02T19:59:30-05:00", False),
+        (0, 20.0, "2026-03-02T19:59:39-05:00", True),
+        (0, 20.0, "2026-03-02T19:59:40-05:00", False),
+    ],
+)
+def test_phone_does_not_ring_after_hours(
+    make_record: Callable[..., Record], margin: str | int, ring_time: float, now: str, open_now: bool
+) -> None:
+    calling_hours = CallingHours.build({"hours": "09:00-20:00", "margin": margin})
+    moment = Moment(at(now), make_record(), ring_time=ring_time)
+    assert (calling_hours.check(moment) is PASS) is open_now
+
+
+def test_groups_with_other_ring_times_may_share_the_filter(make_record: Callable[..., Record]) -> None:
+    calling_hours = CallingHours.build({"hours": "09:00-20:00", "margin": 0})
+    now = at("2026-03-02T19:59:35-05:00")
+    verdicts = [
+        calling_hours.check(Moment(now, make_record(), ring_time=ring)) for ring in (20.0, 40.0, 20.0)
+    ]
+    assert [verdict is PASS for verdict in verdicts] == [True, False, True]
 
 
 ZONES = (NEW_YORK, LONDON, "Australia/Lord_Howe", "Asia/Kathmandu", "America/Havana", LOS_ANGELES)
@@ -400,3 +500,29 @@ def test_memory_stays_bounded(make_record: Callable[..., Record]) -> None:
     for second in range(5000):
         calling_hours.check(Moment(now=now, record=make_record(daily_from=second)))
     assert len(calling_hours._stretches) <= 4096
+
+
+def test_regions_and_ring_time_are_kept_in_a_run(project: Callable[..., Any]) -> None:
+    rules = """\
+ruleset: hours
+filters:
+  - calling_hours: {hours: "09:00-20:00", margin: 0, regions: {US-FL: "10:00-11:00", US-NY: "14:00-14:01"}}
+treatments:
+  - on: [busy, no_answer, answering_machine]
+    do: [{retry_in: {interval: 3m, attempts: 200}}]
+"""
+    folder = project(40, rules={"hours": rules}, ring_time="40s")
+    folder.run(until=at("2026-03-02T22:00+00:00"))
+    rows = folder.query("SELECT placed, tz, area_code FROM attempts JOIN records USING (record_id)")
+    seen = set()
+    for placed, tz, area in rows:
+        for zone in tz.split():
+            times = [
+                datetime.fromtimestamp(placed + more, ZoneInfo(zone)).strftime("%H:%M:%S") for more in (0, 40)
+            ]
+            opens, closes = {"305": ("10:00", "11:00"), "212": ("14:00", "14:01")}.get(
+                area, ("09:00", "20:00")
+            )
+            assert opens <= times[0] <= times[1] <= f"{closes}:00"
+            seen.add(area)
+    assert {"305", "212", "312"} <= seen

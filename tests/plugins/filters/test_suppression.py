@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -86,3 +87,119 @@ def test_client_without_an_id_is_known_by_his_chain(make_record: Callable[..., R
     entry = Suppression("dnc", "client", "chain:7")
     record = make_record(client_id=None, chain_id=7)
     assert SuppressionLists().check(Moment(now=NOW, record=record, suppressions=[entry])) == EXCLUDE_CLIENT
+
+
+@pytest.mark.parametrize(
+    ("entry", "retention", "till"),
+    [
+        (DEVICE._replace(valid_from=500.0), None, None),
+        (DEVICE._replace(valid_from=500.0), 100.0, 1100.0),
+        (DEVICE._replace(valid_from=1500.0), 100.0, 1600.0),
+        (DEVICE._replace(valid_till=1050.0), 100.0, 1050.0),
+        (DEVICE._replace(valid_till=2000.0), 100.0, 1100.0),
+        (DEVICE, 100.0, 1100.0),
+    ],
+)
+def test_list_keeps_an_entry_from_when_it_is_added(
+    entry: Suppression, retention: float | None, till: float | None
+) -> None:
+    assert entry.kept(retention, NOW) == entry._replace(valid_till=till)
+
+
+STOP = """\
+ruleset: retry
+filters:
+  - suppression: {lists: [dnc, complaints]}
+treatments:
+  - on: [busy, no_answer, answering_machine]
+    do: [{do_not_call: {list: dnc, client: true}}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("data", "days"),
+    [
+        ("people who asked", None),
+        ({"description": "people who asked"}, None),
+        ({"description": "people who asked", "retention": "1825d"}, 1825),
+        ({"description": "people who asked", "retention": 86400, "required": True}, 1),
+    ],
+)
+def test_retention_of_a_list_ends_the_entries_it_takes(
+    project: Callable[..., Any], data: Any, days: int | None
+) -> None:
+    folder = project(20, rules={"retry": STOP}, dialer={"simulated": {"outcomes": {"no_answer": 1}}})
+    folder.campaign["suppression_lists"] = {"dnc": data, "complaints": "people who complained"}
+    folder.save()
+    folder.run(limit=10)
+    entries = folder.query("SELECT valid_from, valid_till FROM suppressions")
+    assert len(entries) == 20
+    for since, till in entries:
+        assert till == (None if days is None else since + days * 86400)
+
+
+def test_entry_counts_until_its_retention_is_over(project: Callable[..., Any]) -> None:
+    """The same people are on a second list, which is called in the run after."""
+    folder = project(5, rules={"retry": STOP}, dialer={"simulated": {"outcomes": {"no_answer": 1}}})
+    folder.campaign["suppression_lists"] = {
+        "dnc": {"description": "people who asked", "retention": "2d"},
+        "complaints": "people who complained",
+    }
+    folder.save()
+    folder.run()
+    folder.write_list("again", [(f"C{n + 1}", f"+1646555{n + 100:04}") for n in range(5)])
+    folder.campaign["groups"]["all"]["lists"].append("again")
+    folder.save()
+    folder.run()
+    ((till,),) = folder.query(
+        "SELECT max(valid_till) FROM suppressions WHERE list_name = 'dnc' AND key = 'C1' "
+    )
+    first, later = (
+        folder.query(f"SELECT max(placed) FROM attempts JOIN lists USING (list_id) WHERE name = '{name}'")[0][
+            0
+        ]
+        for name in ("people", "again")
+    )
+    assert later >= first + 2 * 86400
+    assert till >= later + 2 * 86400
+
+
+@pytest.mark.parametrize(
+    ("filters", "complaint"),
+    [
+        ("[suppression]", None),
+        ("[suppression: {lists: [dnc]}]", None),
+        ("[suppression: {lists: [complaints]}, suppression: {lists: [dnc]}]", None),
+        (
+            "[suppression: {lists: [complaints]}]",
+            "no ruleset of the group always heeds suppression list 'dnc'",
+        ),
+        (
+            "[suppression: {lists: [complaints]}, {suppression: , when: {field: country, eq: US}}]",
+            "no ruleset of the group always heeds suppression list 'dnc'",
+        ),
+        ("[]", "no ruleset of the group asks the suppression lists"),
+    ],
+)
+def test_required_list_must_be_heeded_by_every_group(
+    project: Callable[..., Any], cxrun: Callable[..., Any], filters: str, complaint: str | None
+) -> None:
+    folder = project(3, rules={"stop": f"ruleset: stop\nfilters: {filters}\n"})
+    folder.campaign["suppression_lists"] = {
+        "dnc": {"description": "people who asked", "required": True},
+        "complaints": "people who complained",
+    }
+    folder.save()
+    answer = cxrun("-C", folder.folder, "validate")
+    assert answer.code == (0 if complaint is None else 3), answer
+    assert (complaint or "no problems") in answer.out + answer.err
+
+
+def test_retention_is_a_duration(project: Callable[..., Any], cxrun: Callable[..., Any]) -> None:
+    folder = project(3, rules={"retry": STOP})
+    folder.campaign["suppression_lists"] = {"dnc": {"retention": "5 years"}, "complaints": "complained"}
+    folder.save()
+    answer = cxrun("-C", folder.folder, "validate")
+    assert answer.code == 3
+    assert "suppression_lists.dnc: 'description' is missing" in answer.out + answer.err
+    assert "suppression_lists.dnc.retention: '5 years' is no duration" in answer.out + answer.err

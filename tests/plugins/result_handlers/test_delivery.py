@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from cxrun import Call, CallResult, Deliver, DeviceType, Drop, Handling, Record
+from cxrun import Call, CallResult, Deliver, DeviceType, Drop, Handling, Record, word_of
 from cxrun_plugins.result_handlers.delivery import Delivery
 
 MACHINE = CallResult.ANSWERING_MACHINE
@@ -66,3 +66,103 @@ def test_call_with_a_disposition_is_delivered_no_more(
     make_call: Callable[..., Call], result: CallResult
 ) -> None:
     assert Delivery().handle(make_call(result, disposition="SALE")) is None
+
+
+RULES = """\
+ruleset: retry
+results:
+  - delivery: {answering_machine: {home: announcement, mobile: agent}, fax_detected: fax_queue}
+"""
+
+
+@pytest.mark.parametrize(
+    ("outcome", "expected"),
+    [
+        ("answer", {"home": "agent", "direct_business": "agent", "mobile": "agent"}),
+        ("answering_machine", {"home": "announcement", "direct_business": "dropped", "mobile": "agent"}),
+        ("fax_detected", dict.fromkeys(("home", "direct_business", "mobile"), "announcement")),
+        ("silence", dict.fromkeys(("home", "direct_business", "mobile"), "dropped")),
+    ],
+)
+def test_in_a_run_each_call_goes_where_its_result_and_device_send_it(
+    project: Callable[..., Any], outcome: str, expected: dict[str, str]
+) -> None:
+    world = {"outcomes": {outcome: 1}, "patience": {"mean": 9999}}
+    rules = RULES + f"treatments: [{{on: {outcome}, do: [next_in_chain: ]}}]\n"
+    folder = project(6, 3, rules={"retry": rules}, dialer={"simulated": world}, agents=30)
+    mapped = folder.campaign["lists"]["people"]["map"]
+    mapped["devices"] = [
+        {"column": column, "type": kind} for column, kind in zip(mapped["devices"], expected, strict=True)
+    ]
+    folder.save()
+    folder.run()
+    found = folder.query(
+        "SELECT contact_info_type, a.agent_id IS NOT NULL, connected IS NOT NULL, count(*) FROM attempts a "
+        "JOIN records USING (record_id) GROUP BY 1, 2, 3 ORDER BY 1"
+    )
+    where = {(1, 1): "agent", (0, 1): "announcement", (0, 0): "dropped"}
+    assert {
+        word_of(DeviceType, kind): where[agent, connected] for kind, agent, connected, _ in found
+    } == expected
+    assert [count for *_, count in found] == [6, 6, 6]
+
+
+MACHINES = '''
+"""A dialer of the real world in which machines answer; it writes down where calls are connected to."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from cxrun import Answered, CallResult, Completed, Dialer, hookimpl
+
+
+class Line:
+    def __init__(self):
+        self.coming = []
+
+    def place(self, dial):
+        self.coming.append(Answered(dial.attempt_id, dial.at, CallResult.ANSWERING_MACHINE))
+
+    def connect(self, attempt_id, agent_id, at, destination):
+        with Path(__file__).with_suffix(".log").open("a") as stream:
+            stream.write(f"{agent_id} {destination}\\n")
+        self.coming.append(Completed(attempt_id, at, None))
+
+    def hang_up(self, attempt_id, at):
+        pass
+
+    def next_at(self):
+        return None
+
+    def events(self, until):
+        coming, self.coming = self.coming, []
+        return coming
+
+    def reconcile(self, dials):
+        return set()
+
+
+@dataclass(frozen=True)
+class Machines(Dialer):
+    name: ClassVar = "machines"
+
+    def open(self, opening):
+        return Line()
+
+
+@hookimpl
+def register_dialers():
+    return [Machines]
+'''
+
+
+def test_dialer_is_told_the_destination(project: Callable[..., Any]) -> None:
+    rules = "ruleset: retry\nresults: [delivery: {answering_machine: leave_a_message}]\n"
+    folder = project(
+        3, rules={"retry": rules}, dialer={"machines": {}}, plugins={"machines": MACHINES},
+        mode={"power_ivr": {"calls_per_minute": 6000, "max_in_progress": 10}},
+    )  # fmt: skip
+    folder.run(wall=True)
+    told = (folder.folder / "plugins" / "machines.log").read_text().splitlines()
+    assert told == ["None leave_a_message"] * 3

@@ -15,12 +15,19 @@ Chain = Callable[[int, Mapping[int, RecordStatus]], dict[str, object]]
 
 @pytest.fixture
 def chain(make_record: Callable[..., Record]) -> Chain:
-    """The values of a call to position `at` of a chain of three, the others in given statuses."""
+    """The values of a call to position `at` of a chain of three that is gone through in order."""
 
     def make(at: int, others: Mapping[int, RecordStatus]) -> dict[str, object]:
         statuses = {at: RecordStatus.RETRIEVED, **others}
         records = {
-            n: make_record(record_id=n, chain_n=n, chain_size=3, record_status=status)
+            n: make_record(
+                record_id=n,
+                chain_n=n,
+                chain_size=3,
+                record_status=status,
+                attempt=int(n <= at),
+                treatments="r/1.1>@1@2@1" if n < at else "",
+            )
             for n, status in sorted(statuses.items())
         }
         return {"record": records[at], "chain": tuple(records.values())}

@@ -1,0 +1,166 @@
+"""Which campaign groups of a run may dial, by their schedules and by the groups they come after."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Final, NamedTuple
+
+from cxrun.crew import Crew
+from cxrun.schedule import Change
+
+_FRUITLESS: Final = 31
+"""Starts in a row at which the rules put off everything, after which a group is given up: it would go on for ever."""
+_STATES: Final = {"start": "running", "pause": "loaded", "stop": "unloaded"}
+_TOLD: Final = {
+    "running": ("group_started", "starts"),
+    "loaded": ("group_paused", "pauses"),
+    "unloaded": ("group_stopped", "stops"),
+}
+
+
+class Turn(NamedTuple):
+    """A group starts (running), pauses (loaded) or stops (unloaded), and why."""
+
+    at: float
+    group: str
+    state: str
+    why: str
+
+    @property
+    def event(self) -> str:
+        """What the journal calls it."""
+        return _TOLD[self.state][0]
+
+    def __str__(self) -> str:
+        return f"group {self.group} {_TOLD[self.state][1]}: {self.why}"
+
+
+class _Place:
+    """Where a group stands."""
+
+    def __init__(self, crew: Crew) -> None:
+        self.crew = crew
+        self.planned = bool(crew.group.schedule or crew.group.after)
+        self.state = "unloaded" if self.planned else "running"
+        self.waits = list(crew.group.after)
+        self.change: Change | None = None
+        self.asked: float | None = None
+        self.over = False
+        self.fruitless = 0
+        self.seen = (0, 0)
+
+
+class Rota:
+    """Says who may dial. `done` are groups that were finished before the run began.
+
+    `unfinished` tells of a group without calls in progress whether the store has anything left for it to dial.
+    """
+
+    def __init__(
+        self, crews: Sequence[Crew], done: Iterable[str], unfinished: Callable[[Crew], bool]
+    ) -> None:
+        self._unfinished = unfinished
+        self._done = set(done)
+        self._places = {crew.group.name: _Place(crew) for crew in crews}
+        self._planned = [place for place in self._places.values() if place.planned]
+        for place in self._planned:
+            place.crew.working, place.crew.watched = False, True
+            for name in place.waits:
+                if name in self._places:
+                    self._places[name].crew.watched = True
+        self.working = [crew for crew in crews if crew.working]
+
+    def turn(self, now: float) -> list[tuple[Crew, Turn]]:
+        """What changes at this moment."""
+        if not self._planned:
+            return []
+        turns = []
+        for place in self._planned:
+            over = place.over
+            state, why = self._wanted(place, now)
+            if state != place.state or place.over != over:
+                place.state = state
+                place.crew.working = state == "running"
+                turns.append((place.crew, Turn(now, place.crew.group.name, state, why)))
+        if turns:
+            self.working = [place.crew for place in self._places.values() if place.crew.working]
+        return turns
+
+    def moments(self) -> Iterator[float]:
+        """When a schedule says something to a group that has anything to do."""
+        for place in self._planned:
+            if place.change is None or place.waits or place.over:
+                continue
+            crew = place.crew
+            busy = crew.engine.calls or crew.engine.previewing or crew.buffered
+            if not busy and crew.working:
+                busy = any(feed.next_due is not None for feed in crew.feeds.values())
+            elif not busy:
+                busy = self._unfinished(crew)
+            if busy:
+                yield place.change.at
+
+    def states(self) -> dict[str, dict[str, object]]:
+        """Each group's state, what it waits for, and what its schedule says next, as plain data."""
+        return {name: self._state(place) for name, place in self._places.items()}
+
+    def _state(self, place: _Place) -> dict[str, object]:
+        crew = place.crew
+        state, waits_for = place.state, ""
+        if state == "running":
+            waits_for = crew.waits_for
+        elif place.waits:
+            waits_for = "group " + ", ".join(place.waits)
+        elif crew.engine.calls and state == "unloaded":
+            state = "unloading"
+        return {"state": state, "waits_for": waits_for, "next": place.change}
+
+    def _wanted(self, place: _Place, now: float) -> tuple[str, str]:
+        """The state a group is to be in, and why."""
+        why = ""
+        if place.waits:
+            place.waits = [name for name in place.waits if not self._finished(name)]
+            if place.waits:
+                return "unloaded", ""
+            names = ", ".join(f"'{name}'" for name in place.crew.group.after)
+            why = f"{names} {'is' if len(place.crew.group.after) == 1 else 'are'} finished"
+        schedule = place.crew.group.schedule
+        if schedule is None:
+            return "running", why
+        if place.asked is None or (place.change is not None and place.change.at <= now):
+            place.asked = now
+            said = schedule.said(now)
+            place.change = schedule.next(now)
+            state = _STATES[said.action] if said else "unloaded"
+            if state == "running" and place.state != state and self._in_vain(place):
+                place.over = True
+            if place.over:
+                return "unloaded", f"its rules put off everything at {_FRUITLESS} starts in a row"
+            return state, why or "its schedule says so"
+        return place.state, why
+
+    def _in_vain(self, place: _Place) -> bool:
+        """Whether a group that is to start has only ever been put off by its rules when it did."""
+        engine, refused = place.crew.engine, place.crew.refused
+        placed, before = place.seen
+        in_vain = engine.placed == placed and refused > before
+        place.fruitless = place.fruitless + 1 if in_vain else 0
+        place.seen = (engine.placed, refused)
+        return place.fruitless >= _FRUITLESS
+
+    def _finished(self, name: str) -> bool:
+        """Whether a group has nothing left to dial, or will not dial again."""
+        if name in self._done:
+            return True
+        place = self._places[name]
+        crew = place.crew
+        if place.waits or crew.engine.calls or crew.engine.previewing:
+            return False
+        if crew.working and any(len(f) or f.more or f.next_due is not None for f in crew.feeds.values()):
+            return False
+        schedule = crew.group.schedule
+        if place.over:
+            return True
+        if schedule and not crew.working and place.asked is not None and not schedule.next_start(place.asked):
+            return True
+        return not self._unfinished(crew)
