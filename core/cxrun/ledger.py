@@ -75,11 +75,12 @@ class Ledger:
 
     @contextmanager
     def alone(self) -> Iterator[bool]:
-        """Keep others from writing, and write nothing. True if somebody has written since `lock` was last asked.
+        """Keep others from writing, and write no change. True if somebody has written since `lock` was last asked.
 
         Raises StoreBusy if another run has taken over.
         """
         self.store.begin()
+        self._locked = True
         began = time.monotonic()
         try:
             self.store.confirm_lease()
@@ -87,6 +88,7 @@ class Ledger:
             yield self._changed
         finally:
             self.store.commit()
+            self._locked = False
             if time.monotonic() - began > _GASP:
                 time.sleep(0.001)
 
