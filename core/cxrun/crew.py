@@ -34,6 +34,8 @@ class Crew:
         self._only = feeds[0] if len(feeds) == 1 else None
         self.previewed: dict[int, int] = {}
         """Records the engine holds though they are not dialed yet, each with its chain."""
+        self.dialing: set[int] = set()
+        """Records that are being called."""
         self.callbacks = group.callbacks
         self.working = True
         self.watched = False
@@ -49,6 +51,11 @@ class Crew:
             calls_per_second=settings["calls_per_second"].value,
             connect_window=group.duration("connect_window"),
         )
+
+    @property
+    def held(self) -> set[int]:
+        """The records that are previewed or being called; the queue still has them."""
+        return self.previewed.keys() | self.dialing if self.previewed else self.dialing
 
     def next_feed(self) -> Feed | None:
         """The list whose turn it is: the most urgent record, then the list furthest behind its share.

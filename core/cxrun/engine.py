@@ -11,7 +11,7 @@ from collections import Counter, deque
 from typing import Final, NamedTuple
 
 from cxrun.elements import Deliver, DialingMode, Drop, Pacing
-from cxrun.model import PERSONAL, CallResult, Record
+from cxrun.model import PERSONAL, CallResult, PastAttempt, Record
 
 _BEAT: Final = 0.1
 """Seconds between looks at the call rate: calls that are due together are placed together."""
@@ -64,10 +64,11 @@ class AgentPool:
 
 
 class LiveCall:
-    """A call in progress; times are None until they have come."""
+    """A call in progress; times are None until they have come. `past` is the attempt as caps see it."""
 
     __slots__ = (
-        "agent_id", "answered", "attempt_id", "callback", "connected", "detected", "disposition", "ended", "placed",
+        "agent_id", "answered", "attempt_id", "callback", "connected", "detected", "disposition", "ended", "past",
+        "placed",
         "record", "result", "stored",
     )  # fmt: skip
 
@@ -83,6 +84,7 @@ class LiveCall:
         self.result = CallResult.UNKNOWN
         self.disposition: str | None = None
         self.callback: float | None = None
+        self.past: PastAttempt | None = None
         self.stored = False
 
 

@@ -6,22 +6,25 @@ Both are bounded; buffered records are untouched on disk, so dropping a buffer l
 from __future__ import annotations
 
 import operator
+from bisect import insort
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
 
-from cxrun.model import PRIORITY, PastAttempt, Record, Suppression
+from cxrun.model import PRIORITY, CallResult, PastAttempt, Record, Suppression
 from cxrun.store.database import Store
 from cxrun.store.queue import Queue, attempts_by_field, key_text, past_attempts
 from cxrun.store.suppressions import suppressions
 
 READ: Final = 5000
 """Records read at once from a list."""
-_ORDER: Final = operator.attrgetter("priority", "due", "record_id")
 _PLACED: Final = operator.attrgetter("placed")
 _FACTS: Final = 50_000
 """Numbers and clients whose facts are remembered before any are forgotten."""
 _START: Final = (-1, -1)
+_ALONE: Final[list[Record]] = []
+_NONE: Final[list[PastAttempt]] = []
 _NO_ATTEMPTS: Final[Mapping[str, Sequence[PastAttempt]]] = {}
+_UNKNOWN: Final = int(CallResult.UNKNOWN)
 _PRIORITIES: Final = tuple(sorted(set(PRIORITY.values())))
 
 
@@ -32,6 +35,8 @@ class Feed:
         self.name = name
         self.queue = queue
         self.more = True
+        self.anew = False
+        """Whether it reads again what it has read before."""
         self.next_due: int | None = None
         self.imports: Sequence[tuple[int, float]] = ()
         self._chains: dict[int, list[Record]] = {}
@@ -47,7 +52,8 @@ class Feed:
         self.more = False
         for priority in _PRIORITIES:
             # a full buffer of less urgent records does not keep more urgent ones out
-            room = READ - len(found) - sum(record.priority <= priority for record in self._buffer)
+            ahead = sum(record.priority <= priority for record in self._buffer) if self._buffer else 0
+            room = READ - len(found) - ahead
             if room <= 0:
                 self.more = True
                 continue
@@ -55,13 +61,15 @@ class Feed:
             self.more = self.more or len(records) == room
             if records:
                 self._cursors[priority] = (records[-1].due, records[-1].record_id)
-                found += [record for record in records if record.record_id not in held]
+                found += [record for record in records if record.record_id not in held] if held else records
+        self.anew = self.anew and self.more
         self._learn_chains(found)
         self._buffer += found
-        self._buffer.sort(key=_ORDER, reverse=True)
+        # records of one list compare by priority, due time and position in the list
+        self._buffer.sort(reverse=True)
         # what was cut off is due now, and is looked for again at the next occasion
         self.next_due = int(now) if self.more else self.queue.next_due(now)
-        return [*found, *(other for record in found for other in self.sleeping(record))]
+        return self._with_chains(found)
 
     @property
     def urgency(self) -> int:
@@ -74,15 +82,20 @@ class Feed:
 
     def records(self) -> Iterable[Record]:
         """What is buffered, with its chains."""
-        return [*self._buffer, *(other for record in self._buffer for other in self.sleeping(record))]
+        return self._with_chains(self._buffer)
+
+    def _with_chains(self, records: list[Record]) -> list[Record]:
+        if not self._chains:
+            return records
+        return [*records, *(other for record in records for other in self.sleeping(record))]
 
     def sleeping(self, record: Record) -> list[Record]:
         """The other records of the record's chain that are not closed."""
-        return self._chains.get(record.chain_id, []) if record.chain_size > 1 else []
+        return self._chains.get(record.chain_id, _ALONE) if self._chains else _ALONE
 
     def forget_chain(self, record: Record) -> None:
         """The chain has moved on."""
-        if record.chain_size > 1:
+        if self._chains:
             self._chains.pop(record.chain_id, None)
 
     def resume(self) -> list[Record]:
@@ -102,7 +115,7 @@ class Feed:
         """Forget the buffer and read from the front again."""
         self._buffer.clear()
         self._cursors = dict.fromkeys(_PRIORITIES, _START)
-        self.more = True
+        self.more = self.anew = True
 
 
 class Facts:
@@ -121,17 +134,14 @@ class Facts:
         """Fetch what is not known yet, in two queries for the whole batch and one for each field asked for."""
         records = list(records)
         for field, known in self._values.items():
-            values = _values(field, records) - known.keys
-            known.keys |= values
+            values = known.add(_values(field, records))
             if values:
                 for value, attempt in attempts_by_field(self._store, field, values, now - self._window):
                     known.note(value, attempt)
-        phones = {record.phone for record in records} - self._phones.keys
-        clients = {record.client for record in records} - self._clients.keys
+        phones = self._phones.add([record.phone for record in records])
+        clients = self._clients.add([record.client for record in records])
         if not phones and not clients:
             return
-        self._phones.keys |= phones
-        self._clients.keys |= clients
         self.suppressed(suppressions(self._store, clients, phones))
         if self._window:
             for attempt in past_attempts(self._store, clients, phones, now - self._window):
@@ -148,11 +158,13 @@ class Facts:
 
     def attempts(self, record: Record) -> Sequence[PastAttempt]:
         """The attempts of the record's client or number, oldest first, each once."""
-        of_phone = self._phones.attempts.get(record.phone)
-        of_client = self._clients.attempts.get(record.client)
-        if of_phone is None and of_client is None:
-            return ()
-        both = {**(of_client or {}), **(of_phone or {})}
+        of_phone = self._phones.attempts.get(record.phone, _NONE)
+        of_client = self._clients.attempts.get(record.client, _NONE)
+        if not of_phone or of_phone == of_client:
+            return of_client
+        if not of_client:
+            return of_phone
+        both = {(attempt.record_id, attempt.attempt): attempt for attempt in (*of_client, *of_phone)}
         return sorted(both.values(), key=_PLACED)
 
     def attempts_by(self, record: Record) -> Mapping[str, Sequence[PastAttempt]]:
@@ -163,7 +175,7 @@ class Facts:
         for field, known in self._values.items():
             value = key_text(record.fields.get(field))
             if value is not None:
-                found[field] = sorted(known.attempts.get(value, {}).values(), key=_PLACED)
+                found[field] = known.attempts.get(value, _NONE)
         return found
 
     def suppressions(self, record: Record) -> Sequence[Suppression]:
@@ -175,16 +187,22 @@ class Facts:
             *self._clients.suppressions.get(record.client, ()),
         ]
 
-    def dialed(self, record: Record, attempt: PastAttempt) -> None:
-        """An attempt was made on a record, or the result of one made before is known."""
+    def dialed(self, record: Record, placed: float) -> PastAttempt:
+        """The latest attempt of a record is made; whoever holds what is returned writes the result into it."""
+        attempt = PastAttempt(
+            placed, _UNKNOWN, None, record.client, record.phone, record.record_id, record.attempt
+        )
+        self.note(record, attempt)
+        return attempt
+
+    def note(self, record: Record, attempt: PastAttempt) -> None:
+        """There is this attempt on a record."""
         if self._window:
-            if attempt.phone in self._phones.keys:
-                self._phones.note(attempt.phone, attempt)
-            if attempt.client in self._clients.keys:
-                self._clients.note(attempt.client, attempt)
+            self._phones.note(attempt.phone, attempt)
+            self._clients.note(attempt.client, attempt)
             for field, known in self._values.items():
                 value = key_text(record.fields.get(field))
-                if value in known.keys:
+                if value is not None:
                     known.note(value, attempt)
 
     def suppressed(self, entries: Iterable[Suppression]) -> None:
@@ -199,7 +217,7 @@ class Facts:
         self._clients.keep({record.client for record in records})
         for field, known in self._values.items():
             known.keep(_values(field, records))
-        self._most = max(_FACTS, 2 * len(self._phones.keys) + 2 * len(self._clients.keys))
+        self._most = max(_FACTS, 2 * len(self._phones.attempts) + 2 * len(self._clients.attempts))
 
     def forget(self) -> None:
         """Somebody else has written to the store: ask it again."""
@@ -208,7 +226,7 @@ class Facts:
     @property
     def too_many(self) -> bool:
         """Whether it is time to `keep` only what concerns the buffers."""
-        return len(self._phones.keys) + len(self._clients.keys) > self._most
+        return len(self._phones.attempts) + len(self._clients.attempts) > self._most
 
 
 def _values(field: str, records: Iterable[Record]) -> set[str]:
@@ -218,18 +236,33 @@ def _values(field: str, records: Iterable[Record]) -> set[str]:
 
 
 class _Known:
-    """What is known of numbers, of clients, or of the values of a field."""
+    """What is known of numbers, clients or values of a field; whatever is known has attempts, if only none."""
 
     def __init__(self) -> None:
-        self.keys: set[str] = set()
-        self.attempts: dict[str, dict[tuple[int, int], PastAttempt]] = {}
+        self.attempts: dict[str, list[PastAttempt]] = {}
         self.suppressions: dict[str, list[Suppression]] = {}
 
+    def add(self, keys: Iterable[str]) -> set[str]:
+        """Take note of those that are not known yet, and return them."""
+        known = self.attempts
+        new = {key for key in keys if key not in known}
+        known.update(dict.fromkeys(new, _NONE))
+        return new
+
     def note(self, key: str, attempt: PastAttempt) -> None:
-        """Remember an attempt; what was known of the same one is replaced."""
-        self.attempts.setdefault(key, {})[attempt.record_id, attempt.attempt] = attempt
+        """Remember an attempt, if the key is known; it replaces what was known of the same one."""
+        attempts = self.attempts.get(key)
+        if attempts is None:
+            return
+        if not attempts:
+            self.attempts[key] = [attempt]
+            return
+        for n, known in enumerate(attempts):
+            if known.record_id == attempt.record_id and known.attempt == attempt.attempt:
+                attempts[n] = attempt
+                return
+        insort(attempts, attempt, key=_PLACED)
 
     def keep(self, keys: set[str]) -> None:
-        self.keys &= keys
         self.attempts = {key: value for key, value in self.attempts.items() if key in keys}
         self.suppressions = {key: value for key, value in self.suppressions.items() if key in keys}

@@ -15,7 +15,7 @@ from typing import Any, Final
 from cxrun.contacts import NULLS
 from cxrun.errors import UserError
 from cxrun.mapping import ListSettings, zone_names
-from cxrun.model import Record
+from cxrun.model import RECORD_FIELDS
 from cxrun.numbers import BadNumber, likely_region, parse_number
 from cxrun.table import Table, open_table
 from cxrun.vendors import recognised, standard_header
@@ -70,7 +70,7 @@ _COMPANIES: Final = (
     *("provider name", "store name", "school name", "vendor name", "account name", "firma", "hospital"),
 )
 _TIME_ZONES: Final = ("time zone", "timezone", "tz", "iana zone", "iana time zone", "zeitzone")
-_TAKEN_NAMES: Final = frozenset((*Record._fields, "exchange", "rowid", "oid"))
+_TAKEN_NAMES: Final = frozenset((*RECORD_FIELDS, "exchange", "rowid", "oid"))
 _INTEGER: Final = re.compile(r"-?(?:0|[1-9][0-9]{0,14})")
 _NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]{0,14})(?:\.[0-9]+)?")
 _COMMA_NUMBER: Final = re.compile(r"-?(?:[0-9]{1,3}(?:\.[0-9]{3})+|[0-9]{1,15})(?:,[0-9]+)?")

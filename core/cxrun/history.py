@@ -11,6 +11,7 @@ has had is counted apart.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final, NamedTuple, Self
 
 MOVED_ON: Final = ">"
@@ -57,6 +58,7 @@ class History:
         self._entries = entries
 
     @classmethod
+    @lru_cache(maxsize=4096)
     def read(cls, text: str) -> Self:
         """Parse the column; an empty text is a record that was never treated."""
         entries: list[_Entry] = []

@@ -13,10 +13,9 @@ from typing import Final
 
 from cxrun.engine import LiveCall
 from cxrun.life import Change
-from cxrun.model import ASLEEP, CHAINED, IN_CHAIN, CallResult, Reason, Record
+from cxrun.model import ASLEEP, CHAINED, IN_CHAIN, STATE, CallResult, Reason, Record
 from cxrun.store.database import Store
-from cxrun.store.journal import Entry
-from cxrun.store.queue import AttemptKey, AttemptRow, Batch, key_of, key_text, write
+from cxrun.store.queue import AttemptKey, Batch, key_of, key_text, write
 from cxrun.store.runs import reach
 
 CHAIN_FINISHED: Final = Reason("closed", "its chain is finished")
@@ -76,11 +75,12 @@ class Ledger:
 
     @contextmanager
     def alone(self) -> Iterator[bool]:
-        """Keep others from writing, and write nothing. True if somebody has written since `lock` was last asked.
+        """Keep others from writing, and write no change. True if somebody has written since `lock` was last asked.
 
         Raises StoreBusy if another run has taken over.
         """
         self.store.begin()
+        self._locked = True
         began = time.monotonic()
         try:
             self.store.confirm_lease()
@@ -88,6 +88,7 @@ class Ledger:
             yield self._changed
         finally:
             self.store.commit()
+            self._locked = False
             if time.monotonic() - began > _GASP:
                 time.sleep(0.001)
 
@@ -111,7 +112,7 @@ class Ledger:
             if not call.stored:
                 self._leave(call.record)
                 call.stored = True
-                self.batch.in_work.append((call.record, IN_WORK))
+                self.batch.in_work.append((*call.record[:STATE], self._id(IN_WORK)))
                 self._attempt(call, CallResult.UNKNOWN)
         self.flush()
         reach(self.store, self.run_id, reached, states)
@@ -148,8 +149,7 @@ class Ledger:
     def defer(self, record: Record, later: Record, reason: Reason, at: float) -> None:
         """The record goes back into the queue at another time."""
         self._leave(record)
-        self.batch.enter(later, reason)
-        self.note(at, "deferred", later, reason)
+        self.batch.enter(later, self.note(at, "deferred", later, reason))
 
     def exclude(
         self, record: Record, sleeping: Sequence[Record], change: Change, reason: Reason, at: float
@@ -174,8 +174,7 @@ class Ledger:
         """The call was not placed after all: the record is as it was before, and the attempt was never made."""
         self.batch.out_of_work.append((call.record.record_id,))
         self.batch.withdrawn.append((call.record.record_id, call.record.attempt))
-        self.batch.enter(record, reason)
-        self.note(at, "released", record, reason)
+        self.batch.enter(record, self.note(at, "released", record, reason))
 
     def settle(
         self,
@@ -210,36 +209,33 @@ class Ledger:
         """Write what became of a record that has left its place, and of the sleeping records of its chain."""
         batch = self.batch
         for changed in change.waiting:
-            why = reason
             if changed.record_id != record.record_id:
                 batch.left.append(_key_in(sleeping, changed))
                 why = reason._replace(state="waiting", text=f"next in its chain, {reason.text}")
-                self.note(at, "next_in_chain", changed, why)
+                batch.enter(changed, self.note(at, "next_in_chain", changed, why))
             else:
-                self.note(at, event, changed, reason)
-                if changed.due == CHAINED:
-                    why = IN_CHAIN
-            batch.enter(changed, why)
+                reason_id = self.note(at, event, changed, reason)
+                batch.enter(changed, reason_id if changed.due != CHAINED else self._id(IN_CHAIN))
         for changed in change.closed:
             if changed.record_id != record.record_id:
                 batch.left.append(_key_in(sleeping, changed))
-                batch.closed.append((changed, CHAIN_FINISHED))
-                self.note(at, "chain_updated", changed, CHAIN_FINISHED)
+                reason_id = self.note(at, "chain_updated", changed, CHAIN_FINISHED)
             else:
                 why = reason if reason.state == "closed" else reason._replace(state="closed")
-                batch.closed.append((changed, why))
-                self.note(at, event, changed, why)
-        batch.suppressions += change.suppressions
+                reason_id = self.note(at, event, changed, why)
+            batch.close(changed, reason_id)
+        if change.suppressions:
+            batch.suppressions += change.suppressions
         if change.whole_chain:
             batch.whole_chains.append((change.closed[0], reason, at))
 
     def _attempt(self, call: LiveCall, result: CallResult) -> None:
         record = call.record
         self.batch.attempts.append(
-            AttemptRow(
+            (
                 record.record_id, record.attempt, record.list_id, self.run_id, record.client, record.phone,
                 call.placed, call.answered, call.connected, call.ended,
-                None if call.detected is None else int(call.detected), int(result), call.disposition, call.agent_id,
+                None if call.detected is None else call.detected.code, result.code, call.disposition, call.agent_id,
             )
         )  # fmt: skip
         for field in self.attempt_fields:
@@ -248,15 +244,22 @@ class Ledger:
                 key = AttemptKey(field, value, call.placed, record.record_id, record.attempt)
                 self.batch.attempt_keys.append(key)
 
-    def note(self, at: float, event: str, record: Record, reason: Reason) -> None:
-        """Append to the journal."""
+    def note(self, at: float, event: str, record: Record, reason: Reason) -> int:
+        """Append to the journal; returns the id of the reason."""
+        reason_id = self._id(reason)
         waits = record.priority != ASLEEP and reason.state in ("waiting", "deferred")
         due = record.due if waits else 0
         self.batch.journal.append(
-            Entry(
-                round(float(at), 3), event, record.record_id, record.attempt, record.call_result, reason, due
-            )
+            (at, event, record.record_id, record.attempt, record.call_result, reason, due)
         )
+        return reason_id
+
+    def _id(self, reason: Reason) -> int:
+        known = self.store.journal.reasons.get(reason)
+        if known is None:
+            self._take()
+            known = self.store.journal.reason_id(reason)
+        return known
 
 
 def _key_in(sleeping: Sequence[Record], changed: Record) -> tuple[int, int, int, int]:

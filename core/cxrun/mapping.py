@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 from cxrun.errors import near
 from cxrun.fixedwidth import LayoutColumn
 from cxrun.listfile import ENCODINGS
-from cxrun.model import CallResult, DeviceType, Record, codes_by_word
+from cxrun.model import RECORD_FIELDS, CallResult, DeviceType, codes_by_word
 from cxrun.numbers import is_region
 
 T = TypeVar("T")
@@ -381,7 +381,7 @@ class ListSettings:
                 message = f"column '{device.column}' already is device {first + 1}"
                 found.append((("map", "devices", index), message))
         for field in self.fields:
-            if field.name in Record._fields:
+            if field.name in RECORD_FIELDS:
                 message = f"every record has a field '{field.name}' already; choose another name"
             elif field.name == "exchange":
                 message = "the exchange is known from the number already; choose another name"

@@ -5,10 +5,13 @@ Times are Unix UTC seconds, durations seconds, phone numbers E.164, times of day
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import namedtuple
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from enum import IntEnum
+from operator import attrgetter
 from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple, Self
 
 from cxrun.areas import state_of_area
 
@@ -78,6 +81,8 @@ class CallResult(IntEnum):
 
     word: str
     """The name as a ruleset writes it, e.g. `no_answer`."""
+    code: int
+    """The plain number."""
 
 
 COUNTED_RESULTS: Final = frozenset(
@@ -153,6 +158,7 @@ class RecordType(IntEnum):
     NO_CALL = 7
 
     word: str
+    code: int
 
 
 class RecordStatus(IntEnum):
@@ -170,6 +176,7 @@ class RecordStatus(IntEnum):
     CHAIN_READY = 9
 
     word: str
+    code: int
 
 
 class DeviceType(IntEnum):
@@ -189,10 +196,14 @@ class DeviceType(IntEnum):
     INSTANT_MESSAGING = 11
 
     word: str
+    code: int
 
 
 for _member in (*CallResult, *RecordType, *RecordStatus, *DeviceType):
     _member.word = _member.name.lower()
+    _member.code = _member.value
+    # Python 3.11 finds a member of an enumeration by a call, ten times slower than a plain attribute
+    type.__setattr__(type(_member), _member.name, _member)
 
 PRIORITY: Final[Mapping[int, int]] = MappingProxyType(
     {
@@ -218,15 +229,36 @@ ASLEEP: Final = 0
 """Priority under which excluded and chained records are kept, out of the way of those that can be dialed."""
 
 
-class Record(NamedTuple):
+class _State(NamedTuple):
+    """What changes in the life of a record, in the order of the work queue; and the rest of it."""
+
+    list_id: int
+    priority: int
+    due: int
+    record_id: int
+    record_type: int
+    record_status: int
+    call_result: int
+    attempt: int
+    dial_sched_time: int
+    call_time: int
+    treatments: str
+    agent_id: str | None
+    device: Any
+
+
+class Record(_State):
     """One phone number of one customer, how to process it and when it may be dialed.
 
     `record_type`, `record_status`, `call_result` and `contact_info_type` hold the codes of their
-    enumerations. `fields` are the list's own columns.
+    enumerations. `fields` are the list's own columns. `client` is the customer as caps and suppression know him:
+    his ClientID, else his chain.
+
+    What never changes is shared by all the states of a record, so that a new state costs little.
     """
 
-    record_id: int
-    list_id: int
+    __slots__ = ()
+
     chain_id: int
     chain_n: int
     chain_size: int
@@ -239,21 +271,34 @@ class Record(NamedTuple):
     area_code: str
     daily_from: int
     daily_till: int
-    record_type: int
-    record_status: int
-    call_result: int
-    attempt: int
-    dial_sched_time: int
-    call_time: int
-    treatments: str
-    agent_id: str | None
-    due: int
-    priority: int
     client_id: str | None
     first_name: str | None
     last_name: str | None
     company: str | None
-    fields: Mapping[str, Value] = NO_FIELDS
+    client: str
+    fields: Mapping[str, Value]
+
+    def __new__(cls, **values: Any) -> Self:
+        """Make a record of its values; `fields` and `client` need not be given."""
+        state = [values.pop(name) for name in _State._fields[:STATE]]
+        client = values["client_id"] or f"chain:{values['chain_id']}"
+        return cls._make((*state, _Device(**{"fields": NO_FIELDS, "client": client, **values})))
+
+    @classmethod
+    def of_row(cls, row: tuple[Any, ...], own_fields: Sequence[str]) -> Self:
+        """Make a record of a row of the store: its values in order, and those of the list's own fields."""
+        fields = dict(zip(own_fields, row[_FIXED:], strict=True)) if own_fields else NO_FIELDS
+        client = row[_CLIENT_ID] or f"chain:{row[STATE]}"
+        device = tuple.__new__(_Device, (*row[STATE:_FIXED], client, fields))
+        return tuple.__new__(cls, (*row[:STATE], device))
+
+    def _replace(self, **values: Any) -> Self:
+        of_device = {name: values.pop(name) for name in values.keys() & set(_DEVICE)}
+        if of_device:
+            device = self.device._replace(**of_device)
+            client = of_device.get("client") or device.client_id or f"chain:{device.chain_id}"
+            values["device"] = device._replace(client=client)
+        return super()._replace(**values)
 
     def in_state(
         self,
@@ -270,20 +315,15 @@ class Record(NamedTuple):
     ) -> Record:
         """The record in another state; several times as quick as `_replace`, for the hot path."""
         state = (
-            record_type, record_status, call_result, attempt, dial_sched_time, call_time, treatments, agent_id, due,
-            priority,
+            self.list_id, priority, due, self.record_id, record_type, record_status, call_result, attempt,
+            dial_sched_time, call_time, treatments, agent_id, self.device,
         )  # fmt: skip
-        return tuple.__new__(Record, self[:_STATE_FROM] + state + self[_STATE_TILL:])
+        return tuple.__new__(Record, state)
 
     @property
     def zones(self) -> tuple[str, ...]:
         """The IANA zones the number may be in; a window must be open in all of them. Empty if unknown."""
         return tuple(self.tz.split()) if self.tz else ()
-
-    @property
-    def client(self) -> str:
-        """The customer as caps and suppression know him: his ClientID, else his chain."""
-        return self.client_id or f"chain:{self.chain_id}"
 
     @property
     def exchange(self) -> str:
@@ -302,14 +342,23 @@ class Record(NamedTuple):
         return f"{self.record_id}-{self.attempt}"
 
 
-_STATE_FROM: Final = Record._fields.index("record_type")
-_STATE_TILL: Final = Record._fields.index("priority") + 1
+STATE: Final = len(_State._fields) - 1
+"""How many of a record's values the work queue keeps."""
+_Device: Any = namedtuple("_Device", list(Record.__annotations__))  # type: ignore[misc]
+_DEVICE: Final[tuple[str, ...]] = _Device._fields
+_CLIENT_ID: Final = STATE + _DEVICE.index("client_id")
+_FIXED: Final = STATE + _DEVICE.index("client")
+RECORD_FIELDS: Final = (*_State._fields[:STATE], *(name for name in _DEVICE if name != "client"))
+"""The names of a record's values."""
+for _name in _DEVICE:
+    setattr(Record, _name, property(attrgetter(f"device.{_name}")))
 
 
-class PastAttempt(NamedTuple):
+@dataclass(slots=True)
+class PastAttempt:
     """One attempt that counts against a cap, of the same client or the same number.
 
-    `ended` is when the call was over, None while it is in progress.
+    While the call is in progress its result is `unknown`, and `ended` is None.
     """
 
     placed: float

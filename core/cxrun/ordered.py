@@ -28,6 +28,8 @@ class OrderedFeed(Feed):
         self._read_at = -float(_PATIENCE)
         self._stale = False
         self._popped = 0
+        # it finds out what has left the queue by looking there
+        self.anew = True
 
     @property
     def urgency(self) -> int:

@@ -105,7 +105,10 @@ class Broken(NamedTuple):
 _DIALABLE: Final = Decision(PASS, None)
 _DROP: Final = Drop("no result handler wants the call")
 _DELIVER: Final = Deliver("a live person is always delivered")
+_UNTREATED: Final = Finish("no treatment for this result")
 USED_UP: Final = Finish("treatments used up")
+_DESTINATIONS: Final = (Deliver, Drop)
+_CONCLUSIONS: Final = (Conclude,)
 _TECHNICAL: Final = RESULT_GROUPS["technical"]
 _TIMED: Final = (DialAgain, DialNext, Reschedule, AssignToGroup)
 _FINAL: Final = (Finish, Suppress, UpdateChain, MarkAgentError)
@@ -139,7 +142,9 @@ class Pipeline:
             for ruleset in rulesets
             for number, rule in enumerate(ruleset.treatments, 1)
         ]
-        self._fitting: dict[tuple[int, str | None], tuple[list[_Sequence], Callable[[Record], int]]] = {}
+        self._fitting: dict[
+            tuple[CallResult, str | None], tuple[list[_Sequence], Callable[[Record], int]]
+        ] = {}
         filters = [step.element for r in rulesets for step in r.filters if isinstance(step.element, Filter)]
         self.window = max((element.window for element in filters), default=0.0)
         self.attempt_fields = {element.attempt_field for element in filters if element.attempt_field}
@@ -170,8 +175,8 @@ class Pipeline:
         """Where an answered call goes. Unless a handler speaks, a live person is delivered, all else dropped."""
         origin: Rule | Broken | None = None
         try:
-            answer, origin = self._handled(call, (Deliver, Drop))
-            if isinstance(answer, Deliver | Drop):
+            answer, origin = self._handled(call, _DESTINATIONS)
+            if isinstance(answer, _DESTINATIONS):
                 return answer, origin
         except _ElementRaised as raised:
             origin = Broken(raised.rule, raised.message)
@@ -180,7 +185,7 @@ class Pipeline:
     def settle(self, call: Call) -> Settlement | Broken:
         """What follows a call that is over: handlers may name the result, then its treatments are tried."""
         try:
-            concluded, _ = self._handled(call, (Conclude,))
+            concluded, _ = self._handled(call, _CONCLUSIONS)
             if isinstance(concluded, Conclude):
                 call.result = concluded.result
                 call.record = call.record._replace(call_result=int(concluded.result))
@@ -189,9 +194,7 @@ class Pipeline:
         except _ElementRaised as raised:
             return Broken(raised.rule, raised.message)
         if chosen < 0:
-            return Settlement(
-                call.result, Finish("no treatment for this result"), None, call.record.treatments
-            )
+            return Settlement(call.result, _UNTREATED, None, call.record.treatments)
         return sequences[chosen].settle(call)
 
     def _handled(self, call: Call, wanted: tuple[type, ...]) -> tuple[Handling | None, Rule | None]:
@@ -208,7 +211,7 @@ class Pipeline:
 
     def _candidates(self, call: Call) -> tuple[list[_Sequence], Callable[[Record], int]]:
         """The sequences for a result and disposition, and a compiled function that chooses the first that holds."""
-        key = (int(call.result), call.disposition)
+        key = (call.result, call.disposition)
         if key not in self._fitting:
             named = [sequence for sequence in self._sequences if sequence.answers(*key)]
             rest = call.result not in _FOR_RULES_THAT_NAME_IT

@@ -31,7 +31,7 @@ from cxrun.moments import parse_moment
 from cxrun.pipeline import Broken, Pipeline, Settlement
 from cxrun.store import requests as asked
 from cxrun.store.database import Store
-from cxrun.store.journal import NO_RUN, Entry
+from cxrun.store.journal import NO_RUN, Entry, Happening
 from cxrun.store.lists import stored_lists
 from cxrun.store.queue import AttemptRow, Batch, Queue, key_of, write
 from cxrun.store.requests import Request
@@ -89,7 +89,7 @@ def answer(
             for request in sorted(answerable, key=desk.turn):
                 desk.answer(request)
                 done.append(request)
-        write(store, run_id, desk.batch())
+        write(store, run_id, desk.batch(store.journal.reason_id))
     asked.done(store, done)
     return Answered(tuple(done), len(pending) - len(done))
 
@@ -121,7 +121,7 @@ class _Desk:
     retention: Mapping[str, float | None]
     attempts: Mapping[int, AttemptRow]
     chains: Mapping[int, _Chain]
-    journal: list[Entry] = field(default_factory=list)
+    journal: list[Happening] = field(default_factory=list)
     written: dict[int, AttemptRow] = field(default_factory=dict)
     suppressions: list[Suppression] = field(default_factory=list)
     whole_chains: list[tuple[Record, Reason, float]] = field(default_factory=list)
@@ -147,7 +147,7 @@ class _Desk:
         else:
             self._result(request, chain, record)
 
-    def batch(self) -> Batch:
+    def batch(self, reason_id: Callable[[Reason], int]) -> Batch:
         """What has become of the chains, to be written."""
         batch = Batch(
             attempts=list(self.written.values()),
@@ -164,9 +164,9 @@ class _Desk:
                 else:
                     batch.reopened.append((record_id,))
                 if waits:
-                    batch.enter(after, reason)
+                    batch.enter(after, reason_id(reason))
                 else:
-                    batch.closed.append((after, reason))
+                    batch.close(after, reason_id(reason))
         return batch
 
     def _do_not_call(self, request: Request, chain: _Chain, record: Record, waits: bool) -> None:

@@ -45,7 +45,7 @@ from cxrun.errors import UserError
 from cxrun.events import AttemptSettled, RunFinished, RunStarted
 from cxrun.feed import Facts, Feed
 from cxrun.ledger import Ledger
-from cxrun.model import CALLBACKS, IN_CHAIN, PERSONAL, CallResult, PastAttempt, Reason, Record
+from cxrun.model import CALLBACKS, IN_CHAIN, PERSONAL, CallResult, PastAttempt, Reason, Record, Rule
 from cxrun.observers import Observers
 from cxrun.ordered import OrderedFeed
 from cxrun.pipeline import Broken, Decision, GiveWay, Settlement, rule_of
@@ -69,7 +69,8 @@ _PATIENCE: Final = 0.05
 
 _IN_CALL_WAIT: Final = 30.0
 """Seconds after which a record is looked at again whose number is just being called for another one."""
-_IN_CALL: Final = Decision(Defer(0.0, ""), None)
+_REASONS: Final = 10_000
+"""Reasons that are remembered before they are forgotten."""
 
 _RULES_CHANGED: Final = Reason("waiting", "to be looked at again: its rules have changed")
 _LOST: Final = Reason("in work", "lost: no dialer can tell what became of the call")
@@ -140,7 +141,8 @@ class Run:
         self._observers = Observers(project.registry)
         self._synced = start - POLL
         self._closing = ""
-        self._in_call: Counter[str] = Counter()
+        self._in_call: dict[str, int] = {}
+        self._reasons: dict[tuple[bool, CallResult, str, Rule | None], Reason] = {}
         self._rules = {
             self._lists[name].list_id: Rules(
                 Queue(store, self._lists[name].list_id, list(self._lists[name].field_types)),
@@ -294,10 +296,10 @@ class Run:
         False if nothing will ever happen again.
         """
         clock = self._clock
-        batch = self._ledger.batch
         if not clock.jumps:
             return self._wait(horizon)
         while True:
+            batch = self._ledger.batch
             crew, at, until = self._next_event()
             if batch.first_due is not None and self._may_dial:
                 until = min(until, max(batch.first_due, self._synced + POLL))
@@ -307,16 +309,21 @@ class Run:
                     return False
                 self._account(clock.reach(until))
                 return True
+            engine, left = crew.engine, batch.left
             for event in crew.line.events(until):
                 self._account(clock.reach(event.at))
                 self._progress(crew, event)
-                if self.stop or crew.engine.waiting or len(batch.left) >= FLUSH:
+                if self.stop or engine.waiting:
                     return True
-                if self._may_dial and crew.working and crew.engine.eager(event.at):
+                if engine.pool is not None and crew.working and self._may_dial and engine.eager(event.at):
                     return True
-                if crew.watched and not crew.engine.calls:
+                if crew.watched and not engine.calls:
                     return True
                 if batch.first_due is not None and batch.first_due + POLL < until:
+                    break
+                if len(left) >= FLUSH:
+                    # in the midst of it: when calls are placed must not depend on when others let us write
+                    self._commit()
                     break
 
     def _wait(self, horizon: float | None) -> bool:
@@ -391,7 +398,7 @@ class Run:
         tally = self.tally
         elapsed = now - tally.now
         tally.now = now
-        if elapsed > 0 and tally.agents and self._at_work:
+        if tally.agents and elapsed > 0 and self._at_work:
             tally.staffed_seconds += elapsed * tally.agents
             tally.ready_seconds += elapsed * sum(len(pool.ready) for pool in self._pools.values())
             tally.talk_seconds += elapsed * sum(crew.engine.talking for crew in self._crews)
@@ -443,18 +450,20 @@ class Run:
             if due is None or due > now or now < self._synced + POLL:
                 return
         self._lock()
-        self._ledger.flush()
         self._synced = now
+        ledger = self._ledger
+        if ledger.batch.concerns(now) or any(f.anew for crew in self._crews for f in crew.feeds.values()):
+            ledger.flush()
+            ledger.batch.first_due = None
         if self._facts.too_many:
+            ledger.flush()
             buffered = (
                 record for crew in self._crews for feed in crew.feeds.values() for record in feed.records()
             )
             self._facts.keep([*buffered, *(call.record for call in self._calls())])
         for crew in self._rota.working:
-            held = crew.previewed.keys() | {call.record.record_id for call in crew.engine.calls.values()}
             for feed in crew.feeds.values():
-                self._facts.learn(feed.refill(now, held), now)
-        self._ledger.batch.first_due = None
+                self._facts.learn(feed.refill(now, crew.held), now)
 
     def _calls(self) -> Iterator[LiveCall]:
         """Every call in progress."""
@@ -532,13 +541,14 @@ class Run:
         """Ask the rules; a record they object to is written back with the reason."""
         facts = self._facts
         sleeping = feed.sleeping(record)
-        decision = _IN_CALL
-        if not self._in_call[record.phone]:
+        if record.phone in self._in_call:
+            decision = Decision(Defer(now + _IN_CALL_WAIT, "a call to this number is in progress"), None)
+        else:
             decision = crew.pipeline.decide(
                 Moment(
                     now,
                     record,
-                    (record, *sleeping),
+                    (record, *sleeping) if sleeping else (record,),
                     facts.attempts(record),
                     facts.suppressions(record),
                     facts.attempts_by(record),
@@ -547,8 +557,8 @@ class Run:
                 )
             )
         verdict = decision.verdict
-        if decision is _IN_CALL:
-            verdict = Defer(now + _IN_CALL_WAIT, "a call to this number is in progress")
+        if verdict is PASS:
+            return True
         if isinstance(verdict, Defer):
             reason = Reason("deferred", verdict.reason, decision.rule)
             self._ledger.defer(record, life.deferred(record, verdict, now), reason, now)
@@ -568,17 +578,26 @@ class Run:
             reason = Reason("chained", verdict.reason, decision.rule)
             self._ledger.exclude(record, sleeping, life.gave_way(record, verdict, now), reason, now)
             feed.forget_chain(record)
-        return verdict is PASS
+        return False
 
     def _claim(self, crew: Crew, record: Record, agent_id: str | None, now: float) -> Dial:
         """The intent: the attempt counts and the record is in work before anybody is called."""
         dialed = life.attempted(record, now)
-        attempt_id = dialed.attempt_id
-        crew.engine.place(LiveCall(attempt_id, dialed, now, agent_id))
+        call = LiveCall(dialed.attempt_id, dialed, now, agent_id)
+        call.past = self._facts.dialed(dialed, now)
+        crew.engine.place(call)
+        crew.dialing.add(dialed.record_id)
         self.tally.attempts += 1
-        self._in_call[dialed.phone] += 1
-        self._facts.dialed(dialed, _past(dialed, now))
-        return Dial(attempt_id, dialed, now, crew.caller_id, crew.ring_time)
+        self._called(dialed.phone)
+        return Dial(call.attempt_id, dialed, now, crew.caller_id, crew.ring_time)
+
+    def _called(self, phone: str) -> None:
+        self._in_call[phone] = self._in_call.get(phone, 0) + 1
+
+    def _hung_up(self, phone: str) -> None:
+        calls = self._in_call.pop(phone) - 1
+        if calls:
+            self._in_call[phone] = calls
 
     def _place(self, crew: Crew, claimed: list[tuple[Record, Dial]]) -> None:
         """Dial; `claimed` are the records as they were before they were claimed, and the calls to place."""
@@ -630,6 +649,7 @@ class Run:
     def _withdraw(self, crew: Crew, record: Record, dial: Dial) -> None:
         """Undo a claim; the record is judged again before the next dial."""
         call = crew.engine.withdraw(dial.attempt_id)
+        crew.dialing.discard(record.record_id)
         self.tally.attempts -= 1
         self._hung_up(dial.record.phone)
         self._ledger.withdraw(call, record._replace(due=int(dial.at) + 1), _WITHDRAWN, dial.at)
@@ -737,10 +757,10 @@ class Run:
     def _progress(self, crew: Crew, event: Progress) -> None:
         engine = crew.engine
         at = event.at
-        if isinstance(event, Ended):
-            commands = engine.ended(event.attempt_id, at, event.result)
-        elif isinstance(event, Answered):
+        if isinstance(event, Answered):
             commands = self._answered(crew, event)
+        elif isinstance(event, Ended):
+            commands = engine.ended(event.attempt_id, at, event.result)
         elif isinstance(event, Completed):
             commands = engine.completed(event.attempt_id, at, event.disposition, event.callback)
         elif isinstance(event, AgentReady):
@@ -750,16 +770,17 @@ class Run:
         self._obey(crew, commands, at)
 
     def _answered(self, crew: Crew, event: Answered) -> list[Command]:
-        call = crew.engine.calls.get(event.attempt_id)
+        attempt_id, at, result = event
+        call = crew.engine.calls.get(attempt_id)
         if call is None:
-            self._hang_up(crew, event.attempt_id, event.at)
+            self._hang_up(crew, attempt_id, at)
             return []
         if call.answered is not None:
             return []
-        self.tally.answered += event.result == CallResult.ANSWER
-        record = life.with_result(call.record, int(event.result), call.agent_id)
-        handling, _ = crew.pipeline.deliver(Call(event.at, record, event.result, None, call.agent_id))
-        return crew.engine.answered(event.attempt_id, event.at, event.result, handling)
+        self.tally.answered += result == CallResult.ANSWER
+        record = life.with_result(call.record, result.code, call.agent_id)
+        handling, _ = crew.pipeline.deliver(Call(at, record, result, None, call.agent_id))
+        return crew.engine.answered(attempt_id, at, result, handling)
 
     def _obey(self, crew: Crew, commands: Iterable[Command], at: float) -> None:
         for command in commands:
@@ -777,17 +798,17 @@ class Run:
 
     def _settle(self, crew: Crew, call: LiveCall, at: float) -> None:
         """The call is over: what becomes of the record and of its chain."""
-        record = life.with_result(call.record, int(call.result), call.agent_id)
+        record = life.with_result(call.record, call.result.code, call.agent_id)
         feed = crew.feeds[record.list_id]
         sleeping = feed.sleeping(record)
         judged = Call(
             # what is told late must not be scheduled behind the point the queue has been read to
-            max(at, self._synced),
+            at if at > self._synced else self._synced,
             record,
             call.result,
             call.disposition,
             call.agent_id,
-            (record, *sleeping),
+            (record, *sleeping) if sleeping else (record,),
             seed=self.options.seed,
             devices=crew.pipeline.devices,
         )
@@ -810,9 +831,8 @@ class Run:
             if change.suppressions:
                 kept = [entry.kept(self._retention.get(entry.list_name), at) for entry in change.suppressions]
                 change = change._replace(suppressions=tuple(kept))
-            reason = Reason(
-                "waiting" if change.waiting else "closed", f"{result.word}: {text}", settlement.rule
-            )
+            reason = self._reason(bool(change.waiting), result, text, settlement.rule)
+        crew.dialing.discard(record.record_id)
         self._ledger.settle(call, sleeping, change, reason, at, event, result)
         if isinstance(settlement, Settlement) and settlement.effects:
             told = {
@@ -823,9 +843,7 @@ class Run:
         feed.forget_chain(record)
         if change.suppressions:
             self._facts.suppressed(change.suppressions)
-        self._facts.dialed(
-            record, _past(record, call.placed, int(result), call.disposition, call.ended or at)
-        )
+        self._known(call, result, at)
         self._hung_up(record.phone)
         if call.detected == CallResult.ANSWER and result in (CallResult.ABANDONED, CallResult.DROPPED):
             self.tally.abandoned += 1
@@ -839,10 +857,28 @@ class Run:
                 )
             )  # fmt: skip
 
-    def _hung_up(self, phone: str) -> None:
-        self._in_call[phone] -= 1
-        if not self._in_call[phone]:
-            del self._in_call[phone]
+    def _reason(self, waits: bool, result: CallResult, text: str, rule: Rule | None) -> Reason:
+        """Why a record is as its settled call left it; there are few, each said of many records."""
+        key = (waits, result, text, rule)
+        reason = self._reasons.get(key)
+        if reason is None:
+            if len(self._reasons) >= _REASONS:
+                self._reasons.clear()
+            reason = Reason("waiting" if waits else "closed", f"{result.word}: {text}", rule)
+            self._reasons[key] = reason
+        return reason
+
+    def _known(self, call: LiveCall, result: CallResult, at: float) -> None:
+        """The result of the attempt is known; the caps are told."""
+        past = call.past
+        if past is None:
+            past = call.past = self._facts.dialed(call.record, call.placed)
+        past.call_result = result.code
+        past.disposition = call.disposition
+        past.ended = call.ended or at
+        if call.stored:
+            # it may have been read back from the store in the meantime, without its result
+            self._facts.note(call.record, past)
 
     # --- transactions ---
 
@@ -877,7 +913,7 @@ class Run:
         calls = [call for call in self._calls() if not call.stored]
         self._facts.learn([call.record for call in calls], self._clock.now())
         for call in calls:
-            self._facts.dialed(call.record, _past(call.record, call.placed))
+            call.past = self._facts.dialed(call.record, call.placed)
 
     def _commit(self, *, everything: bool = False) -> None:
         """Commit what is settled, and the intents of calls that outlive this process.
@@ -910,8 +946,9 @@ class Run:
                 stored = self._lists[feed.name]
                 if stored.rules_digest not in ("", crew.group.digest):
                     look_again(self._store, stored.list_id, _RULES_CHANGED, IN_CHAIN)
-                    entry = Entry(round(self._start, 3), "rules_changed", 0, 0, 0, _RULES_CHANGED, 0)
-                    self._ledger.batch.journal.append(entry)
+                    self._ledger.batch.journal.append(
+                        (self._start, "rules_changed", 0, 0, 0, _RULES_CHANGED, 0)
+                    )
                 frozen_rules(self._store, stored, crew.group.digest)
 
     def _resume(self) -> None:
@@ -928,8 +965,9 @@ class Run:
                 for dial in dials:
                     call = LiveCall(dial.attempt_id, dial.record, dial.at)
                     call.stored = True
-                    self._in_call[dial.record.phone] += 1
+                    self._called(dial.record.phone)
                     crew.engine.place(call)
+                    crew.dialing.add(dial.record.record_id)
                     if dial.attempt_id not in known:
                         self._lose(crew, call)
 
@@ -937,19 +975,6 @@ class Run:
         self._ledger.note(self._start, "lost", call.record, _LOST)
         self.tally.lost += 1
         self._obey(crew, crew.engine.ended(call.attempt_id, self._start, CallResult.UNKNOWN), self._start)
-
-
-def _past(
-    record: Record,
-    placed: float,
-    result: int = int(CallResult.UNKNOWN),
-    disposition: str | None = None,
-    ended: float | None = None,
-) -> PastAttempt:
-    """The latest attempt of a record as caps see it."""
-    return PastAttempt(
-        placed, result, disposition, record.client, record.phone, record.record_id, record.attempt, ended
-    )
 
 
 _EVENTS: Final[Mapping[type, str]] = {

@@ -10,6 +10,7 @@ from typing import Any
 
 from cxrun.conditions import Condition, compile_first
 from cxrun.model import Record
+from cxrun.testing import make_record
 
 STATES = ("CA", "NV", "NY", "TX", "FL")
 SIX = {
@@ -31,10 +32,7 @@ def record(n: int) -> Record:
         "score": n % 100 / 100,
         "segment": "open" if n % 3 else "closed",
     }
-    return Record(
-        n, 1, n, 1, 1, "", "", 4, "", "", "US", "212", 0, 0, 2, 1, 6 + n % 3, n % 5, 0, 0, "", None, 0, 4,
-        f"C{n}", None, None, None, fields,
-    )  # fmt: skip
+    return make_record(record_id=n, call_result=6 + n % 3, attempt=n % 5, client_id=f"C{n}", fields=fields)
 
 
 def by_hand(r: Record) -> bool:

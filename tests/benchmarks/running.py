@@ -140,6 +140,8 @@ def bare(store: Path, sizes: dict[str, int], batch: int) -> float:
         "JOIN contacts_1 c ON c.chain_id = r.chain_id WHERE q.list_id = 1 AND q.priority IN (3, 4) "
         "ORDER BY q.priority, q.due, q.record_id LIMIT ?"
     )
+    names = [column[0] for column in db.execute(read, (0,)).description]
+    phone, key, client = names.index("phone"), names.index("priority") - 1, names.index("client_id")
     round_number = 0
     while True:
         db.execute("BEGIN IMMEDIATE")
@@ -149,12 +151,12 @@ def bare(store: Path, sizes: dict[str, int], batch: int) -> float:
             break
         round_number += 1
         done = len(rows)
-        phones, clients = json.dumps([row[5] for row in rows]), json.dumps([row[28] for row in rows])
+        phones, clients = json.dumps([row[phone] for row in rows]), json.dumps([row[client] for row in rows])
         db.execute(FACTS[0], (phones, clients)).fetchall()
         db.execute(FACTS[1], (clients, phones)).fetchall()
         db.executemany(
             "DELETE FROM queue WHERE list_id = ? AND priority = ? AND due = ? AND record_id = ?",
-            [row[13:17] for row in rows],
+            [row[key : key + 4] for row in rows],
         )
         tried = min(attempts, done)
         attempts -= tried
@@ -162,7 +164,7 @@ def bare(store: Path, sizes: dict[str, int], batch: int) -> float:
         db.executemany(
             "INSERT OR REPLACE INTO attempts VALUES (?, ?, 1, 1, ?, ?, ?, ?, NULL, ?, NULL, 7, NULL, NULL)",
             [
-                (row[0], round_number, row[28], row[5], 1e9 + n, 1e9 + n + 5, 1e9 + n + 9)
+                (row[0], round_number, row[client], row[phone], 1e9 + n, 1e9 + n + 5, 1e9 + n + 9)
                 for n, row in tried_rows
             ],
         )

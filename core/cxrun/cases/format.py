@@ -19,7 +19,7 @@ A case states every decision its steps lead to; one that is not stated fails it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, NamedTuple
 
 from cxrun.cases.when import WRITTEN, When, known_zone
@@ -644,7 +644,7 @@ class _Reader:
                 found.append(Past(attempt, {**record.fields, **item.get("fields", {})}))
         found.sort(key=lambda past: past.attempt.placed)
         # numbered from -1 down, so that none is taken for an attempt the timeline makes
-        return [Past(attempt._replace(attempt=-n), own) for n, (attempt, own) in enumerate(found, 1)]
+        return [Past(replace(attempt, attempt=-n), own) for n, (attempt, own) in enumerate(found, 1)]
 
     def _imported(self, path: Path, text: str, start: float, zone: str) -> float | None:
         when = self._when(path, text)

@@ -13,6 +13,8 @@ from cxrun.model import Reason, Rule
 GENESIS: Final = bytes(32)
 NO_RUN: Final = 0
 """The run of what no run has written."""
+_LINE: Final = '[%d,%.3f,%d,"%s",%d,%d,%d,%d,%s]'
+"""A row as a JSON array; times to the millisecond, the last is its reason, encoded already."""
 
 
 class Entry(NamedTuple):
@@ -27,18 +29,22 @@ class Entry(NamedTuple):
     due: int
 
 
+Happening = tuple[float, str, int, int, int, Reason, int]
+"""The values of an `Entry`."""
+
+
 class Journal:
     """Appends entries inside the caller's transaction."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
-        self._reasons: dict[Reason, int] = {}
+        self.reasons: dict[Reason, int] = {}
         self._texts: dict[int, str] = {}
         self._head: tuple[int, bytes] | None = None
 
     def forget(self) -> None:
         """Read everything again: the transaction that knew it was rolled back."""
-        self._reasons.clear()
+        self.reasons.clear()
         self._texts.clear()
         self._head = None
 
@@ -48,7 +54,7 @@ class Journal:
 
     def reason_id(self, reason: Reason) -> int:
         """The id of a reason, stored on first use."""
-        known = self._reasons.get(reason)
+        known = self.reasons.get(reason)
         if known is not None:
             return known
         rule = reason.rule or Rule("", "", "", "", 0)
@@ -62,22 +68,21 @@ class Journal:
             "WHERE (state, text, kind, name, ruleset, file, line) = (?, ?, ?, ?, ?, ?, ?)",
             row,
         ).fetchone()[0]
-        self._reasons[reason] = found
+        self.reasons[reason] = found
         return int(found)
 
-    def append(self, run_id: int, entries: Iterable[Entry]) -> None:
+    def append(self, run_id: int, entries: Iterable[Happening]) -> None:
         """Append entries in order; each digest covers the digest before it."""
         seq, head = self._head or self._last()
         rows = []
-        sha256 = hashlib.sha256
+        sha256, line = hashlib.sha256, _LINE
         texts = self._texts
-        for entry in entries:
+        known = self.reasons
+        for at, event, record_id, attempt, call_result, reason, due in entries:
             seq += 1
-            at, event, record_id, attempt, call_result, reason, due = entry
-            reason_id = self.reason_id(reason)
+            reason_id = known.get(reason) or self.reason_id(reason)
             text = texts.get(reason_id) or self._text(reason_id)
-            # a clock that was sent to a full second tells a whole number; the store gives it back with a fraction
-            content = _line(seq, float(at), run_id, event, record_id, attempt, call_result, due, text)
+            content = line % (seq, at, run_id, event, record_id, attempt, call_result, due, text)
             head = sha256(head + content.encode()).digest()
             rows.append((seq, at, run_id, event, record_id, attempt, call_result, reason_id, due, head))
         self._connection.executemany("INSERT INTO journal VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
@@ -97,7 +102,17 @@ class Journal:
             "SELECT seq, at, run_id, event, record_id, attempt, call_result, due, reason_id FROM journal ORDER BY seq"
         ):
             seq, at, run_id, event, record_id, attempt, call_result, due, reason_id = row
-            yield _line(seq, at, run_id, event, record_id, attempt, call_result, due, self._text(reason_id))
+            yield _LINE % (
+                seq,
+                at,
+                run_id,
+                event,
+                record_id,
+                attempt,
+                call_result,
+                due,
+                self._text(reason_id),
+            )
 
     def _last(self) -> tuple[int, bytes]:
         row = self._connection.execute("SELECT seq, digest FROM journal ORDER BY seq DESC LIMIT 1").fetchone()
@@ -111,18 +126,3 @@ class Journal:
             ).fetchone()
             self._texts[reason_id] = json.dumps("\t".join(str(value) for value in row))
         return self._texts[reason_id]
-
-
-def _line(
-    seq: int,
-    at: float,
-    run_id: int,
-    event: str,
-    record_id: int,
-    attempt: int,
-    call_result: int,
-    due: int,
-    text: str,
-) -> str:
-    """A row as a JSON array; `text` is its reason, encoded already."""
-    return f'[{seq},{at!r},{run_id},"{event}",{record_id},{attempt},{call_result},{due},{text}]'

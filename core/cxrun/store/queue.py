@@ -10,15 +10,16 @@ import json
 import operator
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from cxrun.model import (
     ASLEEP,
     CALLBACKS,
     CHAINED,
     NEVER,
-    NO_FIELDS,
     PRIORITY,
+    RECORD_FIELDS,
+    STATE,
     PastAttempt,
     Reason,
     Record,
@@ -28,28 +29,28 @@ from cxrun.model import (
     Value,
 )
 from cxrun.store.database import Store
-from cxrun.store.journal import Entry
+from cxrun.store.journal import Entry, Happening
 from cxrun.store.lists import stored_lists
 from cxrun.store.outbox import Letter, put
 from cxrun.store.suppressions import add_suppressions
 
 _RECORD: Final = """
-    r.record_id, r.list_id, r.chain_id, r.chain_n, c.chain_size, r.contact_info, r.phone, r.contact_info_type,
-    r.tz, r.tz_source, r.country, r.area_code, r.daily_from, r.daily_till,
-    {state}.record_type, {state}.record_status, {state}.call_result, {state}.attempt, {state}.dial_sched_time,
-    {state}.call_time, {state}.treatments, {state}.agent_id, {state}.due, {state}.priority,
-    c.client_id, c.first_name, c.last_name, c.company"""
+    {state}.list_id, {state}.priority, {state}.due, {state}.record_id, {state}.record_type, {state}.record_status,
+    {state}.call_result, {state}.attempt, {state}.dial_sched_time, {state}.call_time, {state}.treatments,
+    {state}.agent_id, r.chain_id, r.chain_n, c.chain_size, r.contact_info, r.phone, r.contact_info_type, r.tz,
+    r.tz_source, r.country, r.area_code, r.daily_from, r.daily_till, c.client_id, c.first_name, c.last_name,
+    c.company"""
 COLUMNS: Final = dict(
-    zip(Record._fields, (column.strip() for column in _RECORD.format(state="q").split(",")), strict=False)
+    zip(RECORD_FIELDS, (column.strip() for column in _RECORD.format(state="q").split(",")), strict=False)
 )
 """Where the fields of a waiting record are: `q` is the queue, `r` its record, `c` its contact."""
 _PAST: Final = "placed, call_result, disposition, client, phone, record_id, attempt, ended"
-_ATTEMPT: Final = operator.itemgetter(0, 1)
-_FIXED: Final = len(Record._fields) - 1
-_STATE_FROM: Final = Record._fields.index("record_type")
-_STATE_TILL: Final = Record._fields.index("agent_id") + 1
+_RECORD_ID: Final = operator.itemgetter(0)
+_PLACE: Final = operator.itemgetter(3)
 
 Key = tuple[int, int, int, int]
+Row = tuple[Any, ...]
+"""The state of a record in the order of the queue, and the id of its reason."""
 
 
 class AttemptRow(NamedTuple):
@@ -71,6 +72,13 @@ class AttemptRow(NamedTuple):
     agent_id: str | None
 
 
+Attempt = tuple[
+    int, int, int, int, str, str, float, float | None, float | None, float | None, int | None, int, str | None,
+    str | None,
+]  # fmt: skip
+"""The values of an `AttemptRow`."""
+
+
 class AttemptKey(NamedTuple):
     """That an attempt was made on a record with this value of a field of its list."""
 
@@ -89,33 +97,44 @@ class Batch:
     """
 
     left: list[Key] = field(default_factory=list)
-    waiting: list[tuple[Record, Reason]] = field(default_factory=list)
-    closed: list[tuple[Record, Reason]] = field(default_factory=list)
-    in_work: list[tuple[Record, Reason]] = field(default_factory=list)
+    waiting: list[Row] = field(default_factory=list)
+    closed: list[Row] = field(default_factory=list)
+    in_work: list[Row] = field(default_factory=list)
     out_of_work: list[tuple[int]] = field(default_factory=list)
     reopened: list[tuple[int]] = field(default_factory=list)
     withdrawn: list[tuple[int, int]] = field(default_factory=list)
-    attempts: list[AttemptRow] = field(default_factory=list)
+    attempts: list[Attempt] = field(default_factory=list)
     attempt_keys: list[AttemptKey] = field(default_factory=list)
     suppressions: list[Suppression] = field(default_factory=list)
     whole_chains: list[tuple[Record, Reason, float]] = field(default_factory=list)
     letters: list[Letter] = field(default_factory=list)
-    journal: list[Entry] = field(default_factory=list)
+    journal: list[Happening] = field(default_factory=list)
     first_due: int | None = None
 
     def __len__(self) -> int:
         return len(self.left) + len(self.out_of_work)
 
-    def enter(self, record: Record, reason: Reason) -> None:
+    def concerns(self, now: float) -> bool:
+        """Whether the queue must not be read on without these changes: a record is due, or a call known from before
+        has its result. Records that leave the queue lie behind the point it has been read to, unless it is read anew,
+        and the attempts of this run are known to it.
+        """
+        return bool(self.out_of_work) or (self.first_due is not None and self.first_due <= now)
+
+    def close(self, record: Record, reason_id: int) -> None:
+        """The record is closed."""
+        self.closed.append((*record[:STATE], reason_id))
+
+    def enter(self, record: Record, reason_id: int) -> None:
         """The record enters the queue."""
-        self.waiting.append((record, reason))
+        self.waiting.append((*record[:STATE], reason_id))
         if record.priority != ASLEEP and (self.first_due is None or record.due < self.first_due):
             self.first_due = record.due
 
 
 def key_of(record: Record) -> Key:
     """Where a waiting record stands in the queue."""
-    return (record.list_id, record.priority, record.due, record.record_id)
+    return record[:4]
 
 
 class Queue:
@@ -155,7 +174,8 @@ class Queue:
     def due(self, priority: int, now: float, after: tuple[int, int], limit: int) -> list[Record]:
         """The next waiting records of a priority whose time has come, after the (due, record) `after`."""
         rows = self._db.execute(self._due, (self.list_id, priority, *after, int(now), limit))
-        return [self._record(row) for row in rows]
+        own, of_row = self._own, Record.of_row
+        return [of_row(row, own) for row in rows]
 
     def at(self, places: Iterable[tuple[int, int, int]]) -> list[Record]:
         """The waiting records that stand at these places: priority, due, record."""
@@ -191,12 +211,12 @@ class Queue:
         found: dict[int, list[Record]] = {}
         if chain_ids:
             for row in self._db.execute(self._members, (json.dumps(list(chain_ids)),)):
-                found.setdefault(row[2], []).append(self._record(row))
+                found.setdefault(row[STATE], []).append(self._record(row))
         return found
 
     def closed(self, chain_ids: Collection[int]) -> Iterator[Record]:
         """The final records of these chains, chain by chain in their order."""
-        columns = _RECORD.format(state="k").replace("k.due, k.priority", "0, 0")
+        columns = _RECORD.format(state="k").replace("k.priority, k.due", "0, 0")
         own = "".join(f', c."{name}"' for name in self._own)
         rows = self._db.execute(
             f"SELECT {columns}{own} FROM json_each(?) chains JOIN records r ON r.chain_id = chains.value "
@@ -215,20 +235,20 @@ class Queue:
             "JOIN records r ON r.chain_id = chains.value WHERE r.list_id = ?2), "
             "ids AS MATERIALIZED (SELECT record_id FROM members) "
             f"SELECT {_RECORD.format(state='s')}{own}, s.place FROM ("
-            "SELECT *, 'waiting' AS place FROM (SELECT record_id, record_type, record_status, call_result, attempt, "
-            "dial_sched_time, call_time, treatments, agent_id, due, priority FROM queue "
+            "SELECT *, 'waiting' AS place FROM (SELECT list_id, record_id, record_type, record_status, call_result, "
+            "attempt, dial_sched_time, call_time, treatments, agent_id, due, priority FROM queue "
             "WHERE list_id = ?2 AND record_id IN ids) UNION ALL "
-            "SELECT record_id, record_type, record_status, call_result, attempt, "
+            "SELECT list_id, record_id, record_type, record_status, call_result, attempt, "
             "dial_sched_time, call_time, treatments, agent_id, due, priority, 'in work' FROM in_work "
             "WHERE record_id IN ids UNION ALL "
-            "SELECT record_id, record_type, record_status, call_result, attempt, "
+            "SELECT list_id, record_id, record_type, record_status, call_result, attempt, "
             "dial_sched_time, call_time, treatments, agent_id, 0, 0, 'closed' FROM closed "
             "WHERE record_id IN ids) s JOIN members r ON r.record_id = s.record_id "
             f"JOIN contacts_{self.list_id} c ON c.chain_id = r.chain_id ORDER BY r.chain_id, r.chain_n",
             (json.dumps(list(chain_ids)), self.list_id),
         )
         for row in rows:
-            found.setdefault(row[2], []).append((self._record(row[:-1]), row[-1]))
+            found.setdefault(row[STATE], []).append((self._record(row[:-1]), row[-1]))
         return found
 
     def in_work(self) -> list[Record]:
@@ -240,7 +260,7 @@ class Queue:
         for place in ("queue", "in_work", "closed"):
             columns = _RECORD.format(state="s")
             if place == "closed":
-                columns = columns.replace("s.due, s.priority", "0, 0")
+                columns = columns.replace("s.priority, s.due", "0, 0")
             own = "".join(f', c."{name}"' for name in self._own)
             row = self._db.execute(
                 f"SELECT {columns}{own} FROM {place} s JOIN records r ON r.record_id = s.record_id "
@@ -252,8 +272,7 @@ class Queue:
         return None
 
     def _record(self, row: tuple[object, ...]) -> Record:
-        fields = dict(zip(self._own, row[_FIXED:], strict=True)) if self._own else NO_FIELDS
-        return Record._make((*row[:_FIXED], fields))
+        return Record.of_row(row, self._own)
 
 
 def past_attempts(
@@ -329,30 +348,27 @@ def _add_keys(store: Store, keys: Iterable[AttemptKey]) -> None:
 def write(store: Store, run_id: int, batch: Batch) -> None:
     """Write a batch inside the caller's transaction."""
     run = store.connection.executemany
-    reason_id = store.journal.reason_id
     run("DELETE FROM queue WHERE list_id = ? AND priority = ? AND due = ? AND record_id = ?", batch.left)
     run("DELETE FROM in_work WHERE record_id = ?", batch.out_of_work)
     run("DELETE FROM closed WHERE record_id = ?", batch.reopened)
     run(
         "INSERT INTO queue VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        sorted(_queue_row(record, reason_id(reason)) for record, reason in batch.waiting),
+        sorted(batch.waiting),
     )
     run(
         "INSERT INTO in_work (list_id, priority, due, record_id, record_type, record_status, call_result, attempt, "
         "dial_sched_time, call_time, treatments, agent_id, reason_id, epoch) "
         f"VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, {store.epoch:d})",
-        [_queue_row(record, reason_id(reason)) for record, reason in batch.in_work],
+        batch.in_work,
     )
     run(
-        "INSERT INTO closed VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        [
-            (record.record_id, record.list_id, *record[_STATE_FROM:_STATE_TILL], reason_id(reason))
-            for record, reason in batch.closed
-        ],
+        # a record that is closed has no place in the queue: its second and third value are left out
+        "INSERT INTO closed VALUES (?4, ?1, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+        sorted(batch.closed, key=_PLACE),
     )
     run(
         "INSERT OR REPLACE INTO attempts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        sorted(batch.attempts, key=_ATTEMPT),
+        sorted(batch.attempts, key=_RECORD_ID),
     )
     if batch.attempt_keys:
         _add_keys(store, batch.attempt_keys)
@@ -390,17 +406,6 @@ def _update_whole_chains(store: Store, batch: Batch) -> None:
             )
     store.connection.executemany(
         "UPDATE closed SET call_result = ?, reason_id = ? WHERE record_id = ?", changed
-    )
-
-
-def _queue_row(record: Record, reason_id: int) -> tuple[object, ...]:
-    return (
-        record.list_id,
-        record.priority,
-        record.due,
-        record.record_id,
-        *record[_STATE_FROM:_STATE_TILL],
-        reason_id,
     )
 
 

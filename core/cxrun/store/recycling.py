@@ -77,7 +77,7 @@ def reopen(store: Store, chains: Iterable[Iterable[Record]], reason: Reason, now
     for chain in chains:
         for position, record in enumerate(chain):
             batch.reopened.append((record.record_id,))
-            batch.enter(record, reason if position == 0 else IN_CHAIN)
+            batch.enter(record, store.journal.reason_id(reason if position == 0 else IN_CHAIN))
             entry = Entry(
                 round(float(now), 3), "recycled", record.record_id, record.attempt, record.call_result, reason,
                 record.due if position == 0 else 0,

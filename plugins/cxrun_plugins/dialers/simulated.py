@@ -41,9 +41,10 @@ from cxrun import (
 Numbers = Mapping[str, float]
 """Numbers by word: weights, factors on weights, or the parts of a time such as its mean."""
 
-_ANSWERED: Final = frozenset(
-    {CallResult.ANSWER, CallResult.ANSWERING_MACHINE, CallResult.FAX_DETECTED, CallResult.SILENCE}
-)
+_PERSON: Final = CallResult.ANSWER
+_MACHINE: Final = CallResult.ANSWERING_MACHINE
+_NO_ANSWER: Final = CallResult.NO_ANSWER
+_ANSWERED: Final = frozenset({_PERSON, _MACHINE, CallResult.FAX_DETECTED, CallResult.SILENCE})
 _FAILED: Final = frozenset(
     {
         CallResult.BUSY,
@@ -291,7 +292,12 @@ class Simulated(Dialer):
 
 
 _Luck = tuple[int, ...]
-"""The eight 64-bit numbers drawn for a call, used by these indices; the last one is spare."""
+"""The eight 64-bit numbers drawn for a call, used by these indices; the last one is spare.
+
+A number stands for one above 0 and below 1, `((luck >> 12) + 0.5) * _UNIT`: 52 bits and a half are exact in a
+float, 64 would round up to 1.
+"""
+_UNIT: Final = 2**-52
 _OUTCOME: Final = 0
 _POST_DIAL: Final = 1
 _PICKED_UP: Final = 2
@@ -313,8 +319,40 @@ class _Call:
     agent_id: str | None = None
 
 
+_Item = tuple[float, int, Progress, _Call | None]
+
+
+class _Agenda:
+    """Events in order of time. Only those of the present second are sorted: one heap of all would be many times
+    as large as what a processor has at hand."""
+
+    def __init__(self) -> None:
+        self._second = -1
+        self._present: list[_Item] = []
+        self._seconds: list[int] = []
+        self._later: dict[int, list[_Item]] = {}
+
+    def add(self, item: _Item) -> None:
+        second = int(item[0])
+        if second <= self._second:
+            heapq.heappush(self._present, item)
+        elif second in self._later:
+            self._later[second].append(item)
+        else:
+            heapq.heappush(self._seconds, second)
+            self._later[second] = [item]
+
+    def present(self) -> list[_Item]:
+        """A heap with the next event of all, empty if there is none."""
+        if not self._present and self._seconds:
+            self._second = heapq.heappop(self._seconds)
+            self._present = self._later.pop(self._second)
+            heapq.heapify(self._present)
+        return self._present
+
+
 class SimulatedLine:
-    """The simulated world at work: a heap of events, ties broken by a counter.
+    """The simulated world at work: an agenda of events, ties broken by a counter.
 
     `events` is a generator: each event is acted upon before the next one is drawn, so a call connected on its
     `Answered` is not abandoned in the same breath.
@@ -333,7 +371,7 @@ class SimulatedLine:
         self._callback_after = {code: seconds(after) for code, after in world.callback_after.items()}
         self._outcomes = _Outcomes(world)
         self._calls: dict[str, _Call] = {}
-        self._heap: list[tuple[float, int, Progress, _Call | None]] = []
+        self._agenda = _Agenda()
         self._count = 0
 
     def place(self, dial: Dial) -> None:
@@ -351,13 +389,14 @@ class SimulatedLine:
         else:
             rings = math.inf
             if result in _ANSWERED:
-                machine = result is CallResult.ANSWERING_MACHINE
+                machine = result is _MACHINE
                 rings = (self._machine_answers_after if machine else self._pick_up)(luck[_PICKED_UP])
-            at += self._post_dial_delay(luck[_POST_DIAL]) + min(rings, ring_time)
             if rings <= ring_time:
+                at += self._post_dial_delay(luck[_POST_DIAL]) + rings
                 event = Answered(attempt_id, at, result)
             else:
-                event = Ended(attempt_id, at, CallResult.NO_ANSWER)
+                at += self._post_dial_delay(luck[_POST_DIAL]) + ring_time
+                event = Ended(attempt_id, at, _NO_ANSWER)
         call = self._calls[attempt_id] = _Call(attempt_id, luck, result)
         self._schedule(at, event, call)
 
@@ -371,7 +410,7 @@ class SimulatedLine:
         disposition = callback = None
         if agent_id is None:
             at += self._world.announcement
-        elif call.result is CallResult.ANSWER:
+        elif call.result is _PERSON:
             at += self._talk(call.luck[_TALKED])
             if self._dispositions:
                 disposition = _pick(self._dispositions, call.luck[_DISPOSED])
@@ -387,11 +426,11 @@ class SimulatedLine:
         call = self._calls.pop(attempt_id, None)
         if call is not None:
             call.due = 0
-            self._release_agent(call, at)
+            if call.agent_id is not None:
+                self._release_agent(call.agent_id, call, at)
 
     def next_at(self) -> float | None:
-        heap = self._heap
-        while heap:
+        while heap := self._agenda.present():
             at, number, _, call = heap[0]
             if call is None or call.due == number:
                 return at
@@ -399,8 +438,7 @@ class SimulatedLine:
         return None
 
     def events(self, until: float) -> Iterator[Progress]:
-        heap = self._heap
-        while heap and heap[0][0] <= until:
+        while (heap := self._agenda.present()) and heap[0][0] <= until:
             at, number, event, call = heapq.heappop(heap)
             if call is not None:
                 if call.due != number:
@@ -409,7 +447,8 @@ class SimulatedLine:
                     self._wait_for_agent(call, at)
                 else:
                     del self._calls[call.attempt_id]
-                    self._release_agent(call, at)
+                    if call.agent_id is not None:
+                        self._release_agent(call.agent_id, call, at)
             yield event
 
     def reconcile(self, dials: Collection[Dial]) -> set[str]:
@@ -418,7 +457,7 @@ class SimulatedLine:
         return {dial.attempt_id for dial in dials}
 
     def _wait_for_agent(self, call: _Call, at: float) -> None:
-        if call.result is CallResult.ANSWER:
+        if call.result is _PERSON:
             call.waits_until = at + self._patience(call.luck[_WAITED])
             abandoned = Ended(call.attempt_id, call.waits_until, CallResult.ABANDONED)
             self._schedule(call.waits_until, abandoned, call)
@@ -426,16 +465,15 @@ class SimulatedLine:
             call.waits_until = math.inf
             call.due = 0
 
-    def _release_agent(self, call: _Call, at: float) -> None:
-        if call.agent_id is not None:
-            ready = at + self._wrap(call.luck[_WRAPPED])
-            self._schedule(ready, AgentReady(call.agent_id, ready), None)
+    def _release_agent(self, agent_id: str, call: _Call, at: float) -> None:
+        ready = at + self._wrap(call.luck[_WRAPPED])
+        self._schedule(ready, AgentReady(agent_id, ready), None)
 
     def _schedule(self, at: float, event: Progress, call: _Call | None) -> None:
         self._count += 1
         if call is not None:
             call.due = self._count
-        heapq.heappush(self._heap, (at, self._count, event, call))
+        self._agenda.add((at, self._count, event, call))
 
 
 class _Outcomes:
@@ -500,17 +538,13 @@ _T = TypeVar("_T", bound=Hashable)
 _Odds = tuple[list[float], list[_T]]
 
 
-def _open_unit(luck: int) -> float:
-    """A number above 0 and below 1: 52 bits and a half are exact in a float, 64 would round up to 1."""
-    return ((luck >> 12) + 0.5) * 2**-52
-
-
 def _uniform(*, min: float, max: float) -> _Draw:
-    return lambda luck: min + (max - min) * _open_unit(luck)
+    span = max - min
+    return lambda luck: min + span * (((luck >> 12) + 0.5) * _UNIT)
 
 
 def _exponential(*, mean: float) -> _Draw:
-    return lambda luck: -mean * math.log(_open_unit(luck))
+    return lambda luck: -mean * math.log(((luck >> 12) + 0.5) * _UNIT)
 
 
 def _lognormal(*, mean: float, cv: float) -> _Draw:
@@ -518,7 +552,7 @@ def _lognormal(*, mean: float, cv: float) -> _Draw:
         return lambda luck: mean
     variance = math.log1p(cv * cv)
     inverse = NormalDist(math.log(mean) - variance / 2, math.sqrt(variance)).inv_cdf
-    return lambda luck: math.exp(inverse(_open_unit(luck)))
+    return lambda luck: math.exp(inverse(((luck >> 12) + 0.5) * _UNIT))
 
 
 def _odds(weights: Mapping[_T, float]) -> _Odds[_T]:
@@ -532,7 +566,7 @@ def _odds(weights: Mapping[_T, float]) -> _Odds[_T]:
 
 def _pick(odds: _Odds[_T], luck: int) -> _T:
     bounds, values = odds
-    return values[bisect_right(bounds, _open_unit(luck))]
+    return values[bisect_right(bounds, ((luck >> 12) + 0.5) * _UNIT)]
 
 
 @hookimpl

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final
 
 from cxrun import (
@@ -16,7 +16,6 @@ from cxrun import (
     ResultHandler,
     Schema,
     hookimpl,
-    word_of,
 )
 
 
@@ -24,6 +23,7 @@ def _destination(description: str) -> dict[str, Any]:
     return {"description": description, "type": "string", "minLength": 1}
 
 
+_MACHINE: Final = CallResult.ANSWERING_MACHINE
 _MACHINES: Final = (
     "Where answering machines go: drop, agent, another destination, or a mapping of device types to these."
 )
@@ -78,24 +78,36 @@ class Delivery(ResultHandler):
     fax_detected: str = "drop"
     silence: str = "drop"
 
+    _answers: Mapping[CallResult, Handling] = field(init=False, repr=False, compare=False)
+    _by_device: Mapping[int, Handling] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        machine = self.answering_machine
+        by_device = {} if isinstance(machine, str) else machine
+        answers: dict[CallResult, Handling] = {
+            CallResult.ANSWER: Deliver("live person: agent"),
+            CallResult.FAX_DETECTED: _sent("fax detected", self.fax_detected),
+            CallResult.SILENCE: _sent("silence", self.silence),
+            _MACHINE: _sent("answering machine", machine if isinstance(machine, str) else "drop"),
+        }
+        object.__setattr__(self, "_answers", answers)
+        devices = {
+            DeviceType[word.upper()]: _sent("answering machine", where) for word, where in by_device.items()
+        }
+        object.__setattr__(self, "_by_device", devices)
+
     def handle(self, call: Call) -> Handling | None:
+        result = call.result
         if call.disposition is not None:
             return None
-        match call.result:
-            case CallResult.ANSWER:
-                return Deliver("live person: agent")
-            case CallResult.ANSWERING_MACHINE:
-                where = self.answering_machine
-                if not isinstance(where, str):
-                    where = where.get(word_of(DeviceType, call.record.contact_info_type), "drop")
-            case CallResult.FAX_DETECTED:
-                where = self.fax_detected
-            case CallResult.SILENCE:
-                where = self.silence
-            case _:
-                return None
-        reason = f"{call.result.word.replace('_', ' ')}: {where}"
-        return Drop(reason) if where == "drop" else Deliver(reason, where)
+        if result == _MACHINE and self._by_device:
+            return self._by_device.get(call.record.contact_info_type, self._answers[result])
+        return self._answers.get(result)
+
+
+def _sent(what: str, where: str) -> Handling:
+    reason = f"{what}: {where}"
+    return Drop(reason) if where == "drop" else Deliver(reason, where)
 
 
 @hookimpl

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from cxrun import Action, Call, Finish, Schema, Treatment, hookimpl
+
+_FINISH: Final = Finish("finish")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +29,7 @@ class FinishChain(Treatment):
     schema: ClassVar[Schema] = {"type": "object", "additionalProperties": False}
 
     def apply(self, call: Call) -> Action | None:
-        return Finish("finish")
+        return _FINISH
 
 
 @hookimpl

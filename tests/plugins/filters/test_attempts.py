@@ -472,10 +472,7 @@ def test_cap_holds_and_the_wait_is_the_shortest(
     placed: list[float], now: float, at_most: int, window: int
 ) -> None:
     attempts = [past(moment) for moment in sorted(placed) if moment <= now]
-    record = Record(
-        1, 1, 1, 1, 1, PHONE, PHONE, 0, "", "", "", "", 0, 0, 2, 1, 28, 0, 0, 0, "", None, 0, 4, "C1",
-        None, None, None,
-    )  # fmt: skip
+    record = testing.make_record(phone=PHONE, client_id="C1")
     attempts_filter = Attempts(at_most=at_most, within=window)
     verdict = attempts_filter.check(Moment(now=now, record=record, attempts=attempts))
 
