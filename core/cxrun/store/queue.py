@@ -420,9 +420,12 @@ PRIORITY_OF_TYPE: Final = (
 _CALLBACKS: Final = f"({', '.join(str(int(kind)) for kind in sorted(CALLBACKS))})"
 
 
-def look_again(store: Store, list_id: int, reason: Reason, chained: Reason) -> int:
+def look_again(
+    store: Store, list_id: int, reason: Reason, chained: Reason, in_hand: Collection[int] = ()
+) -> int:
     """Undo every deferral and exclusion of a list: its rules have changed. Returns how many records that were.
 
+    Records `in_hand` are being called or looked at and stay where they are; of their chains, others wake up.
     Of a chain whose next record still waits, excluded members go back to sleep as chained; of one that was
     excluded whole, the first record is next again.
     """
@@ -430,8 +433,9 @@ def look_again(store: Store, list_id: int, reason: Reason, chained: Reason) -> i
     waiting, asleep = store.journal.reason_id(reason), store.journal.reason_id(chained)
     count = db.execute(
         "UPDATE queue SET due = dial_sched_time, reason_id = ? "
-        f"WHERE list_id = ? AND priority > {ASLEEP} AND due <> dial_sched_time",
-        (waiting, list_id),
+        f"WHERE list_id = ? AND priority > {ASLEEP} AND due <> dial_sched_time "
+        "AND record_id NOT IN (SELECT value FROM json_each(?))",
+        (waiting, list_id, json.dumps(list(in_hand))),
     ).rowcount
     excluded = f"list_id = {list_id:d} AND priority = {ASLEEP} AND due = {NEVER}"
     if not db.execute(f"SELECT EXISTS (SELECT 1 FROM queue WHERE {excluded})").fetchone()[0]:
