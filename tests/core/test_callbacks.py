@@ -240,7 +240,9 @@ def test_a_missed_callback_is_tried_again_as_soon_as_the_rules_allow(
     assert reasons(folder, "callback_missed") == {"callback missed, to be tried again"}
 
 
-def test_what_rules_put_off_again_after_a_miss_is_not_missed_twice(project: MakeProject, cxrun: Cxrun) -> None:
+def test_what_rules_put_off_again_after_a_miss_is_not_missed_twice(
+    project: MakeProject, cxrun: Cxrun
+) -> None:
     folder = with_callbacks(
         project(1, 1, rules={"night": AT_NIGHT.replace("20:00", "10:00")}, dialer=ANSWERS),
         missed="retry", retry_in="2h", times=1,
