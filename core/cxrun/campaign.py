@@ -21,7 +21,7 @@ from cxrun.elements import DialingMode, Treatment, seconds
 from cxrun.errors import Mark, Problem, Problems, UserError, near
 from cxrun.mapping import ListSettings
 from cxrun.model import DeviceType, Rule
-from cxrun.pipeline import Devices, Pipeline
+from cxrun.pipeline import Devices, Pipeline, file_shown
 from cxrun.registry import Registry
 from cxrun.ruleset import Ruleset, Step, element_step, read, schema_problems
 from cxrun.settings import CAMPAIGN_SCHEMA, DEFAULTS, ELEMENT_SETTINGS, SETTINGS, partial_schema
@@ -142,6 +142,24 @@ class Group:
         }
 
     @cached_property
+    def texts(self) -> dict[str, str]:
+        """The text of each of its rulesets by the SHA-256 of it."""
+        return {text_digest(ruleset.document.text): ruleset.document.text for ruleset in self.rulesets}
+
+    def as_frozen(self) -> dict[str, Any]:
+        """What a run keeps of the group; the rulesets stand, in their order, under the digests of `texts`."""
+        return {
+            **self.frozen,
+            "rulesets": [
+                [ruleset.name, file_shown(ruleset.document.file), text_digest(ruleset.document.text)]
+                for ruleset in self.rulesets
+            ],
+            "template": self.template,
+            "lists": dict(self.lists),
+            "digest": self.digest,
+        }
+
+    @cached_property
     def digest(self) -> str:
         """SHA-256 of `frozen`; history can be read against the rules that made it."""
         return hashlib.sha256(json.dumps(self.frozen, sort_keys=True).encode()).hexdigest()
@@ -204,6 +222,11 @@ def load_project(folder: FilePath, registry: Registry) -> Project:
     }
     hints = tuple(hint for group in groups.values() for hint in loader.hints(group))
     return Project(folder, groups, lists, suppression, rulesets, registry, hints)
+
+
+def text_digest(text: str) -> str:
+    """SHA-256 of a text, in hexadecimal digits."""
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _shown(folder: FilePath, file: FilePath) -> str:

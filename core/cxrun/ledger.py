@@ -15,7 +15,7 @@ from cxrun.life import Change
 from cxrun.model import ASLEEP, CHAINED, IN_CHAIN, CallResult, Reason, Record
 from cxrun.store.database import Store
 from cxrun.store.journal import Entry
-from cxrun.store.queue import AttemptKey, AttemptRow, Batch, key_of, key_text, write
+from cxrun.store.queue import AttemptKey, AttemptRow, Batch, claim_of, is_new, key_of, key_text, write
 from cxrun.store.runs import reach
 
 CHAIN_FINISHED: Final = Reason("closed", "its chain is finished")
@@ -137,8 +137,11 @@ class Ledger:
             self.batch.out_of_work.append((call.record.record_id,))
         else:
             self._leave(call.record)
-        self._move(call.record, sleeping, change, reason, at, event)
+        self._move(call.record, sleeping, change, reason, at, event, call.placed)
         self._attempt(call, result)
+        record = call.record
+        if not is_new(record):
+            self.batch.claims.append(claim_of(record))
 
     def _leave(self, record: Record) -> None:
         self.batch.left.append(key_of(record))
@@ -151,6 +154,7 @@ class Ledger:
         reason: Reason,
         at: float,
         event: str,
+        placed: float = 0.0,
     ) -> None:
         """Write what became of a record that has left its place, and of the sleeping records of its chain."""
         batch = self.batch
@@ -161,7 +165,7 @@ class Ledger:
                 why = reason._replace(state="waiting", text=f"next in its chain, {reason.text}")
                 self.note(at, "next_in_chain", changed, why)
             else:
-                self.note(at, event, changed, reason)
+                self.note(at, event, changed, reason, placed)
                 if changed.due == CHAINED:
                     why = IN_CHAIN
             batch.enter(changed, why)
@@ -173,7 +177,7 @@ class Ledger:
             else:
                 why = reason if reason.state == "closed" else reason._replace(state="closed")
                 batch.closed.append((changed, why))
-                self.note(at, event, changed, why)
+                self.note(at, event, changed, why, placed)
         batch.suppressions += change.suppressions
         if change.whole_chain:
             batch.whole_chains.append((change.closed[0], reason, at))
@@ -193,13 +197,20 @@ class Ledger:
                 key = AttemptKey(field, value, call.placed, record.record_id, record.attempt)
                 self.batch.attempt_keys.append(key)
 
-    def note(self, at: float, event: str, record: Record, reason: Reason) -> None:
+    def note(self, at: float, event: str, record: Record, reason: Reason, placed: float = 0.0) -> None:
         """Append to the journal."""
         waits = record.priority != ASLEEP and reason.state in ("waiting", "deferred")
         due = record.due if waits else 0
         self.batch.journal.append(
             Entry(
-                round(float(at), 3), event, record.record_id, record.attempt, record.call_result, reason, due
+                round(float(at), 3),
+                event,
+                record.record_id,
+                record.attempt,
+                record.call_result,
+                reason,
+                due,
+                float(placed),
             )
         )
 

@@ -48,7 +48,7 @@ from cxrun.model import IN_CHAIN, CallResult, PastAttempt, Reason, Record
 from cxrun.observers import Observers
 from cxrun.pipeline import Broken, Decision, GiveWay, Settlement, rule_of
 from cxrun.store.database import Store
-from cxrun.store.journal import Entry
+from cxrun.store.journal import REAL, Entry
 from cxrun.store.lists import date_imports, frozen_rules, imports_of, stored_lists
 from cxrun.store.queue import Queue, keep_attempt_fields, look_again
 from cxrun.store.runs import check_world, finish_run, last_reached, placed_at, start_run
@@ -147,15 +147,18 @@ class Run:
         self._groups = tuple(group.name for group in groups)
         versions = {"python": platform.python_version()}
         versions |= {plugin.name: plugin.version for plugin in project.registry.plugins}
-        frozen = {group.name: group.frozen for group in groups}
-        self.run_id = start_run(store, options.seed, self._groups, frozen, versions, start, world=self._world)
+        frozen = {group.name: group.as_frozen() for group in groups}
+        texts = {digest: text for group in groups for digest, text in group.texts.items()}
+        self.run_id = start_run(
+            store, options.seed, self._groups, frozen, versions, start, world=self._world, texts=texts
+        )
         self._ledger.run_id = self.run_id
 
     @property
     def _world(self) -> str:
         """What the calls of this run are part of."""
         if self._external:
-            return "the real world"
+            return REAL
         return "a simulation" if self._clock.jumps else "a simulation in real time"
 
     def _crew(self, group: Group, opening: Opening) -> Crew:

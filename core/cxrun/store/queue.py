@@ -19,10 +19,12 @@ from cxrun.model import (
     NEVER,
     NO_FIELDS,
     PRIORITY,
+    CallResult,
     PastAttempt,
     Reason,
     Record,
     RecordStatus,
+    RecordType,
     Suppression,
     Value,
 )
@@ -42,6 +44,9 @@ _ATTEMPT: Final = operator.itemgetter(0, 1)
 _FIXED: Final = len(Record._fields) - 1
 _STATE_FROM: Final = Record._fields.index("record_type")
 _STATE_TILL: Final = Record._fields.index("agent_id") + 1
+
+_UNKNOWN: Final = int(CallResult.UNKNOWN)
+_GENERAL: Final = int(RecordType.GENERAL)
 
 Key = tuple[int, int, int, int]
 
@@ -75,6 +80,18 @@ class AttemptKey(NamedTuple):
     attempt: int
 
 
+class Claim(NamedTuple):
+    """The state in which a record was claimed for an attempt; kept unless it `is_new`."""
+
+    record_id: int
+    attempt: int
+    record_type: int
+    call_result: int
+    dial_sched_time: int
+    treatments: str
+    agent_id: str | None
+
+
 @dataclass
 class Batch:
     """Changes to write together: records that leave the queue, enter it, are closed or are in work."""
@@ -85,6 +102,7 @@ class Batch:
     in_work: list[tuple[Record, Reason]] = field(default_factory=list)
     out_of_work: list[tuple[int]] = field(default_factory=list)
     attempts: list[AttemptRow] = field(default_factory=list)
+    claims: list[Claim] = field(default_factory=list)
     attempt_keys: list[AttemptKey] = field(default_factory=list)
     suppressions: list[Suppression] = field(default_factory=list)
     whole_chains: list[tuple[Record, Reason, float]] = field(default_factory=list)
@@ -105,6 +123,25 @@ class Batch:
 def key_of(record: Record) -> Key:
     """Where a waiting record stands in the queue."""
     return (record.list_id, record.priority, record.due, record.record_id)
+
+
+def is_new(record: Record) -> bool:
+    """Whether nothing has come of the record yet: no treatment, no result, no promise."""
+    return not (
+        record.treatments
+        or record.call_result != _UNKNOWN
+        or record.dial_sched_time
+        or record.record_type != _GENERAL
+        or record.agent_id
+    )
+
+
+def claim_of(record: Record) -> Claim:
+    """The state in which the record was claimed for its latest attempt."""
+    return Claim(
+        record.record_id, record.attempt, record.record_type, record.call_result, record.dial_sched_time,
+        record.treatments, record.agent_id,
+    )  # fmt: skip
 
 
 class Queue:
@@ -305,6 +342,8 @@ def write(store: Store, run_id: int, batch: Batch) -> None:
         "INSERT OR REPLACE INTO attempts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         sorted(batch.attempts, key=_ATTEMPT),
     )
+    if batch.claims:
+        run("INSERT OR REPLACE INTO claims VALUES (?, ?, ?, ?, ?, ?, ?)", sorted(batch.claims))
     if batch.attempt_keys:
         _add_keys(store, batch.attempt_keys)
     if batch.suppressions:

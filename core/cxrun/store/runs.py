@@ -10,6 +10,7 @@ from typing import Any
 from cxrun.errors import UserError
 from cxrun.model import Record
 from cxrun.store.database import Store
+from cxrun.store.journal import REAL
 
 
 def check_world(store: Store, world: str) -> None:
@@ -31,8 +32,14 @@ def start_run(
     at: float,
     *,
     world: str,
+    texts: Mapping[str, str],
 ) -> int:
-    """Note a run with everything that decides its outcome; returns its id."""
+    """Note a run with everything that decides its outcome; returns its id.
+
+    `texts` are the files that `frozen` names by their SHA-256; each is kept once.
+    """
+    store.journal.salted = world == REAL
+    store.connection.executemany("INSERT OR IGNORE INTO contents VALUES (?, ?)", texts.items())
     cursor = store.connection.execute(
         "INSERT INTO runs (world, seed, groups, frozen, versions, started_at, reached) "
         "VALUES (?, ?, ?, ?, ?, ?, ?)",
