@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from typing import Final
 
-from cxrun import life
+from cxrun import __version__, life
 from cxrun.campaign import Group, Project
 from cxrun.clock import Clock
 from cxrun.crew import Crew
@@ -145,7 +145,7 @@ class Run:
         )
         self._start = start
         self._groups = tuple(group.name for group in groups)
-        versions = {"python": platform.python_version()}
+        versions = {"cxrun": __version__, "python": platform.python_version()}
         versions |= {plugin.name: plugin.version for plugin in project.registry.plugins}
         frozen = {group.name: group.as_frozen() for group in groups}
         texts = {digest: text for group in groups for digest, text in group.texts.items()}

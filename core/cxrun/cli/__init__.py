@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from cxrun.store import Store
 
 COMMANDS: Final = (
-    "demo", "init", "migrate", "validate", "show", "import", "run", "status", "explain", "plugins", "docs", "schema",
+    "demo", "init", "migrate", "validate", "show", "import", "run", "status", "explain", "audit", "plugins", "docs",
+    "schema",
 )  # fmt: skip
 """The built-in commands in the order a newcomer meets them."""
 _TAKEN: Final = ("import", "run")

@@ -115,8 +115,10 @@ class Journal:
 
     def contents(self) -> Iterator[str]:
         """Every row as the text that its digest covers, in order."""
-        for *values, digest, _ in self._rows():
-            yield content_of(*values, digest.hex())
+        for seq, at, run_id, event, record_id, attempt, call_result, due, placed, digest, _ in self._rows():
+            yield content_of(
+                seq, at, run_id, event, record_id, attempt, call_result, due, placed, digest.hex()
+            )
 
     def _rows(self) -> Iterator[tuple[Any, ...]]:
         for row in self._connection.execute(

@@ -13,6 +13,7 @@ from cxrun import (
     PASS,
     REGION,
     Defer,
+    Evidence,
     Exclude,
     Filter,
     Moment,
@@ -261,6 +262,13 @@ class CallingDates(Filter):
             stretch = self._stretch(record.zones, place, emergencies, now, moment.ring_time)
             self._stretches[key] = stretch
         return stretch.verdict
+
+    def evidence(self, moment: Moment) -> Sequence[Evidence]:
+        zones = moment.record.zones or (self.unknown_zone,)
+        if not all(_exists(zone) for zone in zones):
+            return ()
+        days = {datetime.fromtimestamp(moment.now, ZoneInfo(zone)).date(): zone for zone in zones}
+        return [Evidence(f"{_DAYS[day.weekday()]} {day} in {zone}", moment.now) for day, zone in days.items()]
 
     def _stretch(
         self,
