@@ -33,6 +33,7 @@ from cxrun.store.queue import (
     suppressions,
 )
 from cxrun.store.reading import Happened, attempts_of, current_reason, life_of
+from cxrun.store.redaction import EVENT
 from cxrun.store.runs import last_reached
 
 _Ask = Callable[[float], list[Decision]]
@@ -127,6 +128,8 @@ def _told(item: Happened, attempts: dict[int, AttemptRow], zone: str) -> list[st
         return [f"{when}  its turn in the chain: {why}{due}"]
     if item.event == "chained":
         return [f"{when}  gives way in its chain: {why}"]
+    if item.event == EVENT:
+        return [f"{when}  {why}"]
     if item.event in _EFFECTS:
         return [f"{when}  {_EFFECTS[item.event]}: {why}"]
     if item.event in ("chain_updated", "update_chain") and not _just_ended(attempts, item):

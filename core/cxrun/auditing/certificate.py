@@ -44,6 +44,8 @@ class Attached(NamedTuple):
     file: str
     digest: str
     text: str | None
+    source: str = ""
+    reviewed: str = ""
 
 
 class JournalLine(NamedTuple):
@@ -141,7 +143,14 @@ class Certificate:
                 "versions": dict(self.run.versions),
             },
             "rulesets": [
-                {"name": kept.name, "file": kept.file, "sha256": kept.digest, "text": kept.text}
+                {
+                    "name": kept.name,
+                    "file": kept.file,
+                    "sha256": kept.digest,
+                    "source": kept.source,
+                    "reviewed": kept.reviewed,
+                    "text": kept.text,
+                }
                 for kept in self.rulesets
             ],
             "record_as_claimed": {
@@ -212,8 +221,12 @@ class Certificate:
         if entries:
             columns = ("list", "kind", "key", "from", "till")
             found.append(Section("Suppression entries of this client or this number", entries, columns))
-        rulesets = [(kept.name, kept.file, kept.digest) for kept in self.rulesets]
-        found.append(Section("Rulesets in force", rulesets, ("ruleset", "file", "SHA-256")))
+        rulesets = [
+            (kept.name, kept.file, kept.digest[:16], kept.reviewed or None, kept.source or None)
+            for kept in self.rulesets
+        ]
+        columns = ("ruleset", "file", "SHA-256", "reviewed", "source")
+        found.append(Section("Rulesets in force", rulesets, columns))
         journal = [
             (
                 str(row.seq),
@@ -225,8 +238,8 @@ class Certificate:
             )
             for row, reason, fits in self.journal
         ]
-        columns = ("row", "at", "event", "because", "digest", "fits")
-        found.append(Section("The journal of this record", journal, columns))
+        rows_told = ("row", "at", "event", "because", "digest", "fits")
+        found.append(Section("The journal of this record", journal, rows_told))
         versions = [*_versions(self.run.versions), *self.notes]
         found.append(Section("Versions", [(text,) for text in versions]))
         return found
@@ -239,7 +252,7 @@ class Certificate:
             if kept.text is not None
         ]
         title = f"Certificate of attempt {self.attempt_id}"
-        sections = [*self.sections(), *texts]
+        sections: list[Section | Text] = [*self.sections(), *texts]
         return html_page(title, self.summary, sections, good=self.outcome == "allowed", foot=_FOOT)
 
     # --- parts ---

@@ -59,10 +59,9 @@ from cxrun.store.queue import (
     past_attempts,
     suppressions,
 )
+from cxrun.store.redaction import EVENT
 from cxrun.yamlfile import parse
 
-REDACTED: Final = "redacted"
-"""The event of a journal row that says that the personal data of a record were taken out of the store."""
 _READY: Final = int(RecordStatus.READY)
 _CHAIN_READY: Final = int(RecordStatus.CHAIN_READY)
 _UNKNOWN: Final = int(CallResult.UNKNOWN)
@@ -122,9 +121,17 @@ class _Asking:
         record = self._record()
         texts = self._texts()
         rulesets, rulings = self._rulesets(texts)
+        told = {ruleset.name: ruleset.document.data for ruleset in rulesets}
+        texts = [
+            kept._replace(
+                source=told.get(kept.name, {}).get("source", ""),
+                reviewed=told.get(kept.name, {}).get("reviewed", ""),
+            )
+            for kept in texts
+        ]
         entries: list[Suppression] = []
         attempts: list[PastAttempt] = []
-        redacted = next((row for row in rows if row.event == REDACTED), None)
+        redacted = next((row for row in rows if row.event == EVENT), None)
         if redacted is None:
             pipeline = Pipeline(rulesets)
             since = attempt.placed - pipeline.window
@@ -166,7 +173,7 @@ class _Asking:
     def _rulesets(self, texts: Sequence[Attached]) -> tuple[list[Ruleset], list[Ruling]]:
         """The rulesets as they were, as far as they can be read, and the filters of them that cannot be asked."""
         rulesets, gone = [], []
-        for name, file, _, text in texts:
+        for name, file, _, text, *_ in texts:
             if text is None:
                 continue
             try:

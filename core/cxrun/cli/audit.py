@@ -13,6 +13,7 @@ from cxrun.errors import UserError
 if TYPE_CHECKING:
     from cxrun.auditing.pages import Section
     from cxrun.store import Store
+    from cxrun.store.redaction import Chosen
 
 
 @click.group("audit")
@@ -129,6 +130,142 @@ def certificate_(session: Session, attempt: str, page: Path | None, as_json: boo
         if page is not None:
             click.echo(f"\nwrote {page}")
     if certificate.outcome != "allowed":
+        raise click.exceptions.Exit(1)
+
+
+@command.command("pack")
+@click.option(
+    "--from", "since", metavar="MOMENT", required=True, help="The calls placed from this moment on."
+)
+@click.option("--to", "till", metavar="MOMENT", required=True, help="The calls placed before this moment.")
+@click.option("-o", "--output", "folder", metavar="FOLDER", required=True, type=click.Path(path_type=Path),
+              help="The folder to write; it must be new or empty.")  # fmt: skip
+@json_option
+@click.pass_obj
+def pack_(session: Session, since: str, till: str, folder: Path, as_json: bool) -> None:
+    """Write the evidence of a time into a folder.
+
+    attempts.csv has every call with its times, results and what followed; journal.jsonl the rows of the journal;
+    suppressions.csv the suppression lists as they are now; rulesets/ and runs.jsonl what decided; abandon.csv the
+    abandon rate of each campaign group by 30 days and by month; index.html the overview. manifest.json has the
+    SHA-256 of each file: `cxrun audit verify FOLDER` checks them.
+
+    Moments are dates or times, UTC unless they say otherwise.
+
+    \b
+    Example:
+      cxrun audit pack --from 2026-03-01 --to 2026-04-01 -o march
+      cxrun audit verify march
+    """
+    from cxrun.auditing.packing import pack
+    from cxrun.moments import parse_moment
+
+    moments = parse_moment(since), parse_moment(till)
+    with session.store(create=False) as store:
+        made = pack(store, *moments, folder)
+    if as_json:
+        echo_json({"folder": made.folder, "rows": made.rows, "head": str(made.head), "manifest": made.digest})
+        return
+    echo_columns([(f"{made.folder}/{name}", count) for name, count in made.rows.items()], ("wrote", "rows"))
+    click.echo(f"head {made.head}")
+    click.echo(f"SHA-256 of the manifest {made.digest}")
+
+
+@command.command("redact")
+@click.option("--client", metavar="CLIENT", help="Everybody with this client id, in any list.")
+@click.option("--number", metavar="PHONE", help="Everybody with this number, E.164, in any list.")
+@click.option("--finished-before", metavar="MOMENT",
+              help="Everybody all of whose records were final before this moment.")  # fmt: skip
+@click.option("--why", metavar="TEXT", default="",
+              help="What the journal says of it, such as the number of a request; nobody's name.")  # fmt: skip
+@click.option("--dry-run", is_flag=True, help="Only say how many customers it is about.")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@json_option
+@click.pass_obj
+def redact_(
+    session: Session,
+    client: str | None,
+    number: str | None,
+    finished_before: str | None,
+    why: str,
+    dry_run: bool,
+    yes: bool,
+    as_json: bool,
+) -> None:
+    """Take the personal data of customers out of the store.
+
+    Names, own fields and numbers go, and so do texts in the journal that tell of them; its rows stay, and
+    `cxrun audit verify` still finds them whole. A keyed digest stands in the place of a number or client id, so
+    caps and suppression lists hold as before, for whoever comes with the same number again. Records that wait
+    are canceled. It cannot be undone, and certificates of their calls cannot be made any more.
+
+    List files, rejects and evidence packs are not in the store: they are left for you.
+
+    \b
+    Example:
+      cxrun audit redact --client C001 --why "request 2026-17"
+      cxrun audit redact --finished-before 2024-01-01 --dry-run
+    """
+    from cxrun.auditing.redacting import redact_people
+    from cxrun.moments import parse_moment
+
+    if sum(option is not None for option in (client, number, finished_before)) != 1:
+        raise click.UsageError("say who: one of --client, --number, --finished-before")
+
+    def agreed(chosen: Chosen) -> bool:
+        if dry_run:
+            return False
+        text = f"redact {_people_told(chosen)} for good?"
+        return yes or click.confirm(text, err=True, abort=True)
+
+    before = None if finished_before is None else parse_moment(finished_before)
+    with session.store(create=False) as store:
+        chosen, redacted = redact_people(
+            store, why, client=client, phone=number, finished_before=before, agreed=agreed
+        )
+    if as_json:
+        echo_json({"chosen": chosen._asdict(), "redacted": redacted._asdict() if redacted else None})
+        return
+    if redacted is None:
+        click.echo(f"{_people_told(chosen)}; nothing was changed")
+        return
+    click.echo(
+        f"redacted {_people_told(chosen)}: {counted(redacted.attempts, 'attempt')}, "
+        f"{counted(redacted.suppressions, 'suppression')}, {counted(redacted.messages, 'message')} and "
+        f"{counted(redacted.reasons, 'text')} of the journal"
+    )
+
+
+def _people_told(chosen: Chosen) -> str:
+    waiting = f", {chosen.waiting:,} of them waiting to be dialed" if chosen.waiting else ""
+    return f"{counted(chosen.chains, 'customer')} with {counted(chosen.records, 'record')}{waiting}"
+
+
+def _verify_pack(folder: Path, as_json: bool) -> None:
+    from cxrun.auditing.packing import check_pack
+
+    checked = check_pack(folder)
+    if as_json:
+        echo_json(
+            {
+                "sound": not checked.findings,
+                "head": checked.head,
+                "files": checked.files,
+                "rows": checked.rows,
+                "findings": [finding._asdict() for finding in checked.findings],
+            }
+        )
+    else:
+        for finding in checked.findings:
+            click.echo(f"{folder}: {f'row {finding.seq}: ' if finding.seq else ''}{finding.what}")
+        click.echo(f"{counted(checked.files, 'file')}, {counted(checked.rows, 'row')} of the journal")
+        click.echo(f"head {checked.head}")
+        total = len(checked.findings)
+        click.secho(
+            counted(total, "finding") if total else "every file is as it was written",
+            fg="red" if total else "green",
+        )
+    if checked.findings:
         raise click.exceptions.Exit(1)
 
 

@@ -225,6 +225,12 @@ def call_records(store: Store, since: float, till: float) -> Iterator[CallRecord
         yield CallRecord(AttemptRow(*row[:width]), list_name, tz, tz_source, seq, at, event, told, digest)
 
 
+def outlines(store: Store) -> Iterator[tuple[str, AttemptRow]]:
+    """Every attempt with the name of its list, in no order."""
+    found = store.connection.execute("SELECT l.name, a.* FROM attempts a JOIN lists l USING (list_id)")
+    return ((row[0], AttemptRow(*row[1:])) for row in found)
+
+
 # --- whether everything agrees -------------------------------------------------------------------------
 
 

@@ -20,6 +20,7 @@ from cxrun.model import (
     RecordType,
 )
 from cxrun.store.database import Store
+from cxrun.store.pseudonyms import pseudonyms
 
 _TYPES: Final = {"text": "TEXT", "integer": "INTEGER", "number": "REAL"}
 
@@ -146,18 +147,19 @@ def _new(
     by_client = [contact.client_id for contact in contacts if contact.client_id]
     by_phone = [contact.devices[0].phone for contact in contacts if not contact.client_id]
     db = store.connection
+    redacted = pseudonyms(db, "client", by_client) | pseudonyms(db, "device", by_phone)
     if by_client:
         rows = db.execute(
             f"SELECT client_id FROM contacts_{stored.list_id} WHERE client_id IN (SELECT value FROM json_each(?))",
-            (json.dumps(by_client),),
+            (json.dumps([*by_client, *redacted]),),
         )
-        clients.update(row[0] for row in rows)
+        clients.update(redacted.get(row[0], row[0]) for row in rows)
     if by_phone:
         rows = db.execute(
             "SELECT phone FROM records WHERE phone IN (SELECT value FROM json_each(?)) AND list_id = ? AND chain_n = 1",
-            (json.dumps(by_phone), stored.list_id),
+            (json.dumps([*by_phone, *redacted]), stored.list_id),
         )
-        phones.update(row[0] for row in rows)
+        phones.update(redacted.get(row[0], row[0]) for row in rows)
     new: list[Contact] = []
     duplicates: list[Contact] = []
     for contact in contacts:

@@ -32,6 +32,7 @@ from cxrun.store.database import Store
 from cxrun.store.journal import Entry
 from cxrun.store.lists import stored_lists
 from cxrun.store.outbox import Letter, put
+from cxrun.store.pseudonyms import pseudonyms
 
 _RECORD: Final = """
     r.record_id, r.list_id, r.chain_id, r.chain_n, c.chain_size, r.contact_info, r.phone, r.contact_info_type,
@@ -227,14 +228,26 @@ def past_attempts(
     store: Store, clients: Iterable[str], phones: Iterable[str], since: float
 ) -> Iterator[PastAttempt]:
     """The attempts of these clients and of these numbers since a time, oldest first, each once."""
+    clients, phones = list(clients), list(phones)
+    redacted = pseudonyms(store.connection, "client", clients) | pseudonyms(
+        store.connection, "device", phones
+    )
     rows = store.connection.execute(
         f"SELECT {_PAST} FROM attempts "
         "WHERE client IN (SELECT value FROM json_each(?)) AND placed > ? "
         f"UNION SELECT {_PAST} FROM attempts "
         "WHERE phone IN (SELECT value FROM json_each(?)) AND placed > ? ORDER BY 1, 6, 7",
-        (json.dumps(list(clients)), since, json.dumps(list(phones)), since),
+        (json.dumps([*clients, *redacted]), since, json.dumps([*phones, *redacted]), since),
     )
-    return (PastAttempt(*row) for row in rows)
+    attempts = (PastAttempt(*row) for row in rows)
+    if not redacted:
+        return attempts
+    return (
+        past._replace(
+            client=redacted.get(past.client, past.client), phone=redacted.get(past.phone, past.phone)
+        )
+        for past in attempts
+    )
 
 
 def attempts_by_field(
@@ -244,13 +257,15 @@ def attempts_by_field(
 
     Known of the fields that `keep_attempt_fields` was asked to keep.
     """
+    values = list(values)
+    redacted = pseudonyms(store.connection, f"field {field}", values)
     rows = store.connection.execute(
         f"SELECT k.value, {_PAST} FROM attempt_keys k JOIN attempts USING (record_id, attempt, placed) "
         "WHERE k.field = ? AND k.value IN (SELECT value FROM json_each(?)) AND k.placed > ? "
         "ORDER BY placed, record_id, attempt",
-        (field, json.dumps(list(values)), since),
+        (field, json.dumps([*values, *redacted]), since),
     )
-    return ((row[0], PastAttempt(*row[1:])) for row in rows)
+    return ((redacted.get(row[0], row[0]), PastAttempt(*row[1:])) for row in rows)
 
 
 def key_text(value: Value) -> str | None:
@@ -294,14 +309,21 @@ def _add_keys(store: Store, keys: Iterable[AttemptKey]) -> None:
 
 def suppressions(store: Store, clients: Iterable[str], phones: Iterable[str]) -> Iterator[Suppression]:
     """The suppression entries that name these numbers or clients."""
+    clients, phones = list(clients), list(phones)
+    redacted = pseudonyms(store.connection, "client", clients) | pseudonyms(
+        store.connection, "device", phones
+    )
     rows = store.connection.execute(
         "SELECT list_name, kind, key, valid_from, valid_till FROM suppressions "
         "WHERE kind = 'device' AND key IN (SELECT value FROM json_each(?)) "
         "UNION ALL SELECT list_name, kind, key, valid_from, valid_till FROM suppressions "
         "WHERE kind = 'client' AND key IN (SELECT value FROM json_each(?))",
-        (json.dumps(list(phones)), json.dumps(list(clients))),
+        (json.dumps([*phones, *redacted]), json.dumps([*clients, *redacted])),
     )
-    return (Suppression(*row) for row in rows)
+    entries = (Suppression(*row) for row in rows)
+    if not redacted:
+        return entries
+    return (entry._replace(key=redacted.get(entry.key, entry.key)) for entry in entries)
 
 
 def add_suppressions(connection: sqlite3.Connection, entries: Iterable[Suppression]) -> None:

@@ -73,6 +73,12 @@ def last_reached(store: Store) -> float | None:
     return float(row[0]) if row[0] is not None else None
 
 
+def present(store: Store) -> float:
+    """What time it is for the store (Unix UTC seconds): that of its simulation, if it holds one, else now."""
+    row = store.connection.execute("SELECT max(reached) FROM runs WHERE world = 'a simulation'").fetchone()
+    return float(row[0]) if row[0] is not None else time.time()
+
+
 def last_seed(store: Store) -> int | None:
     """The seed of the last run, None before the first."""
     row = store.connection.execute("SELECT seed FROM runs ORDER BY run_id DESC LIMIT 1").fetchone()
