@@ -217,7 +217,7 @@ def test_one_change_is_one_finding_with_its_row_time_and_record(project: MakePro
     ],
 )  # fmt: skip
 def test_what_was_changed_is_said(project: MakeProject, sql: str, what: str) -> None:
-    folder = project(150)
+    folder = project(60, dialer={"simulated": {"dispositions": {"DO_NOT_CALL": 20, "SALE": 80}}})
     folder.run()
     assert folder.query("SELECT count(*) FROM suppressions")[0][0] > 0
     assert told(verified(folder)) == []
@@ -346,18 +346,21 @@ def _shown(moment: Moment) -> dict[str, Any]:
 
 
 def test_a_certificate_names_the_facts_each_rule_looked_at(project: MakeProject) -> None:
-    folder = debtors(project)
+    door = (
+        'ruleset: door\nfilters:\n  - calling_hours: {hours: "09:00-20:00"}\n'
+        "  - attempts: {at_most: 5, within: 2d}\n  - quiet_after: {results: [sit_detected], period: 1h}\n"
+    )
+    folder = project(20, more_rules={"door": door})
     folder.run()
-    record_id, number = folder.query("SELECT record_id, attempt FROM attempts WHERE attempt = 2 LIMIT 1")[0]
+    (record_id,) = folder.query("SELECT record_id FROM attempts WHERE attempt = 2 LIMIT 1")[0]
     with opened(folder) as store:
-        certificate = certify(store, load_registry(folder.folder), record_id, number)
+        certificate = certify(store, load_registry(folder.folder), record_id, 2)
     facts = {ruling.rule.name: [fact.text for fact in ruling.evidence] for ruling in certificate.rulings}
     assert any("calls may start, by the hours 09:00-20:00" in fact for fact in facts["calling_hours"])
     assert "no entry of any list names the device or the client" in facts["suppression"]
-    counted = [ruling for ruling in certificate.rulings if ruling.rule.name == "attempts"]
-    first = counted[0].evidence
-    assert f"attempt {record_id}-1: " in "".join(fact.text for fact in first)
-    assert [fact.text for fact in first][0].endswith("of at most 2 attempts counted per client, in 6h")
+    assert facts["attempts"][0] == "1 of at most 5 attempts counted per client, in 2d"
+    assert facts["attempts"][1].startswith(f"attempt {record_id}-1: ")
+    assert facts["quiet_after"] == ["no earlier call that keeps it quiet"]
     data = certificate.as_data()
     assert json.loads(json.dumps(data))["call"]["zone_from"] == "number"
     assert {ruleset["name"] for ruleset in data["rulesets"]} == {"retry", "door"}
@@ -524,7 +527,7 @@ def test_a_pack_has_every_call_and_every_row_and_is_as_it_was_written(project: M
 def test_a_part_of_the_time_is_a_part_of_the_chain(project: MakeProject) -> None:
     folder = project(60)
     folder.run()
-    first, last = folder.query("SELECT min(at), max(at) FROM journal")[0]
+    first, last = folder.query("SELECT min(a.placed), max(j.at) FROM attempts a, journal j")[0]
     middle = (first + last) / 2
     with opened(folder) as store:
         earlier = pack(store, first, middle, folder.folder / "one")
@@ -576,7 +579,7 @@ def test_evidence_is_not_written_over(project: MakeProject) -> None:
 
 
 def test_abandon_rates_are_those_of_whole_periods(project: MakeProject) -> None:
-    folder = project(150, mode={"power": {"lines_per_agent": 8}}, agents=1)
+    folder = project(150, mode={"power": {"calls_per_agent": 8}}, agents=1)
     folder.run()
     place = packed(folder, till="2026-03-02T15:00Z")
     with (place / "abandon.csv").open(encoding="utf-8", newline="") as stream:

@@ -66,6 +66,7 @@ _READY: Final = int(RecordStatus.READY)
 _CHAIN_READY: Final = int(RecordStatus.CHAIN_READY)
 _UNKNOWN: Final = int(CallResult.UNKNOWN)
 _GENERAL: Final = int(RecordType.GENERAL)
+_DIALED: Final = "dialed"
 _OUTSIDE: Final = "it asked an outside service, whose answer let the call pass and was not kept"
 
 
@@ -330,7 +331,10 @@ class _Asking:
         number = max((row.attempt for row in rows), default=0)
         called = find_attempt(self.store, other.record_id, number) if number else None
         claim = find_claim(self.store, other.record_id, number) if number else None
-        treatments = claim.treatments if claim and last and last.event != "chained" else ""
+        treatments = ""
+        if number and last and last.event != "chained":
+            # of what was written then, only how often the chain has begun anew is of importance, and the claim has it
+            treatments = claim.treatments if claim and claim.treatments else _DIALED
         return other.in_state(
             claim.record_type if claim else _GENERAL, status, last.call_result if last else _UNKNOWN, number, 0,
             int(called.placed) if called else 0, treatments, None, due, ASLEEP,

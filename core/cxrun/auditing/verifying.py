@@ -120,6 +120,7 @@ def verify(
                 verified.add(
                     Finding("its digest is not the one that was noted", since.seq, found.at, found.record_id)
                 )
+                verified.head = Head(found.seq, found.digest)
         contains = wanted is None or wanted == verified.head.digest
         walk = Walk(store, verified)
         for row in rows(store, verified.head.seq):

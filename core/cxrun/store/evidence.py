@@ -310,7 +310,7 @@ _CHECKS: Final = (
         "record {0} asked after attempt {1} not to be called; no suppression entry names its number",
         "SELECT j.record_id, j.attempt, j.seq, j.at FROM journal j JOIN records r USING (record_id) "
         "WHERE j.event = 'suppress' AND j.placed > 0 AND NOT EXISTS (SELECT 1 FROM suppressions p "
-        "WHERE p.kind = 'device' AND p.key = r.phone AND p.valid_from <= j.at) AND NOT EXISTS (SELECT 1 "
+        "WHERE p.kind = 'device' AND p.key = r.phone AND p.valid_from <= j.at + 86400) AND NOT EXISTS (SELECT 1 "
         "FROM journal k JOIN reasons w USING (reason_id) WHERE k.event = 'unsuppressed' AND k.seq > j.seq "
         "AND (w.salt IS NULL OR instr(w.text, r.phone)))",
     ),
