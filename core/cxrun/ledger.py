@@ -15,7 +15,7 @@ from cxrun.life import Change
 from cxrun.model import ASLEEP, CHAINED, IN_CHAIN, CallResult, Reason, Record
 from cxrun.store.database import Store
 from cxrun.store.journal import Entry
-from cxrun.store.queue import AttemptKey, AttemptRow, Batch, claim_of, is_new, key_of, key_text, write
+from cxrun.store.queue import AttemptKey, AttemptRow, Batch, is_new, key_of, key_text, write
 from cxrun.store.runs import reach
 
 CHAIN_FINISHED: Final = Reason("closed", "its chain is finished")
@@ -140,8 +140,13 @@ class Ledger:
         self._move(call.record, sleeping, change, reason, at, event, call.placed)
         self._attempt(call, result)
         record = call.record
-        if not is_new(record):
-            self.batch.claims.append(claim_of(record))
+        if record.treatments or not is_new(record):
+            self.batch.claims.append(
+                (
+                    record.record_id, record.attempt, record.record_type, record.call_result,
+                    record.dial_sched_time, record.treatments, record.agent_id,
+                )
+            )  # fmt: skip
 
     def _leave(self, record: Record) -> None:
         self.batch.left.append(key_of(record))

@@ -95,7 +95,11 @@ class Journal:
             at, event, record_id, attempt, call_result, reason, due, placed = entry
             reason_id = self.reason_id(reason)
             digest = digests.get(reason_id) or self._digest(reason_id)
-            content = content_of(seq, at, run_id, event, record_id, attempt, call_result, due, placed, digest)
+            # as `content_of` has it, without a call
+            content = (
+                f'[{seq},{at!r},{run_id},"{event}",{record_id},{attempt},{call_result},{due},'
+                f'{placed!r},"{digest}"]'
+            )
             head = sha256(head + content.encode()).digest()
             rows.append(
                 (seq, at, run_id, event, record_id, attempt, call_result, reason_id, due, placed, head)

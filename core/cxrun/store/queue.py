@@ -103,7 +103,7 @@ class Batch:
     in_work: list[tuple[Record, Reason]] = field(default_factory=list)
     out_of_work: list[tuple[int]] = field(default_factory=list)
     attempts: list[AttemptRow] = field(default_factory=list)
-    claims: list[Claim] = field(default_factory=list)
+    claims: list[tuple[int, int, int, int, int, str, str | None]] = field(default_factory=list)
     attempt_keys: list[AttemptKey] = field(default_factory=list)
     suppressions: list[Suppression] = field(default_factory=list)
     whole_chains: list[tuple[Record, Reason, float]] = field(default_factory=list)
@@ -135,14 +135,6 @@ def is_new(record: Record) -> bool:
         or record.record_type != _GENERAL
         or record.agent_id
     )
-
-
-def claim_of(record: Record) -> Claim:
-    """The state in which the record was claimed for its latest attempt."""
-    return Claim(
-        record.record_id, record.attempt, record.record_type, record.call_result, record.dial_sched_time,
-        record.treatments, record.agent_id,
-    )  # fmt: skip
 
 
 class Queue:
