@@ -752,8 +752,9 @@ def test_records_that_wait_are_canceled(project: MakeProject) -> None:
 
 
 def test_everybody_whose_records_were_final_before_a_moment_is_redacted(project: MakeProject) -> None:
-    folder = person(project)
+    folder = person(project, dialer={"simulated": {"dispositions": {"DO_NOT_CALL": 100}}})
     folder.run(limit=10)
+    assert folder.query("SELECT count(*) FROM suppressions")[0][0] > 0
     reached = folder.reached()
     final = folder.query(
         "SELECT count(*) FROM (SELECT chain_id FROM records LEFT JOIN closed USING (record_id) GROUP BY chain_id "
@@ -764,6 +765,7 @@ def test_everybody_whose_records_were_final_before_a_moment_is_redacted(project:
     assert chosen.chains == final
     assert told(verified(folder)) == []
     assert redacted(folder, finished_before=reached + 1)[0].chains == 0, "once is enough"
+    assert folder.query("SELECT count(*) FROM suppressions WHERE key NOT LIKE 'redacted:%'") == [(0,)]
     folder.run()
     assert told(verified(folder)) == []
 

@@ -60,10 +60,10 @@ def verify_(session: Session, place: Path | None, head: str | None, since: str |
         return
     from cxrun.auditing.verifying import Head, as_data, verify
     from cxrun.moments import moment_text
-    from cxrun.store import Store
+    from cxrun.store import open_as_found
 
     noted = Head.read(since) if since else None
-    with Store(place) if place else session.store(create=False) as store:
+    with open_as_found(place) if place else session.store(create=False) as store:
         verified = verify(store, since=noted, head=head, watch=_show_progress)
         file = Path(store.file).name
     if as_json:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import re
+import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
@@ -25,7 +26,10 @@ _BATCH: Final = 500
 _SHORTEST: Final = 4
 """Fields of fewer characters are not looked for in the texts of reasons."""
 _SEPARATORS: Final = re.compile(r"[()\s./-]")
-_NUMBERS: Final = re.compile(r"[0-9]{7,}")
+_DIGITS: Final = 7
+"""Fewer digits are no number of a person."""
+_NUMBERS: Final = re.compile(rf"[0-9]{{{_DIGITS},}}")
+_WORDS: Final = re.compile(r"[^\W_]+")
 
 
 class Chosen(NamedTuple):
@@ -140,8 +144,11 @@ def redact(
 def purge(store: Store) -> bool:
     """Write the file anew without what was deleted before; False if somebody else has it open."""
     db = store.connection
-    db.execute("VACUUM")
-    return bool(db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0)
+    try:
+        db.execute("VACUUM")
+        return bool(db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0)
+    except sqlite3.OperationalError:
+        return False
 
 
 class _Counts:
@@ -166,23 +173,28 @@ class _Texts:
         self.found: set[int] = set()
         texts = dict(store.connection.execute("SELECT reason_id, text FROM reasons WHERE salt IS NOT NULL"))
         self._texts: dict[int, str] = texts
-        self._numbers = {
-            reason_id: numbers
-            for reason_id, text in texts.items()
-            if (numbers := _NUMBERS.findall(_SEPARATORS.sub("", text)))
-        }
+        self._by_word: dict[str, set[int]] = {}
+        self._by_digits: dict[str, set[tuple[int, str]]] = {}
+        for reason_id, text in texts.items():
+            for word in _WORDS.findall(text):
+                self._by_word.setdefault(word, set()).add(reason_id)
+            for number in _NUMBERS.findall(_SEPARATORS.sub("", text)):
+                for at in range(len(number) - _DIGITS + 1):
+                    self._by_digits.setdefault(number[at : at + _DIGITS], set()).add((reason_id, number))
 
     def look_for(self, phones: Iterable[str], clients: Collection[str]) -> None:
         """Find the texts that name a number or a client."""
         digits = {"".join(char for char in phone if char.isdigit()) for phone in phones}
         # a number is often written without its country code
-        digits = {part for number in digits for part in (number, number[-10:]) if len(part) >= 7}
-        for reason_id, numbers in self._numbers.items():
-            if any(part in number for number in numbers for part in digits):
-                self.found.add(reason_id)
+        digits = {number[-10:] for number in digits if len(number) >= _DIGITS}
+        for part in digits:
+            found = self._by_digits.get(part[-_DIGITS:], ())
+            self.found |= {reason_id for reason_id, number in found if part in number}
         for client in clients:
-            if len(client) >= _SHORTEST:
-                self.found |= {key for key, text in self._texts.items() if _names(text, client)}
+            words = _WORDS.findall(client)
+            if len(client) >= _SHORTEST and words:
+                found_so = self._by_word.get(words[0], ())
+                self.found |= {key for key in found_so if _names(self._texts[key], client)}
 
     def look_at(self, people: _People) -> None:
         """Find the texts that name these people, by more words where they are about their records."""

@@ -53,6 +53,18 @@ def test_a_store_can_be_verified_without_its_project(cxrun: Cxrun, dialed: Proje
     assert "head " in answer.out
 
 
+def test_a_file_that_is_no_store_is_left_alone(cxrun: Cxrun, dialed: ProjectFolder) -> None:
+    other = dialed.folder / "other.db"
+    with closing(sqlite3.connect(other)) as database:
+        database.execute("CREATE TABLE mine (x)")
+    before = other.read_bytes()
+    answer = cxrun("audit", "verify", other)
+    assert answer.code == 3
+    assert "is no store of cxrun" in answer.err
+    assert other.read_bytes() == before
+    assert cxrun("audit", "verify", dialed.folder / "people.csv").code == 3
+
+
 @pytest.mark.parametrize("wrong", [("--head", "abc"), ("--since", "12")])
 def test_what_is_no_digest_exits_3(cxrun: Cxrun, dialed: ProjectFolder, wrong: tuple[str, str]) -> None:
     answer = cxrun("-C", dialed.folder, "audit", "verify", *wrong)
