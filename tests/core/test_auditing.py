@@ -843,3 +843,100 @@ def test_every_run_that_is_told_of_names_its_groups(project: MakeProject) -> Non
         assert run is not None
         assert (run.group_of("people"), run.group_of("again"), run.group_of("else")) == ("all", "again", None)
         assert Queue(store, 1, ["debt"]).find(1) is not None
+
+
+# --- the real world ------------------------------------------------------------------------------------
+
+LINE = '''
+import time
+from dataclasses import dataclass
+from typing import ClassVar
+
+from cxrun import CallResult, Dialer, Ended, hookimpl
+
+
+@dataclass(frozen=True)
+class Phone(Dialer):
+    """A line on the wall clock that reaches nobody, and forgets its calls when the process ends."""
+
+    name: ClassVar = "phone"
+    schema: ClassVar = {"type": "object"}
+
+    def open(self, opening):
+        return PhoneLine()
+
+
+class PhoneLine:
+    def __init__(self):
+        self.told = []
+
+    def place(self, dial):
+        if dial.record.record_id == 7:
+            raise ConnectionError(f"no trunk for {dial.record.phone}")
+        self.told.append((time.time() + 0.1, dial.attempt_id))
+
+    def connect(self, attempt_id, agent_id, at):
+        pass
+
+    def hang_up(self, attempt_id, at):
+        pass
+
+    def next_at(self):
+        return min((at for at, _ in self.told), default=None)
+
+    def events(self, until):
+        for at, attempt_id in sorted(entry for entry in self.told if entry[0] <= until):
+            self.told.remove((at, attempt_id))
+            yield Ended(attempt_id, at, CallResult.NO_ANSWER)
+
+    def reconcile(self, dials):
+        return set()
+
+
+@hookimpl
+def register_dialers():
+    return [Phone]
+'''
+AGAIN = (
+    "ruleset: retry\nfilters:\n  - attempts: {at_most: 3}\n  - suppression\n"
+    "treatments:\n  - {on: [no_answer], do: [retry_in: {interval: 1s, attempts: 2}]}\n"
+)
+
+
+class _Killed(BaseException):
+    pass
+
+
+def test_calls_of_the_real_world_are_proven_and_redacted_too(project: MakeProject) -> None:
+    """A run is cut off in the middle of its calls; the next one loses them, and all of it is told truly."""
+    folder = project(12, rules={"retry": AGAIN}, plugins={"phone": LINE}, dialer={"phone": {}})
+    commits = 0
+
+    def kill(_: Any) -> None:
+        nonlocal commits
+        commits += 1
+        if commits == 4:
+            raise _Killed
+
+    with pytest.raises(_Killed):
+        folder.run(wall=True, watch=kill)
+    assert told(verified(folder)) == []
+    in_work = folder.query("SELECT record_id, attempt FROM in_work")
+    assert in_work
+    registry = load_registry(folder.folder)
+    with opened(folder) as store:
+        assert certify(store, registry, *in_work[0]).outcome == "allowed"
+    folder.run(wall=True)
+    assert told(verified(folder)) == []
+    assert folder.query("SELECT count(*) FROM journal WHERE event = 'lost'") == [(len(in_work),)]
+    with opened(folder) as store:
+        for record_id, number in folder.query("SELECT record_id, attempt FROM attempts"):
+            certificate = certify(store, registry, record_id, number)
+            assert certificate.outcome == "allowed", certificate.summary
+    phone, client = folder.query("SELECT phone, client FROM attempts WHERE record_id = 7")[0]
+    assert any(phone in text for (text,) in folder.query("SELECT text FROM reasons"))
+    redacted(folder, client=client)
+    assert told(verified(folder)) == []
+    raw = b"".join(file.read_bytes() for file in folder.folder.glob("cxrun.db*"))
+    assert phone[2:].encode() not in raw
+    assert folder.query("SELECT count(*) FROM reasons WHERE salt IS NULL") == [(1,)]
