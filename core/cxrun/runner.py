@@ -18,7 +18,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import suppress
 from typing import Final
 
-from cxrun import life
+from cxrun import __version__, life
 from cxrun.campaign import Group, Project
 from cxrun.clock import Clock
 from cxrun.crew import Crew
@@ -52,7 +52,7 @@ from cxrun.pipeline import Broken, Decision, GiveWay, Settlement, rule_of
 from cxrun.requests import Rules, answer
 from cxrun.rota import Rota, Turn
 from cxrun.store.database import Store
-from cxrun.store.journal import Entry
+from cxrun.store.journal import REAL, Entry
 from cxrun.store.lists import date_imports, frozen_rules, imports_of, keep_credits, stored_lists
 from cxrun.store.queue import Queue, keep_attempt_fields, look_again
 from cxrun.store.ready import Ready
@@ -170,17 +170,20 @@ class Run:
         )
         self._start = start
         self._groups = tuple(group.name for group in groups)
-        versions = {"python": platform.python_version()}
+        versions = {"cxrun": __version__, "python": platform.python_version()}
         versions |= {plugin.name: plugin.version for plugin in project.registry.plugins}
-        frozen = {group.name: {**group.frozen, "lists": dict(group.lists)} for group in groups}
-        self.run_id = start_run(store, options.seed, self._groups, frozen, versions, start, world=self._world)
+        frozen = {group.name: group.as_frozen() for group in groups}
+        texts = {digest: text for group in groups for digest, text in group.texts.items()}
+        self.run_id = start_run(
+            store, options.seed, self._groups, frozen, versions, start, world=self._world, texts=texts
+        )
         self._ledger.run_id = self.run_id
 
     @property
     def _world(self) -> str:
         """What the calls of this run are part of."""
         if self._external:
-            return "the real world"
+            return REAL
         return "a simulation" if self._clock.jumps else "a simulation in real time"
 
     def _crew(self, group: Group, opening: Opening) -> Crew:
@@ -947,7 +950,7 @@ class Run:
                 if stored.rules_digest not in ("", crew.group.digest):
                     look_again(self._store, stored.list_id, _RULES_CHANGED, IN_CHAIN)
                     self._ledger.batch.journal.append(
-                        (self._start, "rules_changed", 0, 0, 0, _RULES_CHANGED, 0)
+                        (self._start, "rules_changed", 0, 0, 0, _RULES_CHANGED, 0, 0.0)
                     )
                 frozen_rules(self._store, stored, crew.group.digest)
 

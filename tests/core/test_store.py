@@ -234,7 +234,7 @@ def test_a_changed_row_of_the_journal_breaks_its_chain(store: Store) -> None:
     store.connection.execute("UPDATE journal SET attempt = 2 WHERE seq = 3")
     digest, broken = bytes(32), []
     rows = store.connection.execute("SELECT seq, digest FROM journal ORDER BY seq").fetchall()
-    for line, (seq, stored) in zip(store.journal.lines(), rows, strict=True):
+    for line, (seq, stored) in zip(store.journal.contents(), rows, strict=True):
         if hashlib.sha256(digest + line.encode()).digest() != stored:
             broken.append(seq)
         digest = stored
