@@ -491,11 +491,13 @@ def _heir(record: Record, chain: Sequence[Record], now: float) -> tuple[Record, 
     """The next of the chain, if it was this record's turn, when this record would have been dialed."""
     left = remaining(record, chain, None)
     heirs = left or waiting(record, chain, None)
-    if record.priority == ASLEEP or not heirs:
+    # a callback its rules exclude sleeps, and the chain is held for it: then it was its turn all the same
+    held = record.due == NEVER and all(other.due == CHAINED for other in chain)
+    if (record.priority == ASLEEP and not held) or not heirs:
         return ()
     return (
         after("came_forward", heirs[0], _READY)._replace(
-            due=max(record.due, int(now) + 1),
+            due=int(now) + 1 if held else max(record.due, int(now) + 1),
             priority=max(record.priority, PRIORITY[_CAMPAIGN_RESCHEDULED]),
             dial_sched_time=record.dial_sched_time,
             treatments=record.treatments

@@ -195,6 +195,22 @@ def test_a_final_record_stays_as_it_is(project: MakeProject, cxrun: Cxrun) -> No
     assert states(folder) == before
 
 
+@pytest.mark.parametrize("words", [("cancel", "2", "--as", "record"), ("dnc", "add", "{phone}")])
+def test_the_chain_goes_on_when_a_callback_that_is_excluded_is_taken_out(
+    calls: ProjectFolder, cxrun: Cxrun, words: tuple[str, ...]
+) -> None:
+    (number,) = calls.query("SELECT phone FROM records WHERE record_id = 2")[0]
+    calls.write("one.txt", number + "\n")
+    cxrun("-C", calls.folder, "callback", "add", 2, "--as", "record", "--at", "1h")
+    cxrun("-C", calls.folder, "dnc", "import", calls.folder / "one.txt")
+    calls.run(until=calls.reached() + 2 * 3600)
+    assert calls.query("SELECT count(*) FROM queue WHERE record_id IN (1, 3) AND priority > 0") == [(0,)]
+    assert cxrun("-C", calls.folder, *(word.format(phone=number) for word in words)).code == 0
+    assert calls.query("SELECT record_id FROM queue WHERE record_id <= 3 AND priority > 0") == [(1,)]
+    calls.run()
+    assert calls.query("SELECT count(*) FROM attempts WHERE record_id = 1")[0][0] > 0
+
+
 # --- results -----------------------------------------------------------------------------------------------
 
 ALWAYS_ANSWER = {"simulated": {"outcomes": {"answer": 1}}}

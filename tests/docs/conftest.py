@@ -18,7 +18,14 @@ from typing import NamedTuple
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PAGES = ("README.md", "core/README.md", "plugins/README.md", "rulesets/README.md")
+PAGES = (
+    "README.md",
+    *sorted(
+        str(path.relative_to(ROOT))
+        for room in ("core", "plugins", "rulesets")
+        for path in (ROOT / room).rglob("README.md")
+    ),
+)
 BLOCK = re.compile(
     r"(?:[Ss]ave this as\s`(?P<file>[^`]+)`:\n\n)?^```(?P<language>\w*)\n(?P<text>.*?)^```$",
     re.MULTILINE | re.DOTALL,

@@ -27,13 +27,19 @@ def campaign(project: Callable[..., ProjectFolder]) -> Callable[..., ProjectFold
 
 
 @pytest.fixture
-def promised() -> Callable[[ProjectFolder], None]:
-    """Makes every waiting record a personal callback of an agent who is not there."""
+def promised() -> Callable[..., None]:
+    """Makes every waiting record a personal callback, due at once, of an agent."""
 
-    def make(folder: ProjectFolder) -> None:
+    def make(folder: ProjectFolder, agent_id: str) -> None:
+        from cxrun.moments import parse_moment
+
         folder.import_lists()
+        start = parse_moment(folder.campaign["session_profiles"]["line"]["virtual_start"])
         with folder.store() as store:
-            store.connection.execute("UPDATE queue SET record_type = 5, priority = 1, agent_id = 'sales-99'")
+            store.connection.execute(
+                "UPDATE queue SET record_type = 5, priority = 1, agent_id = ?, dial_sched_time = ?, due = ?",
+                (agent_id, start, start),
+            )
 
     return make
 

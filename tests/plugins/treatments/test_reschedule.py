@@ -65,21 +65,19 @@ def test_two_times_at_once_are_refused(parameters: dict[str, Any]) -> None:
 
 
 def test_in_a_run_it_stays_the_callback_of_its_owner(
-    campaign: Callable[..., Any], promised: Callable[[Any], None]
+    campaign: Callable[..., Any], promised: Callable[..., None]
 ) -> None:
     do = "[reschedule: {interval: 1h, attempts: 2}, redial: {interval: 1h, attempts: 1}]"
     folder = campaign(f"treatments: [{{on: busy, do: {do}}}]", {"busy": 1}, 5)
-    promised(folder)
+    promised(folder, "sales-1")
     folder.run(limit=10)
     waiting = (
         "SELECT DISTINCT record_type, record_status, priority, call_result, agent_id, attempt FROM queue"
     )
-    assert folder.query(waiting) == [(5, 1, 1, 6, "sales-99", 2)]
+    assert folder.query(waiting) == [(5, 1, 1, 6, "sales-1", 2)]
     folder.run(limit=5)
-    assert folder.query(waiting) == [(4, 1, 3, 6, "sales-99", 3)], (
+    assert folder.query(waiting) == [(4, 1, 3, 6, "sales-1", 3)], (
         "dialed again by a treatment, it is rescheduled"
     )
     folder.run()
-    assert folder.query("SELECT DISTINCT record_status, agent_id, attempt FROM closed") == [
-        (3, "sales-99", 4)
-    ]
+    assert folder.query("SELECT DISTINCT record_status, agent_id, attempt FROM closed") == [(3, "sales-1", 4)]
