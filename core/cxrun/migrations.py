@@ -224,6 +224,7 @@ CREATE TABLE journal (
     reason_id INTEGER NOT NULL,
     due INTEGER NOT NULL,
     placed REAL NOT NULL,
+    outcome TEXT NOT NULL,
     digest BLOB NOT NULL
 ) STRICT;
 CREATE INDEX journal_record ON journal (record_id);

@@ -950,7 +950,7 @@ class Run:
                 if stored.rules_digest not in ("", crew.group.digest):
                     look_again(self._store, stored.list_id, _RULES_CHANGED, IN_CHAIN)
                     self._ledger.batch.journal.append(
-                        (self._start, "rules_changed", 0, 0, 0, _RULES_CHANGED, 0, 0.0)
+                        (self._start, "rules_changed", 0, 0, 0, _RULES_CHANGED, 0, 0.0, "")
                     )
                 frozen_rules(self._store, stored, crew.group.digest)
 

@@ -19,15 +19,16 @@ from cxrun.auditing.certifying import _Asking, certify
 from cxrun.auditing.packing import check_pack, pack
 from cxrun.auditing.redacting import redact_people
 from cxrun.auditing.verifying import Finding, Head, Verified, verify
+from cxrun.cli import run as run_command
 from cxrun.elements import Moment
 from cxrun.errors import UserError
-from cxrun.model import Record, Suppression
+from cxrun.model import CallResult, Record, Suppression
 from cxrun.moments import parse_moment
 from cxrun.pipeline import Pipeline
 from cxrun.registry import load_registry
 from cxrun.store import Store, StoreBusy
 from cxrun.store.evidence import rows_of, snapshot, stored_run
-from cxrun.store.queue import Queue, past_attempts
+from cxrun.store.queue import AttemptRow, Queue, past_attempts
 from cxrun.store.suppressions import add_suppressions, suppressions
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ def test_what_a_run_wrote_is_sound(project: MakeProject) -> None:
 
 COLUMNS = {
     "at": 12.5, "run_id": 9, "event": "finish!", "record_id": 4711, "attempt": 77, "call_result": 50, "due": 12345,
-    "placed": 1000.25, "reason_id": 1, "digest": b"x" * 32,
+    "placed": 1000.25, "outcome": "[]", "reason_id": 1, "digest": b"x" * 32,
 }  # fmt: skip
 
 
@@ -156,7 +157,7 @@ def test_any_change_to_the_journal_is_found(project: MakeProject) -> None:
                 database.execute(shift[1], (1,))
                 database.execute(
                     "INSERT INTO journal SELECT ?, at, run_id, event, record_id, attempt, call_result, reason_id, due, "
-                    "placed, digest FROM journal WHERE seq = ?",
+                    "placed, outcome, digest FROM journal WHERE seq = ?",
                     (seq, seq + 1 if detail else size + 1),
                 )
             elif kind == "exchange":
@@ -205,10 +206,11 @@ def test_one_change_is_one_finding_with_its_row_time_and_record(project: MakePro
         ),
         ("DELETE FROM journal WHERE seq >= (SELECT max(seq) - 2 FROM journal)", "has no row in the journal"),
         ("DELETE FROM attempts WHERE record_id = 3", "which is not among the attempts"),
-        ("UPDATE attempts SET placed = placed - 3600 WHERE record_id = 3", "placed at another time"),
-        ("UPDATE attempts SET call_result = 6 WHERE record_id = 3", "has another call result in the journal"),
-        ("UPDATE attempts SET answered = placed - 1 WHERE record_id = 3", "are not in their order"),
+        ("UPDATE attempts SET placed = placed - 60 WHERE record_id = 3", "another time of placing by the journal"),
+        ("UPDATE attempts SET call_result = 6 WHERE record_id = 3", "3-1 has another call result by the journal"),
+        ("UPDATE attempts SET answered = placed - 1 WHERE record_id = 3", "has another time of answer by the journal"),
         ("UPDATE attempts SET phone = '+12125550199' WHERE record_id = 3", "went to another number"),
+        ("UPDATE attempts SET client = 'C1' WHERE record_id = 3", "made to another client than that of"),
         ("UPDATE closed SET attempt = attempt + 1 WHERE record_id = 3", "its attempts say otherwise"),
         ("UPDATE closed SET call_result = 45 WHERE record_id = 3", "another call result by the journal"),
         ("DELETE FROM closed WHERE record_id = 3", "record 3 is in no place"),
@@ -224,6 +226,84 @@ def test_what_was_changed_is_said(project: MakeProject, sql: str, what: str) -> 
     assert told(verified(folder)) == []
     execute(folder, sql)
     assert any(what in text for text in told(verified(folder)))
+
+
+def test_any_change_to_an_attempt_or_to_where_a_record_stands_is_found(project: MakeProject) -> None:
+    """Every value of every attempt, late results and lost detection included, and what records say of their calls."""
+    folder = debtors(project, 12, dialer={"simulated": {"dispositions": {"DO_NOT_CALL": 20, "SALE": 80}}})
+    folder.run(limit=20)
+    for record_id, _ in folder.query(
+        "SELECT record_id, attempt FROM attempts WHERE record_id < 8 ORDER BY 1"
+    ):
+        told_late = ["result", str(record_id), "--as", "record", "--disposition", "LATE"]
+        assert run_command(["-C", str(folder.folder), *told_late]) == 0
+    folder.run(seed=3)
+    assert told(verified(folder)) == []
+    execute(folder, "PRAGMA wal_checkpoint(TRUNCATE)")
+    whole = folder.store_file.read_bytes()
+    attempts = folder.query("SELECT record_id, attempt FROM attempts")
+    assert folder.query("SELECT count(*) FROM attempts WHERE disposition = 'LATE'")[0][0] > 0
+    assert folder.query("SELECT count(*) FROM attempts WHERE answered IS NULL")[0][0] > 0
+    values = {
+        "record_id": 4711, "attempt": 77, "list_id": 2, "run_id": 9, "client": "C99", "phone": "+12125550199",
+        "placed": 1000.25, "answered": 1000.25, "connected": 1000.25, "ended": 1000.25, "detected": 50,
+        "call_result": 50, "disposition": "BOUGHT", "agent_id": "nobody",
+    }  # fmt: skip
+    assert tuple(values) == AttemptRow._fields
+    states = {"call_result": 50, "attempt": 77, "call_time": 1000, "reason_id": None}
+
+    @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(
+        st.sampled_from(attempts), st.sampled_from([*values, *(f"record {name}" for name in states), "place"])
+    )
+    def check(attempt: tuple[int, int], what: str) -> None:
+        folder.store_file.write_bytes(whole)
+        record_id, number = attempt
+        table = "closed" if folder.query("SELECT 1 FROM closed WHERE record_id = ?", record_id) else "queue"
+        if what == "place":
+            execute(folder, f"DELETE FROM {table} WHERE record_id = ?", record_id)
+        elif what == "record reason_id":
+            other = folder.query(
+                "SELECT max(reason_id) FROM journal WHERE reason_id NOT IN "
+                "(SELECT reason_id FROM journal WHERE record_id = ?)",
+                record_id,
+            )[0][0]
+            execute(folder, f"UPDATE {table} SET reason_id = ? WHERE record_id = ?", other, record_id)
+        elif what.startswith("record "):
+            column = what.removeprefix("record ")
+            execute(folder, f"UPDATE {table} SET {column} = ? WHERE record_id = ?", states[column], record_id)
+        else:
+            value = values[what]
+            (before,) = folder.query(
+                f"SELECT {what} FROM attempts WHERE (record_id, attempt) = (?, ?)", record_id, number
+            )[0]
+            if before == value:
+                value = 1
+            execute(
+                folder,
+                f"UPDATE attempts SET {what} = ? WHERE (record_id, attempt) = (?, ?)",
+                value,
+                record_id,
+                number,
+            )
+        assert verified(folder).findings, (attempt, what)
+
+    check()
+
+
+def test_a_late_result_is_told_by_the_journal(project: MakeProject) -> None:
+    folder = project(12)
+    folder.run(limit=6)
+    record_id, number = folder.query("SELECT record_id, attempt FROM attempts LIMIT 1")[0]
+    words = ["result", str(record_id), "--as", "record", "--result", "wrong_party", "--agent", "sales-1"]
+    assert run_command(["-C", str(folder.folder), *words]) == 0
+    assert told(verified(folder)) == []
+    found = folder.query(
+        "SELECT outcome FROM journal WHERE (record_id, attempt) = (?, ?) AND event = 'processed'",
+        record_id,
+        number,
+    )
+    assert json.loads(found[0][0])[-3:] == [int(CallResult.WRONG_PARTY), None, "sales-1"]
 
 
 def test_a_head_noted_elsewhere_convicts_a_journal_that_was_written_anew(project: MakeProject) -> None:

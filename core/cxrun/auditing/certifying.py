@@ -354,7 +354,7 @@ class _Asking:
             ahead = row_at(self.store, row.seq - 1)
             text = content_of(
                 row.seq, row.at, row.run_id, row.event, row.record_id, row.attempt, row.call_result, row.due,
-                row.placed, kept.digest.hex() if kept else "",
+                row.placed, row.outcome, kept.digest.hex() if kept else "",
             )  # fmt: skip
             fits = next(chain(ahead.digest if ahead else GENESIS, [text])) == row.digest
             found.append(

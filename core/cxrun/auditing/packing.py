@@ -344,7 +344,7 @@ def _checked_row(row: dict[str, Any], before: Head) -> tuple[Head, Finding | Non
     reason, salt = row["reason"], row["reason_salt"]
     text = content_of(
         row["seq"], row["at"], row["run_id"], row["event"], row["record_id"], row["attempt"], row["call_result"],
-        row["due"], row["placed"], row["reason_digest"],
+        row["due"], row["placed"], row["outcome"], row["reason_digest"],
     )  # fmt: skip
     what = None
     if row["seq"] != before.seq + 1:

@@ -18,6 +18,7 @@ from cxrun.store.database import Store
 from cxrun.store.evidence import (
     JournalRow,
     all_contents,
+    all_reasons,
     disagreements,
     figures,
     row_at,
@@ -131,6 +132,13 @@ def verify(
         walk.finish()
         if not contains and wanted is not None:
             verified.add(Finding(f"no row has the digest {wanted.hex()}, which was the head once"))
+        for reason_id, kept in all_reasons(store):
+            if kept.salt is None:
+                verified.redacted += 1
+            elif reason_digest(kept.salt, kept.columns) != kept.digest:
+                verified.add(
+                    Finding(f"the text of reason {reason_id} was changed: it says now '{kept.columns[1]}'")
+                )
         for digest, text in all_contents(store):
             if hashlib.sha256(text.encode()).hexdigest() != digest:
                 verified.add(Finding(f"the file {digest[:12]}, which runs were frozen with, was changed"))
@@ -148,8 +156,7 @@ class Walk:
         self._base = _Way(verified.head.digest, 0, "")
         self._ways = [self._base]
         self._pending: list[JournalRow] = []
-        self._told: set[int] = set()
-        self._reason = lru_cache(maxsize=10_000)(lambda reason_id: self._checked(store, reason_id))
+        self._reason = lru_cache(maxsize=10_000)(lambda reason_id: self._digest_of(store, reason_id))
 
     def follow(self, row: JournalRow) -> None:
         """The next row of the journal."""
@@ -201,19 +208,11 @@ class Walk:
             self._verified.add(Finding(_told(what, row), row.seq, row.at, row.record_id))
         self._pending.clear()
 
-    def _checked(self, store: Store, reason_id: int) -> str:
-        """The digest of a reason; whether its text fits is told once."""
+    def _digest_of(self, store: Store, reason_id: int) -> str:
         kept = stored_reason(store, reason_id)
         if kept is None:
             self._verified.add(Finding(f"reason {reason_id} is missing, of which the journal speaks"))
             return ""
-        if kept.salt is None:
-            self._verified.redacted += 1
-        elif reason_digest(kept.salt, kept.columns) != kept.digest and reason_id not in self._told:
-            self._told.add(reason_id)
-            self._verified.add(
-                Finding(f"the text of reason {reason_id} was changed: it says now '{kept.columns[1]}'")
-            )
         return kept.digest.hex()
 
 
@@ -236,7 +235,7 @@ def _follows(row: JournalRow, reason: str, way: _Way) -> bool:
 def _digest(row: JournalRow, reason: str, way: _Way) -> bytes:
     content = content_of(
         row.seq - way.shift, row.at, row.run_id, row.event, row.record_id, row.attempt, row.call_result, row.due,
-        row.placed, reason,
+        row.placed, row.outcome, reason,
     )  # fmt: skip
     return hashlib.sha256(way.digest + content.encode()).digest()
 

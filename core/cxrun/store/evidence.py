@@ -11,14 +11,19 @@ from typing import Any, Final, NamedTuple
 
 from cxrun.model import Reason, Rule, Suppression
 from cxrun.store.database import Store
+from cxrun.store.journal import outcome_of
+from cxrun.store.lists import stored_lists
 from cxrun.store.queue import AttemptRow, Claim
+from cxrun.store.suppressions import CLIENT
 
-_ROW: Final = "seq, at, run_id, event, record_id, attempt, call_result, due, placed, reason_id, digest"
+_ROW: Final = (
+    "seq, at, run_id, event, record_id, attempt, call_result, due, placed, outcome, reason_id, digest"
+)
 _REASON: Final = "state, text, kind, name, ruleset, file, line"
 
 
 class JournalRow(NamedTuple):
-    """A row of the journal; times are Unix UTC seconds, `placed` is 0 unless the row settles an attempt."""
+    """A row of the journal, see `Entry`; `placed` is 0 unless the row settles an attempt."""
 
     seq: int
     at: float
@@ -29,6 +34,7 @@ class JournalRow(NamedTuple):
     call_result: int
     due: int
     placed: float
+    outcome: str
     reason_id: int
     digest: bytes
 
@@ -122,6 +128,12 @@ def stored_reason(store: Store, reason_id: int) -> StoredReason | None:
         f"SELECT {_REASON}, salt, digest FROM reasons WHERE reason_id = ?", (reason_id,)
     ).fetchone()
     return StoredReason(row[:7], row[7], row[8]) if row else None
+
+
+def all_reasons(store: Store) -> Iterator[tuple[int, StoredReason]]:
+    """Every reason there ever was, and its id."""
+    found = store.connection.execute(f"SELECT reason_id, {_REASON}, salt, digest FROM reasons")
+    return ((row[0], StoredReason(row[1:8], row[8], row[9])) for row in found)
 
 
 def stored_run(store: Store, run_id: int) -> StoredRun | None:
@@ -253,30 +265,6 @@ _CHECKS: Final = (
         "SELECT a.record_id, a.attempt, a.seq, a.at FROM journal a WHERE a.placed > 0 AND EXISTS "
         f"(SELECT 1 FROM journal j WHERE {_SETTLES} AND j.seq < a.seq)",
     ),
-    # what an attempt says and what the journal says of it
-    (
-        "attempt {0}-{1} was placed at another time by the journal",
-        f"SELECT a.record_id, a.attempt, j.seq, j.at FROM attempts a JOIN journal j ON {_SETTLES} "
-        "WHERE a.placed <> j.placed",
-    ),
-    (
-        "attempt {0}-{1} was made in another run by the journal",
-        f"SELECT a.record_id, a.attempt, j.seq, j.at FROM attempts a JOIN journal j ON {_SETTLES} "
-        "WHERE a.run_id > j.run_id",
-    ),
-    (
-        "attempt {0}-{1} has another call result in the journal",
-        f"SELECT a.record_id, a.attempt, j.seq, j.at FROM attempts a JOIN journal j ON {_SETTLES} "
-        "WHERE j.event <> 'suppress' AND NOT EXISTS (SELECT 1 FROM journal k WHERE k.record_id = a.record_id "
-        "AND k.attempt = a.attempt AND k.call_result = a.call_result)",
-    ),
-    (
-        "the times of attempt {0}-{1} are not in their order",
-        f"SELECT a.record_id, a.attempt, j.seq, j.at FROM attempts a JOIN journal j ON {_SETTLES} WHERE NOT "
-        "(a.placed <= coalesce(a.answered, a.placed) AND coalesce(a.answered, a.placed) <= "
-        "coalesce(a.connected, a.answered, a.placed) AND coalesce(a.connected, a.answered, a.placed) <= "
-        "coalesce(a.ended, j.at + 0.001) AND coalesce(a.ended, j.at) <= j.at + 0.001)",
-    ),
     (
         "attempt {0}-{1} went to another number than that of its record",
         "SELECT a.record_id, a.attempt, 0, a.placed FROM attempts a JOIN records r USING (record_id) "
@@ -305,6 +293,17 @@ _CHECKS: Final = (
         "ORDER BY j.seq DESC LIMIT 1) AS latest FROM record_states s WHERE s.place <> 'in work') "
         "WHERE latest <> call_result",
     ),
+    (
+        "record {0} was called last at another time by its attempts",
+        "SELECT record_id, 0, 0, 0 FROM (SELECT s.record_id, s.call_time, (SELECT a.placed FROM attempts a "
+        "WHERE a.record_id = s.record_id ORDER BY a.attempt DESC LIMIT 1) AS latest FROM record_states s "
+        "WHERE s.place <> 'in work') WHERE CAST(latest AS INTEGER) <> call_time",
+    ),
+    (
+        "record {0} is where it is for another reason by the journal",
+        "SELECT s.record_id, 0, 0, 0 FROM record_states s WHERE s.reason_id IN (SELECT reason_id FROM journal) "
+        "AND s.reason_id NOT IN (SELECT j.reason_id FROM journal j WHERE j.record_id = s.record_id)",
+    ),
     # suppressions
     (
         "record {0} asked after attempt {1} not to be called; no suppression entry names its number",
@@ -329,11 +328,70 @@ _CHECKS: Final = (
 """What must not be found, and how to find it: record, a second number, row of the journal, time."""
 
 
+_TOLD: Final = (
+    "time of answer",
+    "time of connection",
+    "end",
+    "detection",
+    "call result",
+    "disposition",
+    "agent",
+)
+"""What an outcome tells, in its order."""
+
+
 def disagreements(store: Store) -> Iterator[Disagreement]:
     """Where attempts, records, suppressions and runs are not as the journal has them."""
-    for what, sql in _CHECKS:
+    yield from _changed_attempts(store)
+    lists = stored_lists(store).values()
+    clients = (
+        "attempt {0}-{1} was made to another client than that of its record",
+        " UNION ALL ".join(
+            "SELECT a.record_id, a.attempt, 0, a.placed FROM attempts a JOIN records USING (record_id) "
+            f"JOIN contacts_{stored.list_id} USING (chain_id) WHERE a.client <> {CLIENT}"
+            for stored in lists
+        ),
+    )
+    for what, sql in (*_CHECKS, *((clients,) if lists else ())):
         for record_id, number, seq, at in store.connection.execute(sql):
             yield Disagreement(what.format(record_id, number), record_id, seq, at)
+
+
+def _changed_attempts(store: Store) -> Iterator[Disagreement]:
+    """Attempts that are not what the journal tells of them; those of other systems only if it does."""
+    origin: dict[int, int] = {}
+    for list_id, source in store.connection.execute("SELECT list_id, split_from FROM lists ORDER BY list_id"):
+        origin[list_id] = origin.get(source, list_id)
+    rows = store.connection.execute(
+        "SELECT a.*, r.list_id, j.seq, j.at, j.run_id, j.placed, j.call_result, (SELECT k.outcome FROM journal k "
+        "WHERE k.record_id = a.record_id AND k.attempt = a.attempt AND k.outcome <> '' ORDER BY k.seq DESC LIMIT 1) "
+        f"FROM attempts a LEFT JOIN records r ON r.record_id = a.record_id LEFT JOIN journal j ON {_SETTLES}"
+    )
+    width = len(AttemptRow._fields)
+    for row in rows:
+        attempt = AttemptRow._make(row[:width])
+        list_id, seq, at, run_id, placed, call_result, outcome = row[width:]
+        changed = []
+        if origin.get(attempt.list_id) != origin.get(list_id):
+            changed.append("list")
+        if seq is not None:
+            changed += ["run"] if attempt.run_id != run_id else []
+            changed += ["time of placing"] if attempt.placed != placed else []
+            outcome = outcome or outcome_of(None, None, at, None, call_result, None, None)
+        if outcome is not None and outcome != attempt.outcome:
+            changed += _differences(attempt.outcome, outcome)
+        if changed:
+            what = f"attempt {attempt.record_id}-{attempt.attempt} has another {', '.join(changed)} by the journal"
+            yield Disagreement(what, attempt.record_id, seq or 0, at or attempt.placed)
+
+
+def _differences(now: str, then: str) -> list[str]:
+    """By what two outcomes differ."""
+    try:
+        pairs = zip(_TOLD, json.loads(now), json.loads(then), strict=True)
+        return [name for name, one, other in pairs if one != other]
+    except (ValueError, TypeError):
+        return ["outcome"]
 
 
 def figures(store: Store) -> dict[str, int]:

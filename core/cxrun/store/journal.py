@@ -20,8 +20,9 @@ GENESIS: Final = bytes(32)
 NO_RUN: Final = 0
 """The run of what no run has written."""
 _LINE: Final = '[%d,%.3f,%d,"%s",%d,%d,%d,%d,%.3f,"%s"]'
-"""What the digest of a row covers beside the digest before it: a JSON array, times to the millisecond; the last is the
-digest of its reason."""
+"""What the digest of a row covers beside the digest before it and its outcome: a JSON array, times to the millisecond;
+the last is the digest of its reason."""
+_TEXT: Final = json.JSONEncoder(separators=(",", ":")).encode
 REAL: Final = "the real world"
 """The world of runs whose calls reach people."""
 
@@ -29,7 +30,9 @@ REAL: Final = "the real world"
 class Entry(NamedTuple):
     """One thing that happened to one record. `due` is when it is next looked at, 0 if never.
 
-    `placed` is when the call was placed of which this is the end, 0 if it is not the end of a call.
+    `placed` is when the call was placed of which this is the end, 0 if it is not the end of a call. `outcome` is what
+    is known of the call by then, see `outcome_of`; empty at the end of a call that nobody answered and no agent had,
+    for it ended `at` with `call_result`, and there is no more to know.
     """
 
     at: float
@@ -40,9 +43,10 @@ class Entry(NamedTuple):
     reason: Reason
     due: int
     placed: float = 0.0
+    outcome: str = ""
 
 
-Happening = tuple[float, str, int, int, int, Reason, int, float]
+Happening = tuple[float, str, int, int, int, Reason, int, float, str]
 """The values of an `Entry`."""
 
 
@@ -104,16 +108,29 @@ class Journal:
         sha256, line = hashlib.sha256, _LINE
         digests = self._digests
         known = self.reasons
-        for at, event, record_id, attempt, call_result, reason, due, placed in entries:
+        for at, event, record_id, attempt, call_result, reason, due, placed, outcome in entries:
             seq += 1
             reason_id = known.get(reason) or self.reason_id(reason)
             digest = digests.get(reason_id) or self._digest(reason_id)
             content = line % (seq, at, run_id, event, record_id, attempt, call_result, due, placed, digest)
-            head = sha256(head + content.encode()).digest()
+            head = sha256(head + (content + outcome).encode()).digest()
             rows.append(
-                (seq, at, run_id, event, record_id, attempt, call_result, reason_id, due, placed, head)
+                (
+                    seq,
+                    at,
+                    run_id,
+                    event,
+                    record_id,
+                    attempt,
+                    call_result,
+                    reason_id,
+                    due,
+                    placed,
+                    outcome,
+                    head,
+                )
             )
-        self._connection.executemany("INSERT INTO journal VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+        self._connection.executemany("INSERT INTO journal VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
         self._head = (seq, head)
 
     def note(self, at: float, event: str, text: str) -> None:
@@ -126,24 +143,24 @@ class Journal:
 
     def lines(self) -> Iterator[str]:
         """Every row as a JSON array with the text of its reason, in order."""
-        for seq, at, *values, placed, _, reason in self._rows():
+        for seq, at, *values, placed, outcome, _, reason in self._rows():
             text = "\t".join(str(value) for value in reason)
-            yield json.dumps([seq, round(at, 3), *values, text, round(placed, 3)], separators=(",", ":"))
+            yield _TEXT([seq, round(at, 3), *values, text, round(placed, 3), outcome])
 
     def contents(self) -> Iterator[str]:
         """Every row as the text that its digest covers, in order."""
-        for seq, at, run_id, event, record_id, attempt, call_result, due, placed, digest, _ in self._rows():
-            yield content_of(
-                seq, at, run_id, event, record_id, attempt, call_result, due, placed, digest.hex()
-            )
+        for row in self._rows():
+            *values, digest, _ = row
+            yield content_of(*[*values, digest.hex()])
 
     def _rows(self) -> Iterator[tuple[Any, ...]]:
         for row in self._connection.execute(
-            "SELECT j.seq, j.at, j.run_id, j.event, j.record_id, j.attempt, j.call_result, j.due, j.placed, s.digest, "
+            "SELECT j.seq, j.at, j.run_id, j.event, j.record_id, j.attempt, j.call_result, j.due, j.placed, "
+            "j.outcome, s.digest, "
             "s.state, s.text, s.kind, s.name, s.ruleset, s.file, s.line "
             "FROM journal j JOIN reasons s USING (reason_id) ORDER BY j.seq"
         ):
-            yield (*row[:10], row[10:])
+            yield (*row[:11], row[11:])
 
     def _last(self) -> tuple[int, bytes]:
         row = self._connection.execute("SELECT seq, digest FROM journal ORDER BY seq DESC LIMIT 1").fetchone()
@@ -172,7 +189,22 @@ def content_of(
     call_result: int,
     due: int,
     placed: float,
+    outcome: str,
     reason_digest: str,
 ) -> str:
     """What the digest of a row covers beside the digest before it."""
-    return _LINE % (seq, at, run_id, event, record_id, attempt, call_result, due, placed, reason_digest)
+    line = (seq, at, run_id, event, record_id, attempt, call_result, due, placed, reason_digest)
+    return _LINE % line + outcome
+
+
+def outcome_of(
+    answered: float | None,
+    connected: float | None,
+    ended: float | None,
+    detected: int | None,
+    call_result: int,
+    disposition: str | None,
+    agent_id: str | None,
+) -> str:
+    """What came of a call, as a JSON array."""
+    return _TEXT([answered, connected, ended, detected, call_result, disposition, agent_id])

@@ -30,7 +30,7 @@ from cxrun.model import (
     Value,
 )
 from cxrun.store.database import Store
-from cxrun.store.journal import Entry, Happening
+from cxrun.store.journal import Entry, Happening, outcome_of
 from cxrun.store.lists import stored_lists
 from cxrun.store.outbox import Letter, put
 from cxrun.store.pseudonyms import pseudonyms
@@ -75,6 +75,19 @@ class AttemptRow(NamedTuple):
     call_result: int
     disposition: str | None
     agent_id: str | None
+
+    @property
+    def outcome(self) -> str:
+        """What came of the call, as the journal keeps it."""
+        return outcome_of(
+            self.answered,
+            self.connected,
+            self.ended,
+            self.detected,
+            self.call_result,
+            self.disposition,
+            self.agent_id,
+        )
 
 
 Attempt = tuple[

@@ -50,22 +50,26 @@ def add_suppressions(store: Store, entries: Iterable[Suppression]) -> None:
     )
 
 
-def remove_suppressions(store: Store, list_name: str, keys: Sequence[tuple[str, str]]) -> list[Suppression]:
-    """Take the entries of these (kind, key) off a list, inside the caller's transaction; returns them.
+def remove_suppressions(
+    store: Store, list_name: str, keys: Sequence[tuple[str, str]]
+) -> dict[tuple[str, str], list[Suppression]]:
+    """Take the entries of these (kind, key) off a list, inside the caller's transaction; returns them as they were.
 
     What they excluded is looked at again when the next run begins.
     """
     db = store.connection
-    removed = []
+    removed = {}
     for kind, key in keys:
         found = db.execute(
             "DELETE FROM suppressions WHERE kind = ? AND key IN (SELECT value FROM json_each(?)) AND list_name = ? "
             "RETURNING list_name, kind, key, valid_from, valid_till",
             (kind, json.dumps([key, *pseudonyms(db, kind, [key])]), list_name),
         ).fetchall()
-        removed += [Suppression(*row) for row in found]
-    phones = [entry.key for entry in removed if entry.kind == "device"]
-    clients = [entry.key for entry in removed if entry.kind == "client"]
+        if found:
+            removed[kind, key] = [Suppression(*row) for row in found]
+    gone = [entry for entries in removed.values() for entry in entries]
+    phones = [entry.key for entry in gone if entry.kind == "device"]
+    clients = [entry.key for entry in gone if entry.kind == "client"]
     lists = {list_id for list_id, _ in records_with(store, phones, clients)}
     db.executemany(
         "UPDATE lists SET rules_digest = ? WHERE list_id = ?", [(ENTRIES_CHANGED, number) for number in lists]
