@@ -288,6 +288,6 @@ def test_the_chain_of_the_journal_can_be_followed_whatever_kind_of_number_the_ti
             times: tuple[float, ...] = (1000, 1000.0, 1000.25)
             store.journal.append(1, [Entry(at, "x", 1, 0, 0, Reason("waiting", "x"), 0) for at in times])
         digest = GENESIS
-        for line in store.journal.lines():
+        for line in store.journal.contents():
             digest = hashlib.sha256(digest + line.encode()).digest()
         assert digest == store.journal.head()

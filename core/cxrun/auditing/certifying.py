@@ -384,4 +384,4 @@ def _ruling(rule: Rule, parameters: str, decision: Decision, facts: tuple[Eviden
 
 
 def _shown(parameters: object) -> str:
-    return "" if parameters is None else json.dumps(parameters, ensure_ascii=False)
+    return "" if parameters in (None, {}) else json.dumps(parameters, ensure_ascii=False)

@@ -20,7 +20,7 @@ from cxrun import __version__
 from cxrun.auditing.pages import Section, html_page
 from cxrun.auditing.verifying import Finding, Head, chain
 from cxrun.errors import UserError
-from cxrun.model import CallResult, Rule, word_of
+from cxrun.model import CallResult, DeviceType, Rule, word_of
 from cxrun.moments import moment_text
 from cxrun.store.database import Store
 from cxrun.store.evidence import (
@@ -45,15 +45,34 @@ MANIFEST: Final = "manifest.json"
 ATTEMPTS: Final = "attempts.csv"
 JOURNAL: Final = "journal.jsonl"
 _COLUMNS: Final = (
-    "attempt_id", "record_id", "attempt", "run_id", "world", "template", "group", "list", "client", "called_number",
-    "caller_id", "placed_utc", "placed_local", "zone", "zone_from", "answered_utc", "connected_utc", "ended_utc",
-    "ring_seconds", "talk_seconds", "duration_seconds", "detected", "call_result", "disposition", "agent_id",
-    "what_followed", "because", "rule", "journal_row", "journal_digest",
+    "attempt_id", "record_id", "attempt", "run_id", "world", "template", "group", "list", "client", "direction",
+    "called_number", "device", "caller_id", "placed_utc", "placed_local", "zone", "zone_from", "answered_utc",
+    "connected_utc", "ended_utc", "connected_to", "ring_seconds", "talk_seconds", "duration_seconds", "detected",
+    "call_result", "disposition", "agent_id", "what_followed", "because", "rule", "journal_row", "journal_digest",
 )  # fmt: skip
 _RATES: Final = (
     "template", "group", "period", "from_utc", "till_utc", "calls", "answered_by_a_person", "abandoned_or_dropped",
     "abandon_rate", "connected_after_2_s", "unanswered_within_15_s",
 )  # fmt: skip
+_ITEMS: Final = (
+    (
+        "who placed it, for which seller, about what",
+        "not in the store; template, group and list name the campaign",
+    ),
+    ("whether to a consumer or a business", "device"),
+    ("whether outbound", "direction"),
+    ("whether with a prerecorded message", "connected_to: an agent, or an announcement"),
+    ("calling and called number", "caller_id, called_number"),
+    ("date, time, duration", "placed_utc, placed_local, duration_seconds"),
+    ("disposition", "call_result, disposition, what_followed"),
+    ("script and prerecorded message", "not in the store"),
+    (
+        "caller ID number and name, proof of the right to use them",
+        "caller_id; name and proof are not in the store",
+    ),
+    ("where it was transferred to", "agent_id; numbers outside are not in the store"),
+)
+"""What a call record holds by 16 CFR 310.5(a)(2), and the columns that tell it."""
 _BLOCK: Final = 30 * 86400
 _CHUNK: Final = 1 << 20
 _PROMPT: Final = 2.0
@@ -242,10 +261,14 @@ class _Packing:
     ) -> str:
         span = f"{moment_text(self.since)} to {moment_text(self.till)}"
         attempts, journal = self.rows[ATTEMPTS] or 0, self.rows[JOURNAL] or 0
+        worlds = " and ".join(sorted({run.world for run in runs})) or "no run"
         sections = [
             Section(
                 "Abandoned and dropped calls",
-                [(*line[:8], _percent(line[8]), *line[9:]) for line in rates],
+                [
+                    (*line[:3], *map(_short, line[3:5]), *line[5:8], _percent(line[8]), *line[9:])
+                    for line in rates
+                ],
                 tuple(column.replace("_", " ") for column in _RATES),
             ),
             Section(
@@ -262,12 +285,13 @@ class _Packing:
                 ("run", "of", "groups", "came to", "ended"),
             ),
             Section("Rulesets in force", rulesets, ("ruleset", "file", "SHA-256")),
+            Section(f"A call record of 16 CFR 310.5(a)(2) in {ATTEMPTS}", _ITEMS, ("item", "column")),
             Section("Files", list(self.rows.items()), ("file", "rows")),
             Section("Head of the journal", [(str(head),)]),
         ]
         return html_page(
             f"Calls from {span}",
-            f"{attempts:,} call{'' if attempts == 1 else 's'}, {journal:,} rows of the journal",
+            f"{attempts:,} call{'' if attempts == 1 else 's'} of {worlds}, {journal:,} rows of the journal",
             sections,
             good=True,
             foot=f"Written by cxrun {__version__}. {MANIFEST} has the digest of every file; `cxrun audit verify` "
@@ -368,9 +392,10 @@ def _attempt_line(told: CallRecord, run: StoredRun | None) -> tuple[object, ...]
     rule: Rule | None = reason.rule if reason else None
     return (
         f"{attempt.record_id}-{attempt.attempt}", attempt.record_id, attempt.attempt, attempt.run_id,
-        run.world if run else "", template, group, told.list_name, attempt.client, attempt.phone,
-        settings.get("caller_id", ""), _utc(attempt.placed), moment_text(attempt.placed, zone), told.tz, told.tz_source,
-        _utc(attempt.answered), _utc(attempt.connected), _utc(attempt.ended),
+        run.world if run else "", template, group, told.list_name, attempt.client, "outbound", attempt.phone,
+        word_of(DeviceType, told.device), settings.get("caller_id") or "", _utc(attempt.placed),
+        moment_text(attempt.placed, zone), told.tz, told.tz_source, _utc(attempt.answered), _utc(attempt.connected),
+        _utc(attempt.ended), _connected_to(attempt),
         _span(attempt.placed, attempt.answered if attempt.answered is not None else attempt.ended),
         _span(attempt.connected, attempt.ended), _span(attempt.placed, attempt.ended),
         "" if attempt.detected is None else word_of(CallResult, attempt.detected),
@@ -411,8 +436,18 @@ def _counted(attempt: AttemptRow) -> dict[str, int]:
     return {"calls": 1, "answered": int(live), "lost": int(lost), "late": int(late), "short": int(short)}
 
 
+def _connected_to(attempt: AttemptRow) -> str:
+    if attempt.connected is None:
+        return ""
+    return "agent" if attempt.agent_id else "announcement"
+
+
 def _span(since: float | None, till: float | None) -> str:
     return "" if since is None or till is None else f"{till - since:.3f}"
+
+
+def _short(utc: object) -> str:
+    return str(utc)[:16].replace("T", " ")
 
 
 def _percent(rate: object) -> str:

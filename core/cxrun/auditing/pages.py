@@ -13,7 +13,7 @@ h2 { font-size: 1.05rem; margin: 1.75rem 0 .4rem; border-bottom: 1px solid #bbb;
 table { border-collapse: collapse; width: 100%; font-size: .86rem; }
 th, td { text-align: left; vertical-align: top; padding: .25rem .8rem .25rem 0; border-bottom: 1px solid #e4e4e4; }
 th { font-weight: 600; }
-td { overflow-wrap: anywhere; }
+td { overflow-wrap: break-word; }
 .lead { font-size: 1.05rem; padding: .6rem .9rem; background: #e9f4ea; border-left: 4px solid #2c7a37; }
 .lead.bad { background: #fbeaea; border-color: #b3261e; }
 pre { background: #f6f6f6; padding: .7rem; font-size: .8rem; white-space: pre-wrap; overflow-wrap: anywhere; }

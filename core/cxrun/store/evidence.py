@@ -210,6 +210,7 @@ class CallRecord(NamedTuple):
 
     attempt: AttemptRow
     list_name: str
+    device: int
     tz: str
     tz_source: str
     seq: int | None
@@ -222,7 +223,7 @@ class CallRecord(NamedTuple):
 def call_records(store: Store, since: float, till: float) -> Iterator[CallRecord]:
     """Every attempt that was placed in a time, by record and attempt."""
     found = store.connection.execute(
-        "SELECT a.*, l.name, r.tz, r.tz_source, j.seq, j.at, j.event, j.digest, "
+        "SELECT a.*, l.name, r.contact_info_type, r.tz, r.tz_source, j.seq, j.at, j.event, j.digest, "
         "s.state, s.text, s.kind, s.name, s.ruleset, s.file, s.line FROM attempts a "
         "JOIN records r ON r.record_id = a.record_id JOIN lists l ON l.list_id = a.list_id "
         "LEFT JOIN journal j ON j.record_id = a.record_id AND j.attempt = a.attempt AND j.placed > 0 "
@@ -232,9 +233,11 @@ def call_records(store: Store, since: float, till: float) -> Iterator[CallRecord
     )
     width = len(AttemptRow._fields)
     for row in found:
-        list_name, tz, tz_source, seq, at, event, digest, *reason = row[width:]
+        list_name, device, tz, tz_source, seq, at, event, digest, *reason = row[width:]
         told = StoredReason(tuple(reason), None, b"").reason if seq is not None else None
-        yield CallRecord(AttemptRow(*row[:width]), list_name, tz, tz_source, seq, at, event, told, digest)
+        yield CallRecord(
+            AttemptRow(*row[:width]), list_name, device, tz, tz_source, seq, at, event, told, digest
+        )
 
 
 def outlines(store: Store) -> Iterator[tuple[str, AttemptRow]]:
