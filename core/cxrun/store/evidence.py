@@ -304,7 +304,8 @@ _CHECKS: Final = (
     ),
     (
         "record {0} is where it is for another reason by the journal",
-        "SELECT s.record_id, 0, 0, 0 FROM record_states s WHERE s.reason_id IN (SELECT reason_id FROM journal) "
+        "SELECT s.record_id, 0, 0, 0 FROM record_states s WHERE s.reason_id IN "
+        "(SELECT reason_id FROM journal EXCEPT SELECT reason_id FROM journal WHERE record_id = 0) "
         "AND s.reason_id NOT IN (SELECT j.reason_id FROM journal j WHERE j.record_id = s.record_id)",
     ),
     # suppressions
