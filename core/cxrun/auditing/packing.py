@@ -266,10 +266,10 @@ class _Packing:
             Section(
                 "Abandoned and dropped calls",
                 [
-                    (*line[:3], *map(_short, line[3:5]), *line[5:8], _percent(line[8]), *line[9:])
+                    (*line[1:3], *map(_short, line[3:5]), *line[5:8], _percent(line[8]), *line[9:])
                     for line in rates
                 ],
-                tuple(column.replace("_", " ") for column in _RATES),
+                tuple(column.replace("_", " ") for column in _RATES[1:]),
             ),
             Section(
                 "Calls by result",

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 _STYLE = """
-body { font: 15px/1.45 system-ui, sans-serif; color: #1a1a1a; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }
+body { font: 15px/1.45 system-ui, sans-serif; color: #1a1a1a; max-width: 66rem; margin: 2rem auto; padding: 0 1rem; }
 h1 { font-size: 1.5rem; margin-bottom: .25rem; }
 h2 { font-size: 1.05rem; margin: 1.75rem 0 .4rem; border-bottom: 1px solid #bbb; padding-bottom: .2rem; }
 table { border-collapse: collapse; width: 100%; font-size: .86rem; }
 th, td { text-align: left; vertical-align: top; padding: .25rem .8rem .25rem 0; border-bottom: 1px solid #e4e4e4; }
 th { font-weight: 600; }
 td { overflow-wrap: break-word; }
+td.short { white-space: nowrap; }
 .lead { font-size: 1.05rem; padding: .6rem .9rem; background: #e9f4ea; border-left: 4px solid #2c7a37; }
 .lead.bad { background: #fbeaea; border-color: #b3261e; }
 pre { background: #f6f6f6; padding: .7rem; font-size: .8rem; white-space: pre-wrap; overflow-wrap: anywhere; }
@@ -25,6 +26,10 @@ footer { margin-top: 2rem; color: #555; font-size: .8rem; }
   .lead { border: 1px solid #555; background: none; }
 }
 """
+
+
+_SHORT: Final = 24
+"""Cells of so few characters are kept in a line."""
 
 
 class Section(NamedTuple):
@@ -63,11 +68,16 @@ def html_page(title: str, lead: str, sections: Sequence[Section | Text], *, good
             parts.append(f"<thead><tr>{cells}</tr></thead>")
         parts.append("<tbody>")
         for row in section.rows:
-            cells = "".join(f"<td>{escape(_shown(cell))}</td>" for cell in row)
-            parts.append(f"<tr>{cells}</tr>")
+            parts.append(f"<tr>{''.join(map(_cell, row))}</tr>")
         parts.append("</tbody></table>")
     parts.append(f"<footer>{escape(foot)}</footer></body></html>\n")
     return "\n".join(parts)
+
+
+def _cell(value: object) -> str:
+    text = _shown(value)
+    kept = ' class="short"' if len(text) <= _SHORT else ""
+    return f"<td{kept}>{escape(text)}</td>"
 
 
 def _shown(cell: object) -> str:
