@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import shutil
 import sqlite3
@@ -326,8 +327,6 @@ def test_a_head_noted_elsewhere_convicts_a_journal_that_was_written_anew(project
 
 def _write_anew(store: Store, seq: int) -> None:
     """Change a row and every digest after it, as somebody would who knows how they are made."""
-    import hashlib
-
     store.connection.execute("UPDATE journal SET due = due + 60 WHERE seq = ?", (seq,))
     digest = bytes(32)
     for number, text in enumerate(list(store.journal.contents()), 1):
@@ -596,6 +595,16 @@ def test_a_pack_has_every_call_and_every_row_and_is_as_it_was_written(project: M
         row[:3] for row in stored
     ]
     assert {call["group"] for call in calls} == {"all", "again"}
+    assert {(call["direction"], call["device"]) for call in calls} == {
+        ("outbound", "home"),
+        ("outbound", "mobile"),
+    }
+    assert {
+        (call["connected_to"], bool(call["connected_utc"]), bool(call["agent_id"])) for call in calls
+    } == {
+        ("", False, False),
+        ("agent", True, True),
+    }
     journal = [
         json.loads(line) for line in (place / "journal.jsonl").read_text(encoding="utf-8").splitlines()
     ]
@@ -641,6 +650,23 @@ def test_whatever_is_changed_in_a_pack_is_found(
     place = packed(folder)
     change(place)
     assert any(what in finding.what for finding in check_pack(place).findings)
+
+
+def test_a_journal_in_a_pack_that_is_changed_with_its_manifest_does_not_fit(project: MakeProject) -> None:
+    folder = project(12)
+    folder.run()
+    place = packed(folder)
+    file, manifest = place / "journal.jsonl", place / "manifest.json"
+    before = hashlib.sha256(file.read_bytes()).hexdigest()
+    rows = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+    answered = next(row for row in rows if row["outcome"])
+    answered["outcome"] = answered["outcome"].replace("[1", "[2", 1)
+    file.write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
+    after = hashlib.sha256(file.read_bytes()).hexdigest()
+    manifest.write_text(manifest.read_text(encoding="utf-8").replace(before, after), encoding="utf-8")
+    assert [(finding.seq, finding.what) for finding in check_pack(place).findings] == [
+        (answered["seq"], "journal.jsonl: its digest does not fit")
+    ]
 
 
 def _drop_line(file: Path, number: int) -> None:
