@@ -158,6 +158,11 @@ class ProjectFolder:
         with self.store() as store:
             return list(store.journal.lines())
 
+    def contents(self) -> list[str]:
+        """What the digests of the journal cover, row by row."""
+        with self.store() as store:
+            return list(store.journal.contents())
+
     def reasons(self, name: str = "people") -> dict[tuple[str, str], int]:
         """How many records of a list are in which state for which reason."""
         from cxrun.store.lists import stored_lists

@@ -18,7 +18,7 @@ from cxrun.life import Callbacks
 from cxrun.mapping import ListSettings
 from cxrun.model import DeviceType, Rule
 from cxrun.ordering import ORDERING_SETTINGS, Ordering
-from cxrun.pipeline import Devices, Pipeline
+from cxrun.pipeline import Devices, Pipeline, file_shown
 from cxrun.registry import Registry
 from cxrun.ruleset import Ruleset, Step
 from cxrun.schedule import Schedule
@@ -155,6 +155,24 @@ class Group:
         }
 
     @cached_property
+    def texts(self) -> dict[str, str]:
+        """The text of each of its rulesets by the SHA-256 of it."""
+        return {text_digest(ruleset.document.text): ruleset.document.text for ruleset in self.rulesets}
+
+    def as_frozen(self) -> dict[str, Any]:
+        """What a run keeps of the group; the rulesets stand, in their order, under the digests of `texts`."""
+        return {
+            **self.frozen,
+            "rulesets": [
+                [ruleset.name, file_shown(ruleset.document.file), text_digest(ruleset.document.text)]
+                for ruleset in self.rulesets
+            ],
+            "template": self.template,
+            "lists": dict(self.lists),
+            "digest": self.digest,
+        }
+
+    @cached_property
     def digest(self) -> str:
         """SHA-256 of what in `frozen` decides about records; history can be read against the rules that made it."""
         deciding = {key: part for key, part in self.frozen.items() if key not in ("schedule", "after")}
@@ -204,3 +222,8 @@ class Project:
         if name not in self.lists:
             raise UserError(f"no contact list named '{name}'{near(name, self.lists)}")
         return self.lists[name]
+
+
+def text_digest(text: str) -> str:
+    """SHA-256 of a text, in hexadecimal digits."""
+    return hashlib.sha256(text.encode()).hexdigest()

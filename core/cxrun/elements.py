@@ -72,6 +72,14 @@ Verdict = Pass | Defer | Exclude
 PASS: Final = Pass()
 
 
+class Evidence(NamedTuple):
+    """One fact that a verdict rests on: in words, and its moment, or its time from and till (Unix UTC seconds)."""
+
+    text: str
+    since: float | None = None
+    till: float | None = None
+
+
 @dataclass(slots=True)
 class Moment:
     """All a filter may know when it is asked whether a record may be dialed now.
@@ -375,7 +383,13 @@ class DialingMode(ElementBase):
 
 
 class Filter(ElementBase):
-    """Decides whether a record may be dialed now. One that raises fails closed: no dial."""
+    """Decides whether a record may be dialed now. One that raises fails closed: no dial.
+
+    `asks_others` marks a filter whose verdict does not follow from the moment alone; a certificate does not ask it
+    again.
+    """
+
+    asks_others: ClassVar[bool] = False
 
     @property
     def window(self) -> float:
@@ -392,6 +406,10 @@ class Filter(ElementBase):
 
     def check(self, moment: Moment) -> Verdict:
         raise NotImplementedError
+
+    def evidence(self, moment: Moment) -> Sequence[Evidence]:
+        """The facts the verdict rests on, for `cxrun audit certificate`; not asked while records are dialed."""
+        return ()
 
 
 class ResultHandler(ElementBase):

@@ -34,6 +34,7 @@ from cxrun.store.queue import (
     past_attempts,
 )
 from cxrun.store.reading import Happened, attempts_of, current_reason, life_of
+from cxrun.store.redaction import EVENT
 from cxrun.store.requests import asked_of
 from cxrun.store.runs import last_reached
 from cxrun.store.suppressions import suppressions
@@ -155,6 +156,8 @@ def _told(item: Happened, attempts: dict[int, AttemptRow], zone: str) -> list[st
         return [f"{when}  its turn in the chain: {why}{due}"]
     if item.event == "chained":
         return [f"{when}  gives way in its chain: {why}"]
+    if item.event == EVENT:
+        return [f"{when}  {why}"]
     if item.event in _EFFECTS:
         return [f"{when}  {_EFFECTS[item.event]}: {why}"]
     if item.event in ("recycled", "restored"):

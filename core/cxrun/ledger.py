@@ -15,7 +15,8 @@ from cxrun.engine import LiveCall
 from cxrun.life import Change
 from cxrun.model import ASLEEP, CHAINED, IN_CHAIN, STATE, CallResult, Reason, Record
 from cxrun.store.database import Store
-from cxrun.store.queue import AttemptKey, Batch, key_of, key_text, write
+from cxrun.store.journal import outcome_of
+from cxrun.store.queue import AttemptKey, Batch, is_new, key_of, key_text, write
 from cxrun.store.runs import reach
 
 CHAIN_FINISHED: Final = Reason("closed", "its chain is finished")
@@ -191,8 +192,34 @@ class Ledger:
             self.batch.out_of_work.append((call.record.record_id,))
         else:
             self._leave(call.record)
-        self._move(call.record, sleeping, change, reason, at, event)
+        outcome = ""
+        if (
+            call.answered is not None
+            or call.ended != at
+            or call.agent_id
+            or call.detected
+            or event == "suppress"
+        ):
+            detected = None if call.detected is None else call.detected.code
+            outcome = outcome_of(
+                call.answered,
+                call.connected,
+                call.ended,
+                detected,
+                result.code,
+                call.disposition,
+                call.agent_id,
+            )
+        self._move(call.record, sleeping, change, reason, at, event, call.placed, outcome)
         self._attempt(call, result)
+        record = call.record
+        if record.treatments or not is_new(record):
+            self.batch.claims.append(
+                (
+                    record.record_id, record.attempt, record.record_type, record.call_result,
+                    record.dial_sched_time, record.treatments, record.agent_id,
+                )
+            )  # fmt: skip
 
     def _leave(self, record: Record) -> None:
         self.batch.left.append(key_of(record))
@@ -205,6 +232,8 @@ class Ledger:
         reason: Reason,
         at: float,
         event: str,
+        placed: float = 0.0,
+        outcome: str = "",
     ) -> None:
         """Write what became of a record that has left its place, and of the sleeping records of its chain."""
         batch = self.batch
@@ -214,7 +243,7 @@ class Ledger:
                 why = reason._replace(state="waiting", text=f"next in its chain, {reason.text}")
                 batch.enter(changed, self.note(at, "next_in_chain", changed, why))
             else:
-                reason_id = self.note(at, event, changed, reason)
+                reason_id = self.note(at, event, changed, reason, placed, outcome)
                 batch.enter(changed, reason_id if changed.due != CHAINED else self._id(IN_CHAIN))
         for changed in change.closed:
             if changed.record_id != record.record_id:
@@ -222,7 +251,7 @@ class Ledger:
                 reason_id = self.note(at, "chain_updated", changed, CHAIN_FINISHED)
             else:
                 why = reason if reason.state == "closed" else reason._replace(state="closed")
-                reason_id = self.note(at, event, changed, why)
+                reason_id = self.note(at, event, changed, why, placed, outcome)
             batch.close(changed, reason_id)
         if change.suppressions:
             batch.suppressions += change.suppressions
@@ -244,13 +273,15 @@ class Ledger:
                 key = AttemptKey(field, value, call.placed, record.record_id, record.attempt)
                 self.batch.attempt_keys.append(key)
 
-    def note(self, at: float, event: str, record: Record, reason: Reason) -> int:
+    def note(
+        self, at: float, event: str, record: Record, reason: Reason, placed: float = 0.0, outcome: str = ""
+    ) -> int:
         """Append to the journal; returns the id of the reason."""
         reason_id = self._id(reason)
         waits = record.priority != ASLEEP and reason.state in ("waiting", "deferred")
         due = record.due if waits else 0
         self.batch.journal.append(
-            (at, event, record.record_id, record.attempt, record.call_result, reason, due)
+            (at, event, record.record_id, record.attempt, record.call_result, reason, due, placed, outcome)
         )
         return reason_id
 

@@ -135,6 +135,17 @@ CREATE TABLE attempts (
 CREATE INDEX attempts_client ON attempts (client, placed);
 CREATE INDEX attempts_phone ON attempts (phone, placed);
 
+CREATE TABLE claims (
+    record_id INTEGER NOT NULL,
+    attempt INTEGER NOT NULL,
+    record_type INTEGER NOT NULL,
+    call_result INTEGER NOT NULL,
+    dial_sched_time INTEGER NOT NULL,
+    treatments TEXT NOT NULL,
+    agent_id TEXT,
+    PRIMARY KEY (record_id, attempt)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE attempt_fields (
     field TEXT PRIMARY KEY
 ) STRICT, WITHOUT ROWID;
@@ -174,9 +185,11 @@ CREATE TABLE outbox (
 CREATE INDEX outbox_open ON outbox (state, not_before) WHERE state IN ('waiting', 'under way');
 
 CREATE TABLE identity (
-    store_id TEXT PRIMARY KEY
+    store_id TEXT PRIMARY KEY,
+    secret BLOB NOT NULL,
+    redacted INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
-INSERT INTO identity VALUES (lower(hex(randomblob(8))));
+INSERT INTO identity VALUES (lower(hex(randomblob(8))), randomblob(32), 0);
 
 CREATE TABLE orders (
     group_name TEXT PRIMARY KEY,
@@ -201,6 +214,8 @@ CREATE TABLE reasons (
     ruleset TEXT NOT NULL,
     file TEXT NOT NULL,
     line INTEGER NOT NULL,
+    salt BLOB,
+    digest BLOB NOT NULL,
     UNIQUE (state, text, kind, name, ruleset, file, line)
 ) STRICT;
 
@@ -214,6 +229,8 @@ CREATE TABLE journal (
     call_result INTEGER NOT NULL,
     reason_id INTEGER NOT NULL,
     due INTEGER NOT NULL,
+    placed REAL NOT NULL,
+    outcome TEXT NOT NULL,
     digest BLOB NOT NULL
 ) STRICT;
 CREATE INDEX journal_record ON journal (record_id);
@@ -230,6 +247,11 @@ CREATE TABLE runs (
     states TEXT NOT NULL DEFAULT '{}',
     ended TEXT
 ) STRICT;
+
+CREATE TABLE contents (
+    digest TEXT PRIMARY KEY,
+    text TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE lease (
     lease_id INTEGER PRIMARY KEY CHECK (lease_id = 1),

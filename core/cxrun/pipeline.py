@@ -331,9 +331,13 @@ def _guarded(step: Step) -> Check:
 def rule_of(step: Step, kind: str, ruleset: str = "") -> Rule:
     """The rule that a step of a ruleset is, or an element of a profile."""
     mark: Mark = step.mark
-    # folder and file name: a journal must not depend on where the project lies
-    file = "/".join(PurePath(mark.file).parts[-2 if ruleset else -1 :])
+    file = file_shown(mark.file) if ruleset else PurePath(mark.file).name
     return Rule(kind, step.name, ruleset, file, mark.line)
+
+
+def file_shown(file: str) -> str:
+    """Folder and file name of a ruleset: a journal must not depend on where the project lies."""
+    return "/".join(PurePath(file).parts[-2:])
 
 
 def _described(error: Exception) -> str:

@@ -38,6 +38,7 @@ from cxrun.store.requests import Request
 from cxrun.store.runs import last_reached, last_seed, present
 
 _NO_CALL: Final = int(RecordType.NO_CALL)
+_PROCESSED: Final = "processed"
 
 
 class Rules(NamedTuple):
@@ -216,7 +217,7 @@ class _Desk:
             state = "waiting" if change.waiting else "closed"
             text = f"{call.result.word}: {settlement.action.reason}"
             reason = Reason(state, text, settlement.rule)
-        self._move(chain, call.record, change, reason, "processed")
+        self._move(chain, call.record, change, reason, _PROCESSED)
         self._suppress(change)
 
     def _call(
@@ -234,7 +235,7 @@ class _Desk:
         promised = [other for other, waits in chain.now.values() if waits and other.record_type in CALLBACKS]
         if record.record_type == _NO_CALL or record.record_status == RecordStatus.CANCELED:
             reason = Reason("closed", f"{call.result.word}: {request.why}, it stays closed")
-            self._note("processed", record, reason)
+            self._note(_PROCESSED, record, reason)
             return True
         if not promised or suppress:
             return False
@@ -243,7 +244,7 @@ class _Desk:
         held = promised[0].record_id == record.record_id
         state = "waiting" if waits else "closed"
         reason = Reason(state, f"{call.result.word}: its chain is held for a callback")
-        self._note("processed", told, reason)
+        self._note(_PROCESSED, told, reason)
         chain.set(told, reason if held or not waits else IN_CHAIN, waits=waits)
         return True
 
@@ -284,8 +285,10 @@ class _Desk:
     def _note(self, event: str, record: Record, reason: Reason) -> None:
         due = record.due if record.priority != ASLEEP and reason.state == "waiting" else 0
         at = round(self.now, 3)
+        attempt = self.written.get(record.record_id) if event == _PROCESSED else None
+        outcome = attempt.outcome if attempt else ""
         self.journal.append(
-            Entry(at, event, record.record_id, record.attempt, record.call_result, reason, due)
+            Entry(at, event, record.record_id, record.attempt, record.call_result, reason, due, 0.0, outcome)
         )
 
 

@@ -18,7 +18,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import suppress
 from typing import Final
 
-from cxrun import life
+from cxrun import __version__, life
 from cxrun.campaign import Group, Project
 from cxrun.clock import Clock
 from cxrun.crew import Crew
@@ -53,7 +53,7 @@ from cxrun.pipeline import Broken, Decision, GiveWay, Settlement, rule_of
 from cxrun.requests import Rules, answer
 from cxrun.rota import Rota, Turn
 from cxrun.store.database import Store
-from cxrun.store.journal import Entry
+from cxrun.store.journal import REAL, Entry
 from cxrun.store.lists import date_imports, frozen_rules, imports_of, keep_credits, stored_lists
 from cxrun.store.orders import standing_orders
 from cxrun.store.queue import Queue, keep_attempt_fields, look_again
@@ -182,12 +182,13 @@ class Run:
 
     def _begin(self, project: Project, at: float) -> None:
         """Note with which settings and code the run goes on from now."""
-        versions = {"python": platform.python_version()}
+        versions = {"cxrun": __version__, "python": platform.python_version()}
         versions |= {plugin.name: plugin.version for plugin in project.registry.plugins}
         groups = [crew.group for crew in self._crews]
-        frozen = {group.name: {**group.frozen, "lists": dict(group.lists)} for group in groups}
+        frozen = {group.name: group.as_frozen() for group in groups}
+        texts = {digest: text for group in groups for digest, text in group.texts.items()}
         self.run_id = start_run(
-            self._store, self.options.seed, self._groups, frozen, versions, at, world=self._world
+            self._store, self.options.seed, self._groups, frozen, versions, at, world=self._world, texts=texts
         )
         self._ledger.run_id = self.run_id
 
@@ -195,7 +196,7 @@ class Run:
     def _world(self) -> str:
         """What the calls of this run are part of."""
         if self._external:
-            return "the real world"
+            return REAL
         return "a simulation" if self._clock.jumps else "a simulation in real time"
 
     def _crew(self, group: Group, opening: Opening) -> Crew:

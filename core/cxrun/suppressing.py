@@ -64,14 +64,14 @@ def suppress(store: Store, now: float, entry: Suppression, *, close: bool) -> li
     return records
 
 
-def unsuppress(store: Store, now: float, list_name: str, keys: list[tuple[str, str]]) -> list[Suppression]:
-    """Take entries off a suppression list, inside the caller's transaction; returns those that were on it."""
+def unsuppress(store: Store, now: float, list_name: str, keys: list[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Take (kind, key) off a suppression list, inside the caller's transaction; returns those that were on it."""
     removed = remove_suppressions(store, list_name, keys)
-    for entry in removed:
+    for entry in chain.from_iterable(removed.values()):
         store.journal.note(
             now, "unsuppressed", f"{entry.kind} {entry.key} taken off list '{entry.list_name}'"
         )
-    return removed
+    return set(removed)
 
 
 @dataclass

@@ -45,10 +45,13 @@ for _tag, _pattern, _first in _CORE:
 
 
 class Document:
-    """A parsed file: its `data` in plain Python values, and where each of them stands."""
+    """A parsed file: its `data` in plain Python values, where each of them stands, and its `text`."""
 
-    def __init__(self, file: str, data: Any, marks: dict[Path, Mark], problems: list[Problem]) -> None:
+    def __init__(
+        self, file: str, data: Any, marks: dict[Path, Mark], problems: list[Problem], text: str = ""
+    ) -> None:
         self.file = file
+        self.text = text
         self.data = data
         self.problems = problems
         self._marks = marks
@@ -108,7 +111,7 @@ def parse(text: str, name: str) -> Document:
         raise Problems([_unprintable(text, name)]) from error
     except RecursionError as error:
         raise Problems([Problem(Mark(name), "", "is nested too deeply")]) from error
-    return Document(name, data, builder.marks, builder.problems)
+    return Document(name, data, builder.marks, builder.problems, text)
 
 
 def _unprintable(text: str, name: str) -> Problem:

@@ -171,7 +171,7 @@ def bare(store: Path, sizes: dict[str, int], batch: int) -> float:
         noted = min(journal, done)
         journal -= noted
         db.executemany(
-            "INSERT INTO journal VALUES (NULL, ?, 1, 'dial_again', ?, 1, 7, 1, 0, ?)",
+            "INSERT INTO journal VALUES (NULL, ?, 1, 'dial_again', ?, 1, 7, 1, 0, 0, '', ?)",
             [(1e9 + n, row[0], n.to_bytes(32)) for n, row in enumerate(rows[:noted])],
         )
         back = min(again, done)

@@ -324,7 +324,7 @@ def assert_whole(project: ProjectFolder) -> None:
     assert [row for row in counted if len(set(row[1:])) > 1] == []
     digests = [bytes(row[0]) for row in project.query("SELECT digest FROM journal ORDER BY seq")]
     head = bytes(32)
-    for line, digest in zip(project.journal(), digests, strict=True):
+    for line, digest in zip(project.contents(), digests, strict=True):
         head = hashlib.sha256(head + line.encode()).digest()
         assert head == digest, line
 

@@ -185,7 +185,7 @@ def test_every_digest_of_the_journal_covers_its_line(project: MakeProject) -> No
     assert {"deferred", "excluded", "finish"} <= {event[3] for event in events(folder)}
     digest = bytes(32)
     for line, (stored,) in zip(
-        folder.journal(), folder.query("SELECT digest FROM journal ORDER BY seq"), strict=True
+        folder.contents(), folder.query("SELECT digest FROM journal ORDER BY seq"), strict=True
     ):
         digest = hashlib.sha256(digest + line.encode()).digest()
         assert digest == stored, line

@@ -234,7 +234,7 @@ def test_a_changed_row_of_the_journal_breaks_its_chain(store: Store) -> None:
     store.connection.execute("UPDATE journal SET attempt = 2 WHERE seq = 3")
     digest, broken = bytes(32), []
     rows = store.connection.execute("SELECT seq, digest FROM journal ORDER BY seq").fetchall()
-    for line, (seq, stored) in zip(store.journal.lines(), rows, strict=True):
+    for line, (seq, stored) in zip(store.journal.contents(), rows, strict=True):
         if hashlib.sha256(digest + line.encode()).digest() != stored:
             broken.append(seq)
         digest = stored
@@ -288,6 +288,6 @@ def test_the_chain_of_the_journal_can_be_followed_whatever_kind_of_number_the_ti
             times: tuple[float, ...] = (1000, 1000.0, 1000.25)
             store.journal.append(1, [Entry(at, "x", 1, 0, 0, Reason("waiting", "x"), 0) for at in times])
         digest = GENESIS
-        for line in store.journal.lines():
+        for line in store.journal.contents():
             digest = hashlib.sha256(digest + line.encode()).digest()
         assert digest == store.journal.head()

@@ -170,10 +170,9 @@ def remove(
 
     name = suppression_list(session.project, list_name)
     keys = _keys(session, numbers, clients, region)
-    removed: list[Suppression] = []
+    gone: set[tuple[str, str]] = set()
     with session.store(create=False) as store:
-        make(session.project, store, lambda now: removed.extend(unsuppress(store, now, name, keys)))
-    gone = {(entry.kind, entry.key) for entry in removed}
+        make(session.project, store, lambda now: gone.update(unsuppress(store, now, name, keys)))
     if as_json:
         echo_json(
             [{"list": name, "kind": kind, "key": key, "removed": (kind, key) in gone} for kind, key in keys]

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from cxrun.store.database import Store, StoreBusy
+from cxrun.store.database import Store, StoreBusy, open_as_found
 
-__all__ = ["Store", "StoreBusy"]
+__all__ = ["Store", "StoreBusy", "open_as_found"]

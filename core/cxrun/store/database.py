@@ -7,7 +7,7 @@ import socket
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -158,6 +158,18 @@ class Store:
             yield
         finally:
             self.give_lease()
+
+
+def open_as_found(file: Path) -> Store:
+    """Open a store that must be one already. Raises UserError if it is none, or one of another version."""
+    try:
+        with closing(sqlite3.connect(f"{file.resolve().as_uri()}?mode=ro", uri=True)) as connection:
+            made = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'journal'").fetchone()
+    except sqlite3.Error as error:
+        raise UserError(f"{file} cannot be used as a store: {error}") from error
+    if made is None:
+        raise UserError(f"{file} is no store of cxrun: it has no journal")
+    return Store(file)
 
 
 def _opened(file: Path | str) -> sqlite3.Connection:

@@ -22,6 +22,7 @@ from cxrun.model import (
     RecordType,
 )
 from cxrun.store.database import Store
+from cxrun.store.pseudonyms import pseudonyms
 
 FINAL_ELSEWHERE: Final = Reason("closed", "was final already when it was imported")
 ELSEWHERE: Final = 0
@@ -315,22 +316,23 @@ def _new(
     by_phone = [contact.devices[0].phone for contact in contacts if not contact.client_id]
     db = store.connection
     lists = family(store, stored.list_id)
+    redacted = pseudonyms(db, "client", by_client) | pseudonyms(db, "device", by_phone)
     if by_client:
-        wanted = json.dumps(by_client)
+        wanted = json.dumps([*by_client, *redacted])
         for list_id in lists:
             rows = db.execute(
                 f"SELECT client_id FROM contacts_{list_id} WHERE client_id IN (SELECT value FROM json_each(?))",
                 (wanted,),
             )
-            clients.update(row[0] for row in rows)
+            clients.update(redacted.get(row[0], row[0]) for row in rows)
     if by_phone:
         rows = db.execute(
             "SELECT phone FROM records WHERE phone IN (SELECT value FROM json_each(?)) "
             "AND list_id IN (SELECT value FROM json_each(?)) "
             "AND chain_n = (SELECT min(chain_n) FROM records other WHERE other.chain_id = records.chain_id)",
-            (json.dumps(by_phone), json.dumps(lists)),
+            (json.dumps([*by_phone, *redacted]), json.dumps(lists)),
         )
-        phones.update(row[0] for row in rows)
+        phones.update(redacted.get(row[0], row[0]) for row in rows)
     new: list[Contact] = []
     duplicates: list[Contact] = []
     for contact in contacts:

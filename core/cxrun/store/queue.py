@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import operator
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, NamedTuple
 
 from cxrun.model import (
@@ -20,6 +20,7 @@ from cxrun.model import (
     PRIORITY,
     RECORD_FIELDS,
     STATE,
+    CallResult,
     PastAttempt,
     Reason,
     Record,
@@ -29,9 +30,10 @@ from cxrun.model import (
     Value,
 )
 from cxrun.store.database import Store
-from cxrun.store.journal import Entry, Happening
+from cxrun.store.journal import Entry, Happening, outcome_of
 from cxrun.store.lists import stored_lists
 from cxrun.store.outbox import Letter, put
+from cxrun.store.pseudonyms import pseudonyms
 from cxrun.store.suppressions import add_suppressions
 
 _RECORD: Final = """
@@ -47,6 +49,9 @@ COLUMNS: Final = dict(
 _PAST: Final = "placed, call_result, disposition, client, phone, record_id, attempt, ended"
 _RECORD_ID: Final = operator.itemgetter(0)
 _PLACE: Final = operator.itemgetter(3)
+
+_UNKNOWN: Final = int(CallResult.UNKNOWN)
+_GENERAL: Final = int(RecordType.GENERAL)
 
 Key = tuple[int, int, int, int]
 Row = tuple[Any, ...]
@@ -71,6 +76,19 @@ class AttemptRow(NamedTuple):
     disposition: str | None
     agent_id: str | None
 
+    @property
+    def outcome(self) -> str:
+        """What came of the call, as the journal keeps it."""
+        return outcome_of(
+            self.answered,
+            self.connected,
+            self.ended,
+            self.detected,
+            self.call_result,
+            self.disposition,
+            self.agent_id,
+        )
+
 
 Attempt = tuple[
     int, int, int, int, str, str, float, float | None, float | None, float | None, int | None, int, str | None,
@@ -89,6 +107,18 @@ class AttemptKey(NamedTuple):
     attempt: int
 
 
+class Claim(NamedTuple):
+    """The state in which a record was claimed for an attempt; kept unless it `is_new`."""
+
+    record_id: int
+    attempt: int
+    record_type: int
+    call_result: int
+    dial_sched_time: int
+    treatments: str
+    agent_id: str | None
+
+
 @dataclass
 class Batch:
     """Changes to write together: records that leave the queue, enter it, are closed or are in work.
@@ -104,6 +134,7 @@ class Batch:
     reopened: list[tuple[int]] = field(default_factory=list)
     withdrawn: list[tuple[int, int]] = field(default_factory=list)
     attempts: list[Attempt] = field(default_factory=list)
+    claims: list[tuple[int, int, int, int, int, str, str | None]] = field(default_factory=list)
     attempt_keys: list[AttemptKey] = field(default_factory=list)
     suppressions: list[Suppression] = field(default_factory=list)
     whole_chains: list[tuple[Record, Reason, float]] = field(default_factory=list)
@@ -135,6 +166,17 @@ class Batch:
 def key_of(record: Record) -> Key:
     """Where a waiting record stands in the queue."""
     return record[:4]
+
+
+def is_new(record: Record) -> bool:
+    """Whether nothing has come of the record yet: no treatment, no result, no promise."""
+    return not (
+        record.treatments
+        or record.call_result != _UNKNOWN
+        or record.dial_sched_time
+        or record.record_type != _GENERAL
+        or record.agent_id
+    )
 
 
 class Queue:
@@ -279,14 +321,26 @@ def past_attempts(
     store: Store, clients: Iterable[str], phones: Iterable[str], since: float
 ) -> Iterator[PastAttempt]:
     """The attempts of these clients and of these numbers since a time, oldest first, each once."""
+    clients, phones = list(clients), list(phones)
+    redacted = pseudonyms(store.connection, "client", clients) | pseudonyms(
+        store.connection, "device", phones
+    )
     rows = store.connection.execute(
         f"SELECT {_PAST} FROM attempts "
         "WHERE client IN (SELECT value FROM json_each(?)) AND placed > ? "
         f"UNION SELECT {_PAST} FROM attempts "
         "WHERE phone IN (SELECT value FROM json_each(?)) AND placed > ? ORDER BY 1, 6, 7",
-        (json.dumps(list(clients)), since, json.dumps(list(phones)), since),
+        (json.dumps([*clients, *redacted]), since, json.dumps([*phones, *redacted]), since),
     )
-    return (PastAttempt(*row) for row in rows)
+    attempts = (PastAttempt(*row) for row in rows)
+    if not redacted:
+        return attempts
+    return (
+        replace(
+            past, client=redacted.get(past.client, past.client), phone=redacted.get(past.phone, past.phone)
+        )
+        for past in attempts
+    )
 
 
 def attempts_by_field(
@@ -296,13 +350,15 @@ def attempts_by_field(
 
     Known of the fields that `keep_attempt_fields` was asked to keep.
     """
+    values = list(values)
+    redacted = pseudonyms(store.connection, f"field {field}", values)
     rows = store.connection.execute(
         f"SELECT k.value, {_PAST} FROM attempt_keys k JOIN attempts USING (record_id, attempt, placed) "
         "WHERE k.field = ? AND k.value IN (SELECT value FROM json_each(?)) AND k.placed > ? "
         "ORDER BY placed, record_id, attempt",
-        (field, json.dumps(list(values)), since),
+        (field, json.dumps([*values, *redacted]), since),
     )
-    return ((row[0], PastAttempt(*row[1:])) for row in rows)
+    return ((redacted.get(row[0], row[0]), PastAttempt(*row[1:])) for row in rows)
 
 
 def key_text(value: Value) -> str | None:
@@ -370,6 +426,8 @@ def write(store: Store, run_id: int, batch: Batch) -> None:
         "INSERT OR REPLACE INTO attempts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         sorted(batch.attempts, key=_RECORD_ID),
     )
+    if batch.claims:
+        run("INSERT OR REPLACE INTO claims VALUES (?, ?, ?, ?, ?, ?, ?)", sorted(batch.claims))
     if batch.attempt_keys:
         _add_keys(store, batch.attempt_keys)
     run("DELETE FROM attempts WHERE record_id = ? AND attempt = ?", batch.withdrawn)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import Final
 
 from cxrun.model import IN_CHAIN, Reason, Record, RecordStatus, RecordType
 from cxrun.store.database import Store
 from cxrun.store.journal import NO_RUN, Entry
+from cxrun.store.pseudonyms import MARK
 from cxrun.store.queue import Batch, Queue, write
-from cxrun.store.suppressions import CLIENT
+from cxrun.store.suppressions import CLIENT, suppressions
 
 _BATCH: Final = 5000
 
@@ -22,7 +23,8 @@ def finished_chains(
     """Batches of chains that are over, whose last call had one of the results and was placed by `before`.
 
     Never among them: chains with a no_call record, of a suppressed client, or with no number left that is
-    neither canceled nor suppressed; of other chains, suppressed numbers are left out. The batches stay the same
+    neither canceled nor suppressed, and redacted ones; of other
+    chains, suppressed numbers are left out. The batches stay the same
     while the store changes.
     """
     db = store.connection
@@ -36,7 +38,8 @@ def finished_chains(
         "count(*) OVER (PARTITION BY r.chain_id) AS closed "
         "FROM closed k JOIN records r ON r.record_id = k.record_id WHERE k.list_id = ?1) "
         f"INSERT INTO finished SELECT chain_id FROM called JOIN contacts_{list_id} c USING (chain_id) "
-        "WHERE place = 1 AND NOT no_call AND closed = c.chain_size "
+        "WHERE place = 1 AND NOT no_call AND NOT EXISTS (SELECT 1 FROM records p "
+        f"WHERE p.chain_id = called.chain_id AND p.phone LIKE '{MARK}%') AND closed = c.chain_size "
         "AND call_result IN (SELECT value FROM json_each(?2)) AND call_time <= ?3 AND NOT EXISTS ("
         "SELECT 1 FROM suppressions s WHERE s.kind = 'client' "
         f"AND s.key = {CLIENT} AND (s.valid_till IS NULL OR s.valid_till > ?4)) "
@@ -55,20 +58,24 @@ def finished_chains(
             break
         last = ids[-1]
         records = [record for record in queue.closed(ids) if record.record_status != RecordStatus.CANCELED]
-        suppressed = _suppressed(store, {record.phone for record in records}, now)
-        records = [record for record in records if record.phone not in suppressed]
+        suppressed = _suppressed(store, records, now)
+        records = [
+            record
+            for record in records
+            if ("device", record.phone) not in suppressed and ("client", record.client) not in suppressed
+        ]
         yield [list(chain) for _, chain in groupby(records, key=lambda record: record.chain_id)]
     db.execute("DROP TABLE temp.finished")
 
 
-def _suppressed(store: Store, phones: Iterable[str], now: float) -> set[str]:
-    """The numbers on any suppression list, whether or not it is asked for this list."""
-    rows = store.connection.execute(
-        "SELECT DISTINCT key FROM suppressions WHERE kind = 'device' AND key IN (SELECT value FROM json_each(?)) "
-        "AND (valid_till IS NULL OR valid_till > ?)",
-        (json.dumps(list(phones)), now),
-    )
-    return {row[0] for row in rows}
+def _suppressed(store: Store, records: Sequence[Record], now: float) -> set[tuple[str, str]]:
+    """The (kind, key) on any suppression list, whether or not it is asked for this list."""
+    clients, phones = {record.client for record in records}, {record.phone for record in records}
+    return {
+        (entry.kind, entry.key)
+        for entry in suppressions(store, clients, phones)
+        if entry.valid_till is None or entry.valid_till > now
+    }
 
 
 def reopen(store: Store, chains: Iterable[Iterable[Record]], reason: Reason, now: float) -> None:

@@ -10,7 +10,9 @@ import json
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, NamedTuple
 
+from cxrun.errors import UserError
 from cxrun.store.database import Store
+from cxrun.store.pseudonyms import MARK
 from cxrun.store.queue import AttemptRow
 
 
@@ -29,7 +31,21 @@ class Request(NamedTuple):
 def ask(
     store: Store, kind: str, records: Iterable[tuple[int, int]], why: str, detail: Mapping[str, Any]
 ) -> None:
-    """Note a request for each (list_id, record_id), inside the caller's transaction."""
+    """Note a request for each (list_id, record_id), inside the caller's transaction.
+
+    Raises UserError if a callback or a result is for a record that is redacted.
+    """
+    records = list(records)
+    if kind in ("callback", "result"):
+        row = store.connection.execute(
+            "SELECT record_id FROM records WHERE record_id IN (SELECT value FROM json_each(?)) "
+            f"AND phone LIKE '{MARK}%'",
+            (json.dumps([record_id for _, record_id in records]),),
+        ).fetchone()
+        if row:
+            raise UserError(
+                f"the personal data of record {row[0]} were taken out; nothing comes of it any more"
+            )
     told = json.dumps(detail)
     store.connection.executemany(
         "INSERT INTO requests (record_id, kind, why, detail) VALUES (?, ?, ?, ?)",

@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 from cxrun.errors import UserError
 from cxrun.model import Record
 from cxrun.store.database import Store
+from cxrun.store.journal import REAL
 
 SIMULATION: Final = "a simulation"
 """The world of a run with a virtual clock; of any other it is as late as it is here."""
@@ -34,8 +35,14 @@ def start_run(
     at: float,
     *,
     world: str,
+    texts: Mapping[str, str],
 ) -> int:
-    """Note a run with everything that decides its outcome; returns its id."""
+    """Note a run with everything that decides its outcome; returns its id.
+
+    `texts` are the files that `frozen` names by their SHA-256; each is kept once.
+    """
+    store.journal.salted = world == REAL
+    store.connection.executemany("INSERT OR IGNORE INTO contents VALUES (?, ?)", texts.items())
     cursor = store.connection.execute(
         "INSERT INTO runs (world, seed, groups, frozen, versions, started_at, reached) "
         "VALUES (?, ?, ?, ?, ?, ?, ?)",

@@ -8,8 +8,9 @@ from typing import Final
 
 from cxrun.model import Suppression
 from cxrun.store.database import Store
+from cxrun.store.pseudonyms import AS_CHAIN as _AS_CHAIN
+from cxrun.store.pseudonyms import pseudonyms
 
-_AS_CHAIN: Final = "chain:"
 CLIENT: Final = f"coalesce(nullif(client_id, ''), '{_AS_CHAIN}' || chain_id)"
 """The client of a contact as suppression knows him, in SQL."""
 ENTRIES_CHANGED: Final = "suppression entries were removed"
@@ -18,14 +19,24 @@ ENTRIES_CHANGED: Final = "suppression entries were removed"
 
 def suppressions(store: Store, clients: Iterable[str], phones: Iterable[str]) -> Iterator[Suppression]:
     """The suppression entries that name these numbers or clients."""
+    clients, phones = list(clients), list(phones)
+    redacted = _redacted(store, clients, phones)
     rows = store.connection.execute(
         "SELECT list_name, kind, key, valid_from, valid_till FROM suppressions "
         "WHERE kind = 'device' AND key IN (SELECT value FROM json_each(?)) "
         "UNION ALL SELECT list_name, kind, key, valid_from, valid_till FROM suppressions "
         "WHERE kind = 'client' AND key IN (SELECT value FROM json_each(?))",
-        (json.dumps(list(phones)), json.dumps(list(clients))),
+        (json.dumps([*phones, *redacted]), json.dumps([*clients, *redacted])),
     )
-    return (Suppression(*row) for row in rows)
+    found = (Suppression(*row) for row in rows)
+    if not redacted:
+        return found
+    return (entry._replace(key=redacted.get(entry.key, entry.key)) for entry in found)
+
+
+def _redacted(store: Store, clients: Iterable[str], phones: Iterable[str]) -> dict[str, str]:
+    """What stands for these clients and numbers once they are redacted, each with what it stands for."""
+    return pseudonyms(store.connection, "client", clients) | pseudonyms(store.connection, "device", phones)
 
 
 def add_suppressions(store: Store, entries: Iterable[Suppression]) -> None:
@@ -39,23 +50,26 @@ def add_suppressions(store: Store, entries: Iterable[Suppression]) -> None:
     )
 
 
-def remove_suppressions(store: Store, list_name: str, keys: Sequence[tuple[str, str]]) -> list[Suppression]:
-    """Take the entries of these (kind, key) off a list, inside the caller's transaction; returns them.
+def remove_suppressions(
+    store: Store, list_name: str, keys: Sequence[tuple[str, str]]
+) -> dict[tuple[str, str], list[Suppression]]:
+    """Take the entries of these (kind, key) off a list, inside the caller's transaction; returns them as they were.
 
     What they excluded is looked at again when the next run begins.
     """
     db = store.connection
-    removed = []
+    removed = {}
     for kind, key in keys:
-        row = db.execute(
-            "DELETE FROM suppressions WHERE (kind, key, list_name) = (?, ?, ?) "
+        found = db.execute(
+            "DELETE FROM suppressions WHERE kind = ? AND key IN (SELECT value FROM json_each(?)) AND list_name = ? "
             "RETURNING list_name, kind, key, valid_from, valid_till",
-            (kind, key, list_name),
-        ).fetchone()
-        if row:
-            removed.append(Suppression(*row))
-    phones = [entry.key for entry in removed if entry.kind == "device"]
-    clients = [entry.key for entry in removed if entry.kind == "client"]
+            (kind, json.dumps([key, *pseudonyms(db, kind, [key])]), list_name),
+        ).fetchall()
+        if found:
+            removed[kind, key] = [Suppression(*row) for row in found]
+    gone = [entry for entries in removed.values() for entry in entries]
+    phones = [entry.key for entry in gone if entry.kind == "device"]
+    clients = [entry.key for entry in gone if entry.kind == "client"]
     lists = {list_id for list_id, _ in records_with(store, phones, clients)}
     db.executemany(
         "UPDATE lists SET rules_digest = ? WHERE list_id = ?", [(ENTRIES_CHANGED, number) for number in lists]
@@ -76,9 +90,10 @@ def entries(store: Store, list_name: str | None) -> Iterator[Suppression]:
 def records_with(store: Store, phones: Collection[str], clients: Collection[str]) -> list[tuple[int, int]]:
     """The (list_id, record_id) of these numbers and of these clients, in every list."""
     db = store.connection
+    redacted = _redacted(store, clients, phones)
     found = db.execute(
         "SELECT list_id, record_id FROM records WHERE phone IN (SELECT value FROM json_each(?))",
-        (json.dumps(list(phones)),),
+        (json.dumps([*phones, *redacted]),),
     ).fetchall()
     if clients:
         chains = [client.removeprefix(_AS_CHAIN) for client in clients if client.startswith(_AS_CHAIN)]
@@ -91,7 +106,7 @@ def records_with(store: Store, phones: Collection[str], clients: Collection[str]
             found += db.execute(
                 f"SELECT {list_id:d}, record_id FROM contacts_{list_id} JOIN records USING (chain_id) "
                 "WHERE client_id IN (SELECT value FROM json_each(?))",
-                (json.dumps(list(clients)),),
+                (json.dumps([*clients, *redacted]),),
             ).fetchall()
     return sorted(set(found))
 

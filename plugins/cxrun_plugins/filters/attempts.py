@@ -13,6 +13,7 @@ from cxrun import (
     PER,
     CallResult,
     Defer,
+    Evidence,
     Exclude,
     Filter,
     Moment,
@@ -25,6 +26,7 @@ from cxrun import (
     next_day,
     per_text,
     seconds,
+    word_of,
 )
 
 _IN_FLIGHT: Final = frozenset({CallResult.OK, CallResult.UNKNOWN})
@@ -48,7 +50,14 @@ class _Cap(NamedTuple):
     at_most: int
     within: str | float | None
     window: float
+    span: str
     reason: str
+
+    def counts(self, attempt: PastAttempt, moment: Moment) -> bool:
+        """Whether an attempt is within the time still."""
+        if self.within == "day":
+            return next_day(moment.record.zones, attempt.placed) > moment.now
+        return attempt.placed + self.window > moment.now
 
     def verdict(self, counted: Sequence[PastAttempt], moment: Moment) -> Verdict:
         if len(counted) < self.at_most:
@@ -167,14 +176,9 @@ class Attempts(Filter):
     def check(self, moment: Moment) -> Verdict:
         if len(moment.attempts) < self._least:
             return PASS
-        attempts = moment.attempts_per(self.per)
-        if attempts is None:
+        counted = self._counted_of(moment)
+        if counted is None:
             return Exclude(f"no {self.attempt_field} to count attempts by")
-        counted = [
-            attempt
-            for attempt in attempts
-            if attempt.call_result in self._counted or attempt.disposition in self.dispositions
-        ]
         longest: Verdict = PASS
         for cap in self._caps:
             verdict = cap.verdict(counted, moment)
@@ -186,6 +190,35 @@ class Attempts(Filter):
                 longest = verdict
         return longest
 
+    def evidence(self, moment: Moment) -> Sequence[Evidence]:
+        counted = self._counted_of(moment) or []
+        found = []
+        for cap in self._caps:
+            within = [attempt for attempt in counted if cap.counts(attempt, moment)]
+            span = "" if cap.within is None else f", {cap.span}"
+            since = None if cap.within is None else moment.now - cap.window
+            text = f"{len(within)} of at most {cap.at_most} attempts counted per {per_text(self.per)}{span}"
+            found.append(Evidence(text, since, None if since is None else moment.now))
+            found += [
+                Evidence(
+                    f"attempt {attempt.record_id}-{attempt.attempt}: {word_of(CallResult, attempt.call_result)}",
+                    attempt.placed,
+                )
+                for attempt in within
+            ]
+        return found
+
+    def _counted_of(self, moment: Moment) -> list[PastAttempt] | None:
+        """The attempts that count, oldest first; None if the record has no value of the field."""
+        attempts = moment.attempts_per(self.per)
+        if attempts is None:
+            return None
+        return [
+            attempt
+            for attempt in attempts
+            if attempt.call_result in self._counted or attempt.disposition in self.dispositions
+        ]
+
 
 def _cap(at_most: int, within: str | float | None, per: Per) -> _Cap:
     window = _FOR_EVER
@@ -196,10 +229,11 @@ def _cap(at_most: int, within: str | float | None, per: Per) -> _Cap:
     noun = "attempt" if at_most == 1 else "attempts"
     span = ""
     if within == "day":
-        span = " today"
+        span = "today"
     elif within is not None:
-        span = f" in {within if isinstance(within, str) else duration_text(within)}"
-    return _Cap(at_most, within, window, f"{at_most} {noun}{span} per {per_text(per)} reached")
+        span = f"in {within if isinstance(within, str) else duration_text(within)}"
+    reached = " ".join(word for word in (noun, span, "per", per_text(per), "reached") if word)
+    return _Cap(at_most, within, window, span, f"{at_most} {reached}")
 
 
 @hookimpl

@@ -16,6 +16,7 @@ from cxrun import (
     STATE_FIELD,
     WEEKDAYS,
     Defer,
+    Evidence,
     Exclude,
     Filter,
     Moment,
@@ -246,6 +247,15 @@ class CallingDates(Filter):
             stretch = self._stretch(record.zones, place, emergencies, now, moment.ring_time)
             self._stretches[key] = stretch
         return stretch.verdict
+
+    def evidence(self, moment: Moment) -> Sequence[Evidence]:
+        zones = zones_to_keep(moment.record.zones, self.unknown_zone)
+        if isinstance(zones, Exclude):
+            return ()
+        days = {datetime.fromtimestamp(moment.now, ZoneInfo(zone)).date(): zone for zone in zones}
+        return [
+            Evidence(f"{WEEKDAYS[day.weekday()]} {day} in {zone}", moment.now) for day, zone in days.items()
+        ]
 
     def _stretch(
         self,

@@ -18,6 +18,7 @@ from cxrun import (
     STATE_FIELD,
     WEEKDAYS,
     Defer,
+    Evidence,
     Exclude,
     Filter,
     Moment,
@@ -193,10 +194,9 @@ class CallingHours(Filter):
 
     def check(self, moment: Moment) -> Verdict:
         record, now = moment.record, moment.now
-        plans: Sequence[_Plan | None] = (self._usual,)
+        plans = self._plans(record)
         key: object = (record.tz, moment.ring_time)
         if self._regions:
-            plans = most_precise(self._regions, place_of(record, self.state_field), self._usual)
             key = (key, *(plan and plan.text for plan in plans))
         if None in plans:
             key = (key, record.daily_from, record.daily_till)
@@ -210,6 +210,23 @@ class CallingHours(Filter):
         kept = [plan or _own_plan(record.daily_from, record.daily_till) for plan in plans]
         stretch = self._stretches[key] = self._stretch(record, kept, now, moment.ring_time)
         return stretch.verdict
+
+    def evidence(self, moment: Moment) -> Sequence[Evidence]:
+        record = moment.record
+        kept = [plan or _own_plan(record.daily_from, record.daily_till) for plan in self._plans(record)]
+        stretch = self._stretch(record, kept, moment.now, moment.ring_time)
+        zones = zones_to_keep(record.zones, self.unknown_zone)
+        if stretch.verdict is not PASS or isinstance(zones, Exclude):
+            return ()
+        hours = " and ".join(plan.text for plan in kept)
+        text = f"calls may start, by the hours {hours} in {_zones_text(zones)}"
+        return [Evidence(text, stretch.since, stretch.till)]
+
+    def _plans(self, record: Record) -> Sequence[_Plan | None]:
+        """The hours that must be open; None stands for the record's own."""
+        if not self._regions:
+            return (self._usual,)
+        return most_precise(self._regions, place_of(record, self.state_field), self._usual)
 
     def _stretch(self, record: Record, plans: Sequence[_Plan], now: float, ring_time: float) -> Stretch:
         """The verdict now, and from when till when it is the same."""

@@ -86,6 +86,8 @@ class PreDial(Filter):
         },
     }
 
+    asks_others: ClassVar[bool] = True
+
     url: str
     timeout: str | float = "2s"
     retry_in: str | float = "5m"

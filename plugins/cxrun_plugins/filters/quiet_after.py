@@ -12,6 +12,7 @@ from cxrun import (
     PER,
     CallResult,
     Defer,
+    Evidence,
     Exclude,
     Filter,
     Moment,
@@ -24,6 +25,7 @@ from cxrun import (
     next_day,
     per_text,
     seconds,
+    word_of,
 )
 
 _NOT_KNOWN: Final = frozenset({int(CallResult.OK), int(CallResult.UNKNOWN)})
@@ -143,17 +145,34 @@ class QuietAfter(Filter):
             return Defer(moment.now + _LOOK_AGAIN, f"a call per {per_text(self.per)} is in progress")
         return PASS
 
+    def evidence(self, moment: Moment) -> Sequence[Evidence]:
+        found = [
+            Evidence(
+                f"quiet after attempt {attempt.record_id}-{attempt.attempt}: "
+                f"{word_of(CallResult, attempt.call_result)}",
+                attempt.placed if attempt.ended is None else attempt.ended,
+                self._until(attempt, moment),
+            )
+            for attempt in moment.attempts_per(self.per) or ()
+            if self._has_started(attempt, moment)
+        ]
+        return found or [Evidence("no earlier call that keeps it quiet")]
+
     def _until(self, attempt: PastAttempt, moment: Moment) -> float:
         """Until when the attempt keeps it quiet."""
-        starts = attempt.call_result in self._starts
-        if attempt.call_result in _NOT_KNOWN:
-            starts = (starts or self.lost) and not _in_progress(attempt, moment.now)
-        if not starts and attempt.disposition not in self.dispositions:
+        if not self._has_started(attempt, moment):
             return moment.now
         ended = attempt.placed if attempt.ended is None else attempt.ended
         if self.days is not None:
             return next_day(moment.record.zones, ended, self.days)
         return ended + seconds(self.period or 0)
+
+    def _has_started(self, attempt: PastAttempt, moment: Moment) -> bool:
+        """Whether the attempt ended in one of the ways that are followed by quiet."""
+        starts = attempt.call_result in self._starts
+        if attempt.call_result in _NOT_KNOWN:
+            starts = (starts or self.lost) and not _in_progress(attempt, moment.now)
+        return starts or attempt.disposition in self.dispositions
 
 
 def _in_progress(attempt: PastAttempt, now: float) -> bool:

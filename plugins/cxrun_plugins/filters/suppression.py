@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
-from cxrun import PASS, Defer, Exclude, Filter, Moment, Schema, Suppression, Verdict, hookimpl
+from cxrun import PASS, Defer, Evidence, Exclude, Filter, Moment, Schema, Suppression, Verdict, hookimpl
 
 _KINDS: Final = ("device", "client")
 
@@ -62,6 +62,20 @@ class SuppressionLists(Filter):
                 return Exclude(_reason(entry))
             until = max(until, entry.valid_till)
         return Defer(until, _reason(active[0]))
+
+    def evidence(self, moment: Moment) -> Sequence[Evidence]:
+        of = "any list" if self.lists is None else f"the lists {', '.join(self.lists)}"
+        found = [
+            Evidence(
+                f"{entry.kind} on list '{entry.list_name}', "
+                f"{'in force' if self._applies(entry, moment) else 'not in force'}",
+                entry.valid_from or None,
+                entry.valid_till,
+            )
+            for entry in moment.suppressions
+            if self.lists is None or entry.list_name in self.lists
+        ]
+        return found or [Evidence(f"no entry of {of} names the device or the client")]
 
     def _applies(self, entry: Suppression, moment: Moment) -> bool:
         key = moment.record.phone if entry.kind == "device" else moment.record.client

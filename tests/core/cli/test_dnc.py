@@ -31,6 +31,30 @@ def test_a_number_is_added_checked_listed_and_removed(cxrun: Cxrun, project: Mak
     assert cxrun("-C", folder, "dnc", "check", "2125550100").code == 0
 
 
+def test_a_number_and_a_client_that_were_redacted_are_taken_off_a_list(
+    cxrun: Cxrun, project: MakeProject
+) -> None:
+    made = project(3)
+    made.import_lists()
+    folder = made.folder
+    cxrun("-C", folder, "dnc", "add", "+12125550100")
+    cxrun("-C", folder, "dnc", "add", "--client", "C1")
+    assert cxrun("-C", folder, "audit", "redact", "--client", "C1", "--yes").code == 0
+    assert made.query("SELECT count(*) FROM suppressions WHERE key LIKE 'redacted:%'") == [(2,)]
+    assert cxrun("-C", folder, "dnc", "check", "+12125550100").code == 1
+    answer = cxrun("-C", folder, "dnc", "remove", "+12125550100", "--client", "C1")
+    assert answer.code == 0
+    assert answer.out == "device +12125550100 taken off list 'dnc'\nclient C1 taken off list 'dnc'\n"
+    assert made.query("SELECT count(*) FROM suppressions") == [(0,)]
+    told = [text for (text,) in made.query("SELECT text FROM reasons JOIN journal USING (reason_id) "
+                                           "WHERE event = 'unsuppressed'")]  # fmt: skip
+    assert len(told) == 2
+    assert not any("2125550100" in text or "C1" in text for text in told), (
+        "the journal names nobody who is redacted"
+    )
+    assert cxrun("-C", folder, "dnc", "remove", "+12125550100").code == 1
+
+
 def test_a_number_is_suppressed_by_an_entry_of_its_client(cxrun: Cxrun, project: MakeProject) -> None:
     made = project(3, 2)
     made.import_lists()
