@@ -354,11 +354,13 @@ class DialingMode(ElementBase):
     """Decides how many calls to place now.
 
     `needs_agents` is False for the IVR modes, which use ports instead. `agent_first` binds an agent
-    to each call before it is placed, as preview does.
+    to each call before it is placed, as preview does. `agent_floor` is how many agents it takes to work well, for
+    `cxrun lint`.
     """
 
     needs_agents: ClassVar[bool] = True
     agent_first: ClassVar[bool] = False
+    agent_floor: ClassVar[int] = 1
 
     @property
     def preview_time(self) -> float:
@@ -374,8 +376,32 @@ class DialingMode(ElementBase):
         raise NotImplementedError
 
 
+class Cap(NamedTuple):
+    """How many attempts a filter lets be made within `window` seconds, None for ever.
+
+    `per` says whose attempts are counted together, `results` are the codes of the call results that count. A cap by
+    the day has a window of 12 hours: as long as people are called on one day.
+    """
+
+    at_most: int
+    window: float | None
+    per: Per
+    results: frozenset[int]
+
+
 class Filter(ElementBase):
-    """Decides whether a record may be dialed now. One that raises fails closed: no dial."""
+    """Decides whether a record may be dialed now. One that raises fails closed: no dial.
+
+    `by_clock` marks those that open and close with the time of day or the date and look at nothing but the place
+    of a record, so that `cxrun lint` can ask them when they ever let somebody through.
+    """
+
+    by_clock: ClassVar[bool] = False
+
+    @property
+    def caps(self) -> Sequence[Cap]:
+        """The caps on attempts that it keeps, for `cxrun lint`."""
+        return ()
 
     @property
     def window(self) -> float:

@@ -117,6 +117,8 @@ ENVELOPE: Final[Mapping[str, Any]] = {
         },
     },
 }
+PACKAGED: Final = "cxrun_rulesets/"
+"""How messages call the folder of the rulesets that come with cxrun."""
 SECTIONS: Final[Mapping[str, str]] = {"filters": "filter", "results": "result handler"}
 """The sections that are plain lists of elements, and their kind."""
 

@@ -73,7 +73,7 @@ results:
 treatments:
   - on: busy
     do:
-      - redial: {interval: 30m, increment: 5m, attempts: 3}
+      - redial: {interval: 30m, increment: 5m, attempts: 2}
       - next_in_chain:
   - on: [no_answer, answering_machine, wrong_party]
     do:
@@ -102,11 +102,10 @@ defaults:
   chain: [{phone: "+12125550123", type: home}, {phone: "+12125550124", type: mobile}]
   at: 2026-03-02 10:00
 cases:
-  - name: a busy line three times, then the other number
+  - name: a busy line twice again, then the other number
     timeline:
       - {dial: 1, result: busy, then: {dial: 1, at: 10:30, rule: redial}}
       - {dial: 1, result: busy, then: {dial: 1, at: 11:05, rule: redial}}
-      - {dial: 1, result: busy, then: {dial: 1, at: 11:45, rule: redial}}
       - {dial: 1, result: busy, then: {dial: 2, rule: next_in_chain}}
       - {dial: 2, result: answer, then: finish}
   - name: no answer on either number is tried again hours later
