@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
-import inspect
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -79,8 +79,7 @@ def _show_check(item: Check) -> None:
 
 def _show_element(entry: Entry) -> None:
     click.secho(f"{entry.name} ({entry.kind}, {entry.plugin} {entry.version})", bold=True)
-    text, _, example = (inspect.getdoc(entry.element) or "").partition("Example::")
-    click.echo(f"\n{text.strip()}")
+    click.echo(f"\n{entry.text}")
     schema = entry.element.schema
     properties: dict[str, Any] = schema.get("properties", {})
     defaults = _defaults(entry.element)
@@ -90,9 +89,9 @@ def _show_element(entry: Entry) -> None:
             required = " (required)" if name in schema.get("required", ()) else ""
             default = f" (default: {in_yaml(defaults[name])})" if name in defaults else ""
             click.echo(f"  {name}{required}: {parameter.get('description', '')}{default}")
-    if example:
+    if entry.example:
         click.secho("\nExample", bold=True)
-        click.echo(example.strip("\n"))
+        click.echo(textwrap.indent(entry.example, "    "))
 
 
 def _defaults(element: type) -> dict[str, Any]:
