@@ -130,6 +130,39 @@ cases:
       - {dial: 1, result: sit_invalid_number, then: {dial: 2, rule: next_in_chain}}
 """
 
+_WORKFLOW: Final = """\
+# What is checked before a strategy is merged. Where the project is a part of its repository, move this file to
+# .github/workflows at the top, and give the steps a `working-directory`.
+name: cxrun
+on: [push, pull_request]
+permissions: {contents: read}
+jobs:
+  strategy:
+    runs-on: ubuntu-latest
+    steps:
+      - uses: actions/checkout@v4
+      - uses: actions/setup-python@v5
+        with: {python-version: "3.12"}
+      - name: Install cxrun
+        run: python -m pip install cxrun
+      - name: Every file is right
+        run: cxrun validate
+      - name: Nothing is there that was not meant
+        run: cxrun lint --github
+      - name: The rules decide what their cases say
+        run: cxrun test --github
+"""
+
+_HOOKS: Final = """\
+# What is checked before a commit; `pre-commit install` sets it up. The hooks run the cxrun of your environment.
+repos:
+  - repo: local
+    hooks:
+      - {id: cxrun-validate, name: cxrun validate, entry: cxrun validate, language: system, pass_filenames: false}
+      - {id: cxrun-lint, name: cxrun lint, entry: cxrun lint --no-data, language: system, pass_filenames: false}
+      - {id: cxrun-test, name: cxrun test, entry: cxrun test, language: system, pass_filenames: false}
+"""
+
 _PLACES: Final = (
     ("212", "NY"), ("312", "IL"), ("303", "CO"), ("213", "CA"), ("305", "FL"), ("602", "AZ"), ("808", "HI"),
     ("907", "AK"), ("713", "TX"), ("617", "MA"),
@@ -192,6 +225,21 @@ def write_project(folder: Path, registry: Registry, list_file: Path | None = Non
         shutil.copyfile(list_file, folder / list_file.name)
         written.append(folder / list_file.name)
     return written
+
+
+def write_ci(folder: Path) -> list[Path]:
+    """Write what checks a project before a commit and on GitHub. Returns the files written.
+
+    Raises UserError if one of them is there already; then nothing is written.
+    """
+    files = {folder / ".github/workflows/cxrun.yaml": _WORKFLOW, folder / ".pre-commit-config.yaml": _HOOKS}
+    for path in files:
+        if path.exists():
+            raise UserError(f"{path} exists already; nothing was written for CI")
+    for path, text in files.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    return list(files)
 
 
 def _indented(data: Mapping[str, Any], indent: int) -> str:

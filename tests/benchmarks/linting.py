@@ -63,6 +63,8 @@ def write_project(folder: Path, records: int) -> None:
         for n in range(records // 2):
             home = f"{AREAS[n % 40]}{200 + n % 700}{n // 700 % 10000:04}"
             mobile = f"{AREAS[(n + 7) % 40]}{200 + n % 699}{(n // 690 + 5000) % 10000:04}"
+            if n % 1000 == 999:
+                mobile = "2125550123"
             stream.write(f"C{n},{STATES[n % 5]},{n % 500},{SEGMENTS[n % 4]},{home},{mobile}\n")
 
 

@@ -58,6 +58,8 @@ class Survey:
             f"FROM records r CROSS JOIN contacts_{stored.list_id} c ON c.chain_id = r.chain_id "
             f"WHERE r.list_id = {stored.list_id}"
         )
+        # sorting takes as much memory as the cache may have
+        self._db.execute("PRAGMA cache_size=-8192")
         self._db.create_function("state_of_area", 2, state_of_area, deterministic=True)
         own = {name: f'c."{name}"' for name in self._own}
         state = _OWN_STATE if "state" in own else _OF_AREA
