@@ -354,13 +354,12 @@ class DialingMode(ElementBase):
     """Decides how many calls to place now.
 
     `needs_agents` is False for the IVR modes, which use ports instead. `agent_first` binds an agent
-    to each call before it is placed, as preview does. `agent_floor` is how many agents it takes to work well, for
-    `cxrun lint`.
+    to each call before it is placed, as preview does. One that takes a number of agents
+    to work well tells `cxrun lint` by an attribute `agent_floor`, maybe a parameter.
     """
 
     needs_agents: ClassVar[bool] = True
     agent_first: ClassVar[bool] = False
-    agent_floor: ClassVar[int] = 1
 
     @property
     def preview_time(self) -> float:

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from cxrun.cli import Session, completing
-from cxrun.cli.terminal import counted, echo_json, json_option
+from cxrun.cli.terminal import clear_progress, counted, echo_json, json_option, show_progress
 
 _COLOURS = {"error": "red", "warning": "yellow", "note": "cyan"}
 
@@ -49,7 +49,8 @@ def command(
         result = lint(project, wanted, today)
     else:
         with session.store(create=False) as store:
-            result = lint(project, wanted, today, store)
+            result = lint(project, wanted, today, store, lambda done: show_progress("lint", done, "checks"))
+            clear_progress()
     if sarif is not None:
         log = reports.sarif(wanted, result.findings, result.silenced)
         sarif.write_text(json.dumps(log, indent=1) + "\n", encoding="utf-8")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -105,13 +105,24 @@ def chosen(known: Mapping[str, Check], select: Collection[str], ignore: Collecti
     }
 
 
-def lint(project: Project, wanted: Mapping[str, Check], today: date, store: Store | None = None) -> Result:
-    """Look at a project with some checks; those of data need a store, and lists that are imported."""
+def lint(
+    project: Project,
+    wanted: Mapping[str, Check],
+    today: date,
+    store: Store | None = None,
+    watch: Callable[[int], None] | None = None,
+) -> Result:
+    """Look at a project with some checks; those of data need a store, and lists that are imported.
+
+    `watch` is told how many checks are done.
+    """
     asks_data = store is not None and any(item.data for item in wanted.values())
     surveys = _surveys(project, store) if store is not None and asks_data else {}
     scope = Scope(project, today, surveys)
     found: set[Finding] = set()
-    for code, item in wanted.items():
+    for number, (code, item) in enumerate(wanted.items()):
+        if watch is not None:
+            watch(number)
         if item.data and not surveys:
             continue
         for problem in item.look(scope):

@@ -275,7 +275,7 @@ def below_agent_floor(scope: Scope) -> Iterator[Problem]:
               return [Crowd]
     """
     for group in scope.groups:
-        floor = group.mode.agent_floor
+        floor = getattr(group.mode, "agent_floor", 1)
         if group.mode.needs_agents and group.agents < floor:
             message = f"{group.mode_step.name} takes at least {floor} agents, and there are {group.agents}"
             yield scope.in_setting(group, "agent_group", message)
