@@ -24,7 +24,6 @@ _DEAD: Final = frozenset(
         CallResult.SIT_INTERCEPT,
         CallResult.WRONG_NUMBER,
         CallResult.NU_TONE,
-        CallResult.FAX_DETECTED,
     }
 )
 """Results that say that nobody will ever answer on this number."""
@@ -250,7 +249,7 @@ def no_wait(scope: Scope) -> Iterator[Problem]:
 def dead_number_redialed(scope: Scope) -> Iterator[Problem]:
     """A number at which nobody will ever answer is dialed again.
 
-    An invalid or vacant number, a fax, a number that is not the customer's: another attempt is paid for and cannot
+    An invalid or vacant number, one that is not the customer's: another attempt is paid for and cannot
     succeed. Go on to the next number of the chain instead.
 
     Bad::
