@@ -10,7 +10,7 @@ from cxrun.elements import Cap, Filter, per_text
 from cxrun.errors import Problem
 from cxrun.linting.check import Scope, check
 from cxrun.linting.probing import answers, clocked, course, openings, sample
-from cxrun.model import CALLBACKS, CallResult, RecordType
+from cxrun.model import CALLBACKS, COUNTED_RESULTS, CallResult, RecordType
 from cxrun.pipeline import rule_of
 from cxrun.ruleset import PACKAGED, Ruleset, Step, TreatmentRule, bundled
 from cxrun.times import duration_text
@@ -513,6 +513,43 @@ def asked_twice(scope: Scope) -> Iterator[Problem]:
                     yield scope.in_step(group, ruleset, step, f"is asked by {before} already")
                     break
             seen.append(step)
+
+
+@check("CX216", "note")
+def uncounted_result(scope: Scope) -> Iterator[Problem]:
+    """Calls with some result slip past every cap.
+
+    The caps of a group name the results that count, and leave out one that usually does. However often a call ends so,
+    the cap is never reached.
+
+    Bad::
+
+        ruleset: decent
+        filters:
+          - suppression
+          - calling_hours: {hours: "09:00-20:00"}
+          - attempts: {at_most: 3, within: 24h, results: [answer, answering_machine]}
+        ---
+        dialing_profiles: {standard: {rulesets: [decent, rest]}}
+
+    Good::
+
+        ruleset: decent
+        filters:
+          - suppression
+          - calling_hours: {hours: "09:00-20:00"}
+          - attempts: {at_most: 3, within: 24h, results: [answer, answering_machine]}
+          - attempts: {at_most: 10, within: 7d}
+        ---
+        dialing_profiles: {standard: {rulesets: [decent, rest]}}
+    """
+    for group in scope.groups:
+        found = [(ruleset, step) for ruleset, step in scope.filters(group) if _caps(step)]
+        counted = {code for _, step in found for cap in _caps(step) for code in cap.results}
+        left = sorted(COUNTED_RESULTS - counted)
+        if found and left:
+            named = ", ".join(result.word for result in left[:4]) + (", ..." if len(left) > 4 else "")
+            yield scope.in_step(group, *found[0], f"no cap counts calls that end with {named}")
 
 
 def _caps(step: Step) -> list[Cap]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from cxrun.conditions import Condition
 from cxrun.elements import Cap, Filter
@@ -18,6 +18,10 @@ from cxrun.yamlfile import Path
 
 if TYPE_CHECKING:
     from cxrun.campaign import Group, Project
+
+
+_PLACE: Final = frozenset(("tz", "country", "state", "area_code", "daily_from", "daily_till"))
+"""Fields that tell where a record is, and its own hours."""
 
 
 @check("CX401", "warning", data=True)
@@ -179,7 +183,10 @@ def window_never_opens(scope: Scope) -> Iterator[Problem]:
           C1,(808) 555-0101,
     """
     for group in scope.groups:
-        filters = [step for _, step in clocked(group)]
+        own = {field for name in group.lists for field in scope.project.lists[name].settings.field_types}
+        filters = [
+            step for _, step in clocked(group) if step.when is None or step.when.fields() <= _PLACE | own
+        ]
         if not filters or never_meets(group, scope.today):
             continue
         fields = sorted({"state", *(name for step in filters for name in step.element.own_fields())})
@@ -190,8 +197,9 @@ def window_never_opens(scope: Scope) -> Iterator[Problem]:
             survey = scope.surveys.get(name)
             for place in survey.places(fields) if survey else ():
                 record = sample(
-                    tz=place.tz, country=place.country, area_code=place.area_code, fields=place.fields,
+                    tz=place.tz, country=place.country, area_code=place.area_code, phone=place.phone,
                     daily_from=place.daily_from, daily_till=place.daily_till, record_id=place.record_id,
+                    fields=place.fields,
                 )  # fmt: skip
                 why = _shut(group, filters, record, begins(scope.today))
                 if why is not None:
@@ -200,7 +208,7 @@ def window_never_opens(scope: Scope) -> Iterator[Problem]:
             for (tz, why), (records, first) in sorted(shut.items()):
                 zone = f"in {tz}" if tz else "of unknown zone"
                 many = "1 record" if records == 1 else f"{records:,} records"
-                message = f"{many} {zone} (such as {first}) can never be dialed: {why}"
+                message = f"{many} {zone} (such as {first}) cannot be dialed at any moment of 14 days: {why}"
                 yield scope.in_campaign(("groups", group.name), f"{message} (list '{name}')")
 
 

@@ -23,7 +23,7 @@ LASTING: Final = frozenset(
 
 
 class Where(NamedTuple):
-    """Records of a list that are alike in where they are, how many, and the first of them."""
+    """Records of a list that are alike in where they are, how many, and the first of them with its number."""
 
     tz: str
     country: str
@@ -31,6 +31,7 @@ class Where(NamedTuple):
     daily_from: int
     daily_till: int
     record_id: int
+    phone: str
     records: int
     fields: Mapping[str, Value]
 
@@ -92,10 +93,10 @@ class Survey:
         keys += [f'c."{name}"' for name in own]
         grouped = ", ".join(keys)
         rows = self._db.execute(
-            f"SELECT {grouped}, min(r.record_id), count(*) {self._from} GROUP BY {grouped}"
+            f"SELECT {grouped}, min(r.record_id), r.phone, count(*) {self._from} GROUP BY {grouped}"
         )
         for row in rows:
-            yield Where._make((*row[:5], *row[-2:], dict(zip(own, row[5:-2], strict=True))))
+            yield Where._make((*row[:5], *row[-3:], dict(zip(own, row[5:-3], strict=True))))
 
     @cached_property
     def shared(self) -> Shared | None:

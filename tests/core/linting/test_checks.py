@@ -123,8 +123,35 @@ def test_zones_that_never_open_are_counted_with_a_reason(example: Example, findi
     parts = "groups: {all: {schedule: [{start: '09:00', stop: '12:00', zone: America/New_York}]}}"
     (said,) = messages(findings(example(f"{parts}\n---\n{CONTACTS}")))
     assert said == (
-        "1 record in Pacific/Honolulu (such as 3) can never be dialed: its hours never meet the schedule of the "
+        "1 record in Pacific/Honolulu (such as 3) cannot be dialed at any moment of 14 days: its hours never meet the schedule of the "
         "group (list 'people')"
+    )
+
+
+def test_hours_of_regions_are_those_of_the_numbers_in_the_list(example: Example, findings: Findings) -> None:
+    rules = """\
+ruleset: who
+filters:
+  - calling_hours: {hours: "09:00-20:00", regions: {+1808: "02:00-03:00"}}
+"""
+    (said,) = messages(findings(example(f"{rules}\n---\n{CONTACTS}")))
+    assert said.startswith(
+        "1 record in Pacific/Honolulu (such as 3) cannot be dialed at any moment of 14 days: outside calling hours"
+    )
+
+
+def test_hours_under_a_condition_count_where_it_holds(example: Example, findings: Findings) -> None:
+    rules = """\
+ruleset: who
+filters:
+  - calling_hours: {hours: "02:00-03:00"}
+    when: {field: area_code, eq: "917"}
+  - calling_hours: {hours: "03:00-04:00"}
+    when: {field: record_type, eq: campaign_callback}
+"""
+    (said,) = messages(findings(example(f"{rules}\n---\n{CONTACTS}")))
+    assert said.startswith(
+        "1 record in America/New_York (such as 2) cannot be dialed at any moment of 14 days: "
     )
 
 
