@@ -123,8 +123,8 @@ def test_zones_that_never_open_are_counted_with_a_reason(example: Example, findi
     parts = "groups: {all: {schedule: [{start: '09:00', stop: '12:00', zone: America/New_York}]}}"
     (said,) = messages(findings(example(f"{parts}\n---\n{CONTACTS}")))
     assert said == (
-        "1 record in Pacific/Honolulu (such as 3) cannot be dialed at any moment of 14 days: its hours never meet the schedule of the "
-        "group (list 'people')"
+        "1 record in Pacific/Honolulu (such as 3) cannot be dialed at any moment of 14 days: its hours never meet "
+        "the schedule of the group (list 'people')"
     )
 
 
