@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         Action,
         AssignToGroup,
         Call,
+        Cap,
         Conclude,
         Defer,
         Deliver,
@@ -56,9 +57,10 @@ if TYPE_CHECKING:
         Verdict,
         per_text,
     )
-    from cxrun.errors import UserError
+    from cxrun.errors import Problem, UserError
     from cxrun.events import AttemptSettled, RunFinished, RunStarted
     from cxrun.hookspecs import hookimpl
+    from cxrun.linting.check import Check, Scope, check
     from cxrun.model import (
         CALLBACKS,
         COUNTED_RESULTS,
@@ -110,6 +112,7 @@ _HOMES = {
         "Action",
         "AssignToGroup",
         "Call",
+        "Cap",
         "Conclude",
         "Defer",
         "Deliver",
@@ -138,13 +141,14 @@ _HOMES = {
         "Verdict",
         "per_text",
     ),
-    "cxrun.errors": ("UserError",),
+    "cxrun.errors": ("Problem", "UserError"),
     "cxrun.events": (
         "AttemptSettled",
         "RunFinished",
         "RunStarted",
     ),
     "cxrun.hookspecs": ("hookimpl",),
+    "cxrun.linting.check": ("Check", "Scope", "check"),
     "cxrun.model": (
         "CALLBACKS",
         "COUNTED_RESULTS",
@@ -213,6 +217,8 @@ __all__ = [
     "AttemptSettled",
     "Call",
     "CallResult",
+    "Cap",
+    "Check",
     "Completed",
     "Conclude",
     "Condition",
@@ -241,6 +247,7 @@ __all__ = [
     "PastAttempt",
     "Per",
     "Place",
+    "Problem",
     "Progress",
     "Record",
     "RecordStatus",
@@ -251,6 +258,7 @@ __all__ = [
     "RunFinished",
     "RunStarted",
     "Schema",
+    "Scope",
     "Suppress",
     "Suppression",
     "Treatment",
@@ -259,6 +267,7 @@ __all__ = [
     "UserError",
     "Verdict",
     "by_precision",
+    "check",
     "clock_moment",
     "clock_text",
     "days_of",

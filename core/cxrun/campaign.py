@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 
 from cxrun.dialer import Dialer
 from cxrun.elements import DialingMode
-from cxrun.errors import Mark, Problem, UserError, near
+from cxrun.errors import Mark, UserError, near
 from cxrun.inheritance import Origin, Setting, leaves
 from cxrun.life import Callbacks
 from cxrun.mapping import ListSettings
@@ -23,7 +23,7 @@ from cxrun.registry import Registry
 from cxrun.ruleset import Ruleset, Step
 from cxrun.schedule import Schedule
 from cxrun.times import seconds
-from cxrun.yamlfile import Path
+from cxrun.yamlfile import Document, Path
 
 CAMPAIGN_FILE: Final = "campaign.yaml"
 STORE_FILE: Final = "cxrun.db"
@@ -186,15 +186,15 @@ class Group:
 
 @dataclass(frozen=True)
 class Project:
-    """A checked project folder; `hints` are what is right and probably not meant."""
+    """A checked project folder; `document` is its campaign.yaml."""
 
     folder: FilePath
+    document: Document
     groups: Mapping[str, Group]
     lists: Mapping[str, ContactList]
     suppression_lists: Mapping[str, SuppressionList]
     rulesets: Mapping[str, Ruleset]
     registry: Registry
-    hints: tuple[Problem, ...] = ()
 
     @property
     def store_file(self) -> FilePath:

@@ -362,7 +362,8 @@ class DialingMode(ElementBase):
     """Decides how many calls to place now.
 
     `needs_agents` is False for the IVR modes, which use ports instead. `agent_first` binds an agent
-    to each call before it is placed, as preview does.
+    to each call before it is placed, as preview does. One that takes a number of agents
+    to work well tells `cxrun lint` by an attribute `agent_floor`, maybe a parameter.
     """
 
     needs_agents: ClassVar[bool] = True
@@ -382,14 +383,34 @@ class DialingMode(ElementBase):
         raise NotImplementedError
 
 
+class Cap(NamedTuple):
+    """How many attempts a filter lets be made within `window` seconds, None for ever.
+
+    `per` says whose attempts are counted together, `results` are the codes of the call results that count. A cap by
+    the day has a window of 12 hours: as long as people are called on one day.
+    """
+
+    at_most: int
+    window: float | None
+    per: Per
+    results: frozenset[int]
+
+
 class Filter(ElementBase):
     """Decides whether a record may be dialed now. One that raises fails closed: no dial.
 
     `asks_others` marks a filter whose verdict does not follow from the moment alone; a certificate does not ask it
-    again.
+    again. `by_clock` marks those that open and close with the time of day or the date and look at nothing but the place
+    of a record, so that `cxrun lint` can ask them when they ever let somebody through.
     """
 
     asks_others: ClassVar[bool] = False
+    by_clock: ClassVar[bool] = False
+
+    @property
+    def caps(self) -> Sequence[Cap]:
+        """The caps on attempts that it keeps, for `cxrun lint`."""
+        return ()
 
     @property
     def window(self) -> float:

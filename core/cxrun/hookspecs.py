@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from cxrun.dialer import Dialer
     from cxrun.elements import DialingMode, Filter, ResultHandler, Treatment
     from cxrun.events import AttemptSettled, RunFinished, RunStarted
+    from cxrun.linting.check import Check
 
 hookspec = pluggy.HookspecMarker("cxrun")
 hookimpl = pluggy.HookimplMarker("cxrun")
@@ -49,6 +50,11 @@ def register_result_handlers() -> Iterable[type[ResultHandler]]:  # type: ignore
 @hookspec
 def register_dialers() -> Iterable[type[Dialer]]:  # type: ignore[empty-body]
     """Return dialer classes; a session profile chooses one by its name."""
+
+
+@hookspec
+def register_checks() -> Iterable[Check]:  # type: ignore[empty-body]
+    """Return checks for `cxrun lint`, made with `@check`; it asks them beside its own."""
 
 
 @hookspec

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path as FilePath
 from typing import Any, Final
 
 from cxrun.campaign import CAMPAIGN_FILE, STORE_FILE, ContactList, Group, Project, SuppressionList
-from cxrun.elements import Treatment
 from cxrun.errors import Problem, Problems, UserError, near
 from cxrun.inheritance import Setting, inherited
 from cxrun.mapping import MAP_SCHEMA, ListSettings
 from cxrun.ordering import complaints as ordering_complaints
 from cxrun.registry import Registry
-from cxrun.ruleset import OTHER, Ruleset, Step, TreatmentRule, bundled, element_step, read
+from cxrun.ruleset import PACKAGED, Ruleset, Step, bundled, element_step, read
 from cxrun.schedule import problems as schedule_problems
 from cxrun.schema import schema_problems
 from cxrun.settings import CAMPAIGN_SCHEMA, ELEMENT_SETTINGS, partial_schema
@@ -58,8 +57,7 @@ def load_project(folder: FilePath, registry: Registry) -> Project:
     suppression = {
         name: SuppressionList.read(data) for name, data in loader.section("suppression_lists").items()
     }
-    hints = tuple(hint for group in groups.values() for hint in loader.hints(group))
-    return Project(folder, groups, lists, suppression, rulesets, registry, hints)
+    return Project(folder, document, groups, lists, suppression, rulesets, registry)
 
 
 def _shown(folder: FilePath, file: FilePath) -> str:
@@ -101,7 +99,7 @@ def _rulesets(
         rulesets[ruleset.name] = ruleset
     for name, file in bundled().items():
         if name in named and name not in rulesets:
-            ruleset, found, _ = read(file, registry, f"cxrun_rulesets/{file.name}")
+            ruleset, found, _ = read(file, registry, f"{PACKAGED}{file.name}")
             problems += found
             if ruleset:
                 rulesets[name] = ruleset
@@ -271,22 +269,6 @@ class _CampaignLoader:
             after=_names(data.get("after")),
             schedule_entries=self._schedule(settings),
         )
-
-    def hints(self, group: Group) -> Iterator[Problem]:
-        """What is right and probably not meant."""
-        yield from _never_asked(group)
-        if "devices" not in group.settings or len(group.settings["devices"].value) < 2:
-            return
-        treatments = (
-            step.element for ruleset in group.rulesets for rule in ruleset.treatments for step in rule.steps
-        )
-        if not any(isinstance(element, Treatment) and element.moves_on for element in treatments):
-            path = group.settings["devices"].origin.path("devices")
-            yield self.document.problem(
-                path,
-                f"only the first device of a chain is dialed: no ruleset of group '{group.name}' has a treatment "
-                "that goes on in the chain, such as next_in_chain",
-            )
 
     def tell_of_fields(self) -> None:
         """Each mistake about fields once, with all the lists it is one for."""
@@ -493,17 +475,3 @@ def _circle(name: str, after: Mapping[str, tuple[str, ...]]) -> list[str]:
                 seen.add(other)
                 ways.append([*way, other])
     return []
-
-
-def _never_asked(group: Group) -> Iterator[Problem]:
-    """Treatment rules of a group whose every call is answered by rules before them."""
-    taken: dict[int | str, TreatmentRule] = {}
-    for ruleset in group.rulesets:
-        for rule in ruleset.treatments:
-            answers = [*rule.on, *rule.dispositions, *([OTHER] if rule.other else ())]
-            before = [taken[answer] for answer in answers if answer in taken]
-            if before and len(before) == len(answers):
-                places = ", ".join(dict.fromkeys(f"{r.mark.file}:{r.mark.line}" for r in before))
-                yield ruleset.document.problem(rule.path, f"is never asked: {places} answers before it")
-            if rule.when is None:
-                taken |= {answer: rule for answer in answers if answer not in taken}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import textwrap
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -37,6 +38,22 @@ class Entry(NamedTuple):
     def summary(self) -> str:
         """The first line of the element's docstring."""
         return (inspect.getdoc(self.element) or "").partition("\n")[0]
+
+    @property
+    def text(self) -> str:
+        """The element's docstring without its example."""
+        return (inspect.getdoc(self.element) or "").partition("Example::")[0].strip()
+
+    @property
+    def example(self) -> str:
+        """The example of the element's docstring."""
+        return textwrap.dedent((inspect.getdoc(self.element) or "").partition("Example::")[2]).strip()
+
+    @property
+    def hover(self) -> dict[str, str]:
+        """What an editor shows of the element: keywords of a JSON Schema."""
+        example = f"\n\n```yaml\n{self.example}\n```" if self.example else ""
+        return {"description": self.summary, "markdownDescription": f"{self.text}{example}"}
 
 
 class Registry:

@@ -117,6 +117,8 @@ ENVELOPE: Final[Mapping[str, Any]] = {
         },
     },
 }
+PACKAGED: Final = "cxrun_rulesets/"
+"""How messages call the folder of the rulesets that come with cxrun."""
 SECTIONS: Final[Mapping[str, str]] = {"filters": "filter", "results": "result handler"}
 """The sections that are plain lists of elements, and their kind."""
 
@@ -337,8 +339,8 @@ def composed_schema(registry: Registry) -> dict[str, Any]:
         choices: list[dict[str, Any]] = []
         bare = []
         for name, entry in registry.entries(kind).items():
-            parameters = {"description": entry.summary, **entry.element.schema}
-            optional = accepts(entry.element.schema, {})
+            schema = entry.element.schema
+            optional = accepts(schema, {})
             bare += [name] if optional else []
             choices.append(
                 {
@@ -346,7 +348,10 @@ def composed_schema(registry: Registry) -> dict[str, Any]:
                     "required": [name],
                     "additionalProperties": False,
                     "properties": {
-                        name: {"anyOf": [parameters, {"type": "null"}]} if optional else parameters,
+                        name: {
+                            **({"anyOf": [schema, {"type": "null"}]} if optional else schema),
+                            **entry.hover,
+                        },
                         "when": _WHEN,
                     },
                 }

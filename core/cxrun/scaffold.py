@@ -73,7 +73,7 @@ results:
 treatments:
   - on: busy
     do:
-      - redial: {interval: 30m, increment: 5m, attempts: 3}
+      - redial: {interval: 30m, increment: 5m, attempts: 2}
       - next_in_chain:
   - on: [no_answer, answering_machine, wrong_party]
     do:
@@ -102,11 +102,10 @@ defaults:
   chain: [{phone: "+12125550123", type: home}, {phone: "+12125550124", type: mobile}]
   at: 2026-03-02 10:00
 cases:
-  - name: a busy line three times, then the other number
+  - name: a busy line twice again, then the other number
     timeline:
       - {dial: 1, result: busy, then: {dial: 1, at: 10:30, rule: redial}}
       - {dial: 1, result: busy, then: {dial: 1, at: 11:05, rule: redial}}
-      - {dial: 1, result: busy, then: {dial: 1, at: 11:45, rule: redial}}
       - {dial: 1, result: busy, then: {dial: 2, rule: next_in_chain}}
       - {dial: 2, result: answer, then: finish}
   - name: no answer on either number is tried again hours later
@@ -129,6 +128,39 @@ cases:
   - name: a number that does not exist leads to the other
     timeline:
       - {dial: 1, result: sit_invalid_number, then: {dial: 2, rule: next_in_chain}}
+"""
+
+_WORKFLOW: Final = """\
+# What is checked before a strategy is merged. Where the project is a part of its repository, move this file to
+# .github/workflows at the top, and give the steps a `working-directory`.
+name: cxrun
+on: [push, pull_request]
+permissions: {contents: read}
+jobs:
+  strategy:
+    runs-on: ubuntu-latest
+    steps:
+      - uses: actions/checkout@v4
+      - uses: actions/setup-python@v5
+        with: {python-version: "3.12"}
+      - name: Install cxrun
+        run: python -m pip install cxrun
+      - name: Every file is right
+        run: cxrun validate
+      - name: Nothing is there that was not meant
+        run: cxrun lint --github
+      - name: The rules decide what their cases say
+        run: cxrun test --github
+"""
+
+_HOOKS: Final = """\
+# What is checked before a commit; `pre-commit install` sets it up. The hooks run the cxrun of your environment.
+repos:
+  - repo: local
+    hooks:
+      - {id: cxrun-validate, name: cxrun validate, entry: cxrun validate, language: system, pass_filenames: false}
+      - {id: cxrun-lint, name: cxrun lint, entry: cxrun lint --no-data, language: system, pass_filenames: false}
+      - {id: cxrun-test, name: cxrun test, entry: cxrun test, language: system, pass_filenames: false}
 """
 
 _PLACES: Final = (
@@ -193,6 +225,21 @@ def write_project(folder: Path, registry: Registry, list_file: Path | None = Non
         shutil.copyfile(list_file, folder / list_file.name)
         written.append(folder / list_file.name)
     return written
+
+
+def write_ci(folder: Path) -> list[Path]:
+    """Write what checks a project before a commit and on GitHub. Returns the files written.
+
+    Raises UserError if one of them is there already; then nothing is written.
+    """
+    files = {folder / ".github/workflows/cxrun.yaml": _WORKFLOW, folder / ".pre-commit-config.yaml": _HOOKS}
+    for path in files:
+        if path.exists():
+            raise UserError(f"{path} exists already; nothing was written for CI")
+    for path, text in files.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    return list(files)
 
 
 def _indented(data: Mapping[str, Any], indent: int) -> str:

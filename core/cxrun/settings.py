@@ -235,7 +235,7 @@ def composed_campaign_schema(registry: Registry) -> dict[str, Any]:
             "maxProperties": 1,
             "additionalProperties": False,
             "properties": {
-                name: {"anyOf": [partial_schema(entry), {"type": "null"}], "description": entry.summary}
+                name: {"anyOf": [partial_schema(entry), {"type": "null"}], **entry.hover}
                 for name, entry in entries.items()
             },
         }

@@ -151,22 +151,22 @@ def test_promised_call_is_not_given_to_another_device(customers: Callable[..., P
     assert dialed(folder) == {("home",)}
 
 
-def test_hint_where_an_order_has_no_effect_beyond_the_first_device(
+def test_an_order_with_no_effect_beyond_the_first_device_is_found(
     customers: Callable[..., ProjectFolder], cxrun: Callable[..., Answer]
 ) -> None:
     alone = "ruleset: retry\ntreatments: [{on: no_answer, do: [redial: {interval: 1h}]}]\n"
     folder = customers(["mobile", "home"], alone)
-    told = cxrun("-C", folder.folder, "validate")
-    assert told.code == 0
+    told = cxrun("-C", folder.folder, "lint", "--select", "CX110")
+    assert told.code == 1
     assert (
-        "hint: groups.all.devices: only the first device of a chain is dialed: no ruleset of group 'all'"
+        "groups.all.devices: only the first device of a chain is dialed: no ruleset of group 'all'"
         in told.out
     )
     assert "campaign.yaml:" in told.out
     for devices, rules in ((["mobile"], alone), (None, alone), (["mobile", "home"], RULES % 1)):
         folder.write("rulesets/retry.yaml", rules)
         order(folder, devices)
-        assert "hint" not in cxrun("-C", folder.folder, "validate").out
+        assert cxrun("-C", folder.folder, "lint", "--select", "CX110").code == 0
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 from xml.etree import ElementTree
 
+from cxrun.annotations import annotation
 from cxrun.cases.covering import Coverage
 from cxrun.cases.suite import Outcomes
 
@@ -74,14 +75,4 @@ def github(outcomes: Outcomes) -> Iterator[str]:
     """A line for each failure that GitHub shows beside the line of the file."""
     for file, played, _ in outcomes.played:
         for problem in file.told(played):
-            mark = problem.mark
-            place = f"file={_property(mark.file)},line={mark.line},col={mark.column}"
-            yield f"::error {place},title={_property(played.case.name)}::{_escaped(problem.message)}"
-
-
-def _escaped(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-
-
-def _property(text: str) -> str:
-    return _escaped(text).replace(":", "%3A").replace(",", "%2C")
+            yield annotation("error", problem.mark, played.case.name, problem.message)

@@ -26,8 +26,14 @@ def _from(find: Callable[[Session], Iterable[str]], *, or_file: bool = False) ->
     return complete
 
 
-def _elements_and_rulesets(session: Session) -> Iterable[str]:
-    return (*(entry.name for entry in session.registry.all()), *_rulesets(session))
+def _documented(session: Session) -> Iterable[str]:
+    return (*(entry.name for entry in session.registry.all()), *_rulesets(session), *_checks(session))
+
+
+def _checks(session: Session) -> Iterable[str]:
+    from cxrun.linting.lint import checks
+
+    return checks(session.registry)
 
 
 def _rulesets(session: Session) -> Iterable[str]:
@@ -46,5 +52,6 @@ groups = _from(lambda session: session.project.groups)
 lists = _from(lambda session: session.project.lists)
 suppression_lists = _from(lambda session: session.project.suppression_lists)
 rulesets_or_files = _from(_rulesets, or_file=True)
-documented = _from(_elements_and_rulesets)
+documented = _from(_documented)
 results = _from(_results)
+checks = _from(_checks)

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
-import inspect
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,31 +13,41 @@ from cxrun.errors import UserError, near
 
 if TYPE_CHECKING:
     from cxrun.cataloging import RulesetEntry
+    from cxrun.linting.check import Check
     from cxrun.registry import Entry
 
 
 @click.command("docs")
-@click.argument("name", metavar="ELEMENT|RULESET", shell_complete=completing.documented)
+@click.argument("name", metavar="ELEMENT|RULESET|CHECK", shell_complete=completing.documented)
 @click.pass_obj
 def command(session: Session, name: str) -> None:
-    """Print what an element or a ruleset does.
+    """Print what an element or a ruleset does, or a check looks for.
 
-    Of an element its parameters and an example, of a ruleset its source and its text.
+    Of an element its parameters and an example, of a ruleset its source and its text, of a check what is wrong and how
+    it would be right.
 
     \b
     Example:
       cxrun docs calling_hours
       cxrun docs us_reg_f
+      cxrun docs CX204
     """
     from cxrun.cataloging import catalog
+    from cxrun.linting.lint import checks
 
+    found = checks(session.registry)
+    if name.upper() in found:
+        _show_check(found[name.upper()])
+        return
     entries = {entry.name: entry for entry in session.registry.all()}
     if name in entries:
         _show_element(entries[name])
         return
     rulesets = {entry.name: entry for entry in catalog(session.folder)}
     if name not in rulesets:
-        raise UserError(f"no element or ruleset named '{name}'{near(name, [*entries, *rulesets])}")
+        raise UserError(
+            f"no element, ruleset or check named '{name}'{near(name, [*entries, *rulesets, *found])}"
+        )
     _show_ruleset(rulesets[name])
 
 
@@ -56,10 +66,20 @@ def _show_ruleset(entry: RulesetEntry) -> None:
     click.echo(Path(entry.file).read_text(encoding="utf-8-sig").rstrip("\n"))
 
 
+def _show_check(item: Check) -> None:
+    click.secho(
+        f"{item.code} {item.name} ({item.severity}{', of imported lists' if item.data else ''})", bold=True
+    )
+    click.echo(f"\n{item.text}")
+    for heading, example in (("Bad", item.bad), ("Good", item.good)):
+        click.secho(f"\n{heading}", bold=True)
+        for line in example.splitlines():
+            click.echo(f"    {line}".rstrip())
+
+
 def _show_element(entry: Entry) -> None:
     click.secho(f"{entry.name} ({entry.kind}, {entry.plugin} {entry.version})", bold=True)
-    text, _, example = (inspect.getdoc(entry.element) or "").partition("Example::")
-    click.echo(f"\n{text.strip()}")
+    click.echo(f"\n{entry.text}")
     schema = entry.element.schema
     properties: dict[str, Any] = schema.get("properties", {})
     defaults = _defaults(entry.element)
@@ -69,9 +89,9 @@ def _show_element(entry: Entry) -> None:
             required = " (required)" if name in schema.get("required", ()) else ""
             default = f" (default: {in_yaml(defaults[name])})" if name in defaults else ""
             click.echo(f"  {name}{required}: {parameter.get('description', '')}{default}")
-    if example:
+    if entry.example:
         click.secho("\nExample", bold=True)
-        click.echo(example.strip("\n"))
+        click.echo(textwrap.indent(entry.example, "    "))
 
 
 def _defaults(element: type) -> dict[str, Any]:

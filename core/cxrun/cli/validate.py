@@ -25,10 +25,9 @@ def command(session: Session, files: tuple[Path, ...], as_json: bool) -> int:
     from cxrun.cases.format import SUFFIXES
     from cxrun.cases.suite import check as check_cases
     from cxrun.errors import Problem, Problems
-    from cxrun.ruleset import read
+    from cxrun.ruleset import PACKAGED, read
 
     problems: list[Problem] = []
-    hints: tuple[Problem, ...] = ()
     what = ""
     if files:
         for file in files:
@@ -42,22 +41,19 @@ def command(session: Session, files: tuple[Path, ...], as_json: bool) -> int:
     else:
         try:
             project = session.project
-            hints = project.hints
-            own = [r for r in project.rulesets.values() if not r.document.file.startswith("cxrun_rulesets/")]
+            own = [r for r in project.rulesets.values() if not r.document.file.startswith(PACKAGED)]
             parts = (len(project.groups), "group"), (len(project.lists), "list"), (len(own), "ruleset")
             what = ", ".join(counted(number, noun) for number, noun in parts)
         except Problems as error:
             problems = error.problems
     if as_json:
         echo_json(
-            [{"kind": kind, "file": p.mark.file, "line": p.mark.line, "column": p.mark.column, "path": p.path,
+            [{"file": p.mark.file, "line": p.mark.line, "column": p.mark.column, "path": p.path,
               "message": p.message}
-             for kind, found in (("problem", sorted(set(problems))), ("hint", hints)) for p in found]
+             for p in sorted(set(problems))]
         )  # fmt: skip
     else:
         for problem in sorted(set(problems)):
             click.secho(str(problem), fg="red")
-        for hint in hints:
-            click.secho(f"{hint.mark}: hint: {hint.path}: {hint.message}", fg="yellow")
         click.echo(counted(len(set(problems)), "problem") if problems else f"{what}: no problems")
     return 3 if problems else 0

@@ -12,6 +12,7 @@ from cxrun import (
     PASS,
     PER,
     CallResult,
+    Cap,
     Defer,
     Evidence,
     Exclude,
@@ -32,6 +33,7 @@ from cxrun import (
 _IN_FLIGHT: Final = frozenset({CallResult.OK, CallResult.UNKNOWN})
 _FOR_EVER: Final = 3650 * 86400.0
 _TWO_DAYS: Final = 2 * 86400.0
+_A_DAY_OF_CALLS: Final = 12 * 3600.0
 _AT_MOST: Final = {
     "description": "How many attempts may be made within the time, 1 or more.",
     "type": "integer",
@@ -172,6 +174,18 @@ class Attempts(Filter):
     @property
     def attempt_field(self) -> str | None:
         return None if isinstance(self.per, str) else self.per["field"]
+
+    @property
+    def caps(self) -> Sequence[Cap]:
+        return [
+            Cap(
+                cap.at_most,
+                None if cap.within is None else _A_DAY_OF_CALLS if cap.within == "day" else cap.window,
+                self.per,
+                self._counted - _IN_FLIGHT,
+            )
+            for cap in self._caps
+        ]
 
     def check(self, moment: Moment) -> Verdict:
         if len(moment.attempts) < self._least:

@@ -136,6 +136,7 @@ class CallingDates(Filter):
     """
 
     name: ClassVar[str] = "calling_dates"
+    by_clock: ClassVar[bool] = True
     schema: ClassVar[Schema] = {
         "type": "object",
         "additionalProperties": False,

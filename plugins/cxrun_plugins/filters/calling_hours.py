@@ -146,6 +146,7 @@ class CallingHours(Filter):
     """
 
     name: ClassVar[str] = "calling_hours"
+    by_clock: ClassVar[bool] = True
     schema: ClassVar[Schema] = {
         "type": "object",
         "additionalProperties": False,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import ClassVar
 
-from cxrun import PASS, Exclude, Filter, Moment, Schema, Verdict, hookimpl
+from cxrun import PASS, Check, Exclude, Filter, Moment, Problem, Schema, Scope, Verdict, check, hookimpl
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,46 @@ class Percentage(Filter):
         # 53 bits: what a float can hold without rounding up to 100
         place = (int.from_bytes(digest, "big") >> 11) / 2**53 * 100
         return PASS if self.skip <= place < self.skip + self.share else self._excluded
+
+
+@check("CX215", "error")
+def samples_apart(scope: Scope) -> Iterator[Problem]:
+    """The samples of a group have nobody in common.
+
+    All filters of a group must pass. Two `percentage` filters with the same salt sort the clients alike; where their
+    parts do not overlap, everybody is left out.
+
+    Bad::
+
+        ruleset: trial
+        filters:
+          - percentage: {share: 20, salt: spring}
+          - percentage: {share: 80, skip: 20, salt: spring}
+
+    Good::
+
+        ruleset: trial
+        filters:
+          - percentage: {share: 20, salt: spring}
+          - percentage: {share: 80, salt: spring}
+    """
+    for group in scope.groups:
+        parts: dict[str, tuple[float, float]] = {}
+        for ruleset, step in scope.filters(group):
+            element = step.element
+            if not isinstance(element, Percentage) or step.when is not None:
+                continue
+            begins, ends = parts.get(element.salt, (0.0, 100.0))
+            begins, ends = max(begins, element.skip), min(ends, element.skip + element.share)
+            parts[element.salt] = (begins, ends)
+            if begins >= ends:
+                message = f"leaves out everybody that the samples of salt '{element.salt}' before it let pass"
+                yield scope.in_step(group, ruleset, step, message)
+
+
+@hookimpl
+def register_checks() -> Iterable[Check]:
+    return [samples_apart]
 
 
 @hookimpl

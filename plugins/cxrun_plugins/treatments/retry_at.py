@@ -3,12 +3,27 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, ClassVar, Final
 from zoneinfo import ZoneInfo
 
-from cxrun import TIME_OF_DAY, Action, Call, DialAgain, Schema, Treatment, clock_moment, hookimpl, time_of_day
+from cxrun import (
+    TIME_OF_DAY,
+    Action,
+    Call,
+    Check,
+    DialAgain,
+    Problem,
+    Schema,
+    Scope,
+    Treatment,
+    check,
+    clock_moment,
+    hookimpl,
+    time_of_day,
+)
 
 TIME: Final[dict[str, Any]] = {**TIME_OF_DAY, "description": "When on that day, HH:MM in the record's zone."}
 DAY: Final[dict[str, Any]] = {
@@ -104,6 +119,39 @@ class RetryAt(Treatment):
             return None
         when = moment_text(self.time, self.day)
         return DialAgain(at, f"retry {when}, {call.applied + 1} of {self.attempts}")
+
+
+@check("CX115", "warning")
+def day_has_passed(scope: Scope) -> Iterator[Problem]:
+    """A treatment is for a day that has passed.
+
+    It never has an answer any more; the next treatment of the sequence is asked at once.
+
+    Bad::
+
+        ruleset: retry
+        treatments:
+          - {on: no_answer, do: [retry_at: {time: "18:30", day: 2020-12-24}]}
+
+    Good::
+
+        ruleset: retry
+        treatments:
+          - {on: no_answer, do: [retry_at: {time: "18:30", day: tomorrow}]}
+    """
+    for group in scope.groups:
+        for ruleset in group.rulesets:
+            for rule in ruleset.treatments:
+                for step in rule.steps:
+                    day = getattr(step.element, "day", None)
+                    if isinstance(day, str) and day[:1].isdigit() and date.fromisoformat(day) < scope.today:
+                        message = f"can never run again: {day} has passed"
+                        yield scope.in_step(group, ruleset, step, message)
+
+
+@hookimpl
+def register_checks() -> Iterable[Check]:
+    return [day_has_passed]
 
 
 @hookimpl

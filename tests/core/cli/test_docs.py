@@ -28,7 +28,7 @@ def test_parameters_are_described(cxrun: Cxrun) -> None:
 def test_an_unknown_element_exits_3_with_the_near_word(cxrun: Cxrun) -> None:
     answer = cxrun("docs", "redail")
     assert answer.code == 3
-    assert "no element or ruleset named 'redail'; did you mean 'redial'?" in answer.err
+    assert "no element, ruleset or check named 'redail'; did you mean 'redial'?" in answer.err
 
 
 def test_a_default_is_told_as_one_writes_it(cxrun: Cxrun) -> None:

@@ -44,5 +44,5 @@ def test_docs_shows_source_text_and_what_is_not_enforced(cxrun: Cxrun) -> None:
 def test_docs_of_neither_element_nor_ruleset_tells_the_near_one(cxrun: Cxrun) -> None:
     answer = cxrun("docs", "us_regf")
     assert (answer.code, answer.err) == (
-        3, "no element or ruleset named 'us_regf'; did you mean 'us_reg_f'?\n"
+        3, "no element, ruleset or check named 'us_regf'; did you mean 'us_reg_f'?\n"
     )  # fmt: skip

@@ -4,8 +4,16 @@ import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+import pytest
+
+from cxrun.registry import load_registry
+from cxrun.ruleset import composed_schema
+from cxrun.settings import composed_campaign_schema
+
 if TYPE_CHECKING:
     from tests.conftest import Answer, ProjectFolder
+
+    from cxrun.registry import Entry
 
     Cxrun = Callable[..., Answer]
     MakeProject = Callable[..., ProjectFolder]
@@ -28,6 +36,29 @@ def test_the_schema_of_campaigns_accepts_a_campaign(cxrun: Cxrun, project: MakeP
     validator = Draft202012Validator(schema)
     assert list(validator.iter_errors(project(3).campaign)) == []
     assert list(validator.iter_errors({"groups": {"all": {"template": 7}}})) != []
+
+
+@pytest.mark.parametrize("entry", list(load_registry().all()), ids=lambda entry: entry.name)
+def test_editors_show_what_an_element_and_its_parameters_do(cxrun: Cxrun, entry: Entry) -> None:
+    if entry.kind in ("dialing mode", "dialer"):
+        schema = composed_campaign_schema(load_registry())
+        key = entry.kind.rpartition(" ")[2]
+        profiles = "dialing_profiles" if key == "mode" else "session_profiles"
+        settings = schema["properties"][profiles]["additionalProperties"]["properties"]
+        shown = settings[key]["properties"][entry.name]
+    else:
+        choices = composed_schema(load_registry())["$defs"][entry.kind.replace(" ", "_")]["oneOf"]
+        (shown,) = (
+            part["properties"][entry.name] for part in choices if entry.name in part.get("properties", ())
+        )
+    assert shown["description"] == entry.summary
+    assert shown["markdownDescription"].startswith(entry.summary)
+    assert "```yaml\n" in shown["markdownDescription"]
+    assert entry.name in shown["markdownDescription"].partition("```yaml\n")[2]
+    parameters = shown["anyOf"][0] if "anyOf" in shown and "properties" not in shown else shown
+    assert set(parameters.get("properties", ())) == set(entry.element.schema.get("properties", ()))
+    for name, parameter in parameters.get("properties", {}).items():
+        assert parameter.get("description"), name
 
 
 def test_the_elements_of_a_project_are_in_its_schema(cxrun: Cxrun, project: MakeProject) -> None:

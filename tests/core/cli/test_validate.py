@@ -68,30 +68,3 @@ def test_case_files_are_checked_with_their_rulesets(
     assert "'dail' is not known here; did you mean 'dial'?" in answer.out
     file.write_text(file.read_text().replace("dail", "dial"))
     assert cxrun("validate", file) == (0, "1 case file: no problems\n", "")
-
-
-def test_a_rule_that_is_never_asked_is_hinted_at(cxrun: Cxrun, project: MakeProject) -> None:
-    rules = {
-        "retry": "ruleset: retry\nfilters: [suppression: {}]\ntreatments:\n"
-        "  - {on: [busy, no_answer], do: [redial: {interval: 30m}]}\n"
-        "  - {on: busy, do: [finish: ]}\n"
-        "  - {on: [busy, answer], do: [finish: ]}\n"
-    }
-    made = project(3, rules=rules)
-    answer = cxrun("-C", made.folder, "validate")
-    assert answer.code == 0
-    hints = [line for line in answer.out.splitlines() if "hint" in line]
-    assert len(hints) == 1
-    assert "retry.yaml:5:" in hints[0]
-    assert hints[0].endswith("retry.yaml:4 answers before it")
-    (told,) = json.loads(cxrun("-C", made.folder, "validate", "--json").out)
-    assert (told["kind"], told["line"]) == ("hint", 5)
-
-
-def test_a_rule_after_one_with_a_condition_is_asked(cxrun: Cxrun, project: MakeProject) -> None:
-    rules = {
-        "retry": "ruleset: retry\nfilters: [suppression: {}]\ntreatments:\n"
-        "  - {on: busy, when: {field: attempt, lt: 3}, do: [redial: {interval: 30m}]}\n"
-        "  - {on: busy, do: [finish: ]}\n"
-    }
-    assert "hint" not in cxrun("-C", project(3, rules=rules).folder, "validate").out
