@@ -375,7 +375,13 @@ class DialingMode(ElementBase):
 
 
 class Filter(ElementBase):
-    """Decides whether a record may be dialed now. One that raises fails closed: no dial."""
+    """Decides whether a record may be dialed now. One that raises fails closed: no dial.
+
+    `asks_outside` marks those whose answer comes from somebody else and costs something: they are asked before a
+    dial, and not where a whole store is only thought about.
+    """
+
+    asks_outside: ClassVar[bool] = False
 
     @property
     def window(self) -> float:

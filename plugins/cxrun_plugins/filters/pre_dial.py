@@ -62,6 +62,7 @@ class PreDial(Filter):
     """
 
     name: ClassVar[str] = "pre_dial"
+    asks_outside: ClassVar[bool] = True
     schema: ClassVar[Schema] = {
         "type": "object",
         "additionalProperties": False,
