@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 COMMANDS: Final = (
     "demo", "init", "migrate", "validate", "test", "show", "import", "undo", "split", "run", "status", "explain",
-    "dnc", "cancel", "result", "callback", "recycle", "export", "diff", "replay", "plan", "apply", "plugins", "rulesets", "docs", "schema",
+    "dnc", "cancel", "result", "callback", "recycle", "export", "diff", "replay", "plan", "apply",
+    "plugins", "rulesets", "docs", "schema",
 )  # fmt: skip
 """The built-in commands in the order a newcomer meets them."""
 _TAKEN: Final = ("import", "run")

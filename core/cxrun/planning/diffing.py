@@ -197,4 +197,5 @@ def _side(outlook: Outlook, at: float) -> str:
         return "dialed"
     if outlook.rule is None:
         return outlook.reason
-    return f"{'excluded' if outlook.never else 'behind others' if outlook.at == IN_TURN else 'deferred'} by {outlook.rule}"
+    how = "excluded" if outlook.never else "passed by" if outlook.at == IN_TURN else "deferred"
+    return f"{how} by {outlook.rule}"

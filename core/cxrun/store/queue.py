@@ -323,6 +323,12 @@ def key_text(value: Value) -> str | None:
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
+def dialed_by(store: Store, run_id: int) -> set[int]:
+    """The records a run has dialed."""
+    rows = store.connection.execute("SELECT record_id FROM attempts WHERE run_id = ?", (run_id,))
+    return {row[0] for row in rows}
+
+
 def kept_attempt_fields(store: Store) -> set[str]:
     """The own fields by which the attempts of every list can be found."""
     return {row[0] for row in store.connection.execute("SELECT field FROM attempt_fields")}

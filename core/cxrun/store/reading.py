@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from cxrun.model import ASLEEP, CALLBACKS, CHAINED, PRIORITY, CallResult, Reason, RecordStatus, Rule
+from cxrun.moments import moment_text
 from cxrun.store.database import Store
 from cxrun.store.queue import AttemptRow
 
@@ -244,6 +245,28 @@ def attempts_of(store: Store, record_id: int) -> dict[int, AttemptRow]:
         "SELECT * FROM attempts WHERE record_id = ? ORDER BY attempt", (record_id,)
     )
     return {row[1]: AttemptRow(*row) for row in rows}
+
+
+def refusals_of(store: Store, run_id: int) -> Iterator[tuple[int, str, Reason, int]]:
+    """The (record_id, event, reason, due) of records that a run looked at and did not dial, in order."""
+    rows = store.connection.execute(
+        f"SELECT j.record_id, j.event, j.due, {_REASON} FROM journal j JOIN reasons s USING (reason_id) "
+        "WHERE j.run_id = ? AND j.event IN ('deferred', 'excluded', 'chained', 'error', 'callback_missed', "
+        "'agent_absent', 'released') ORDER BY j.seq",
+        (run_id,),
+    )
+    for row in rows:
+        yield row[0], row[1], _reason(row[3:]), row[2]
+
+
+def applied(store: Store, plan: str) -> str | None:
+    """What the journal says of the plan with this digest having been applied, None if it was not."""
+    row = store.connection.execute(
+        "SELECT j.at, s.text FROM reasons s JOIN journal j USING (reason_id) "
+        "WHERE s.state = 'plan' AND s.text LIKE ? AND j.event = 'plan_applied'",
+        (f"plan {plan}:%",),
+    ).fetchone()
+    return None if row is None else f"{moment_text(row[0])}, {row[1].partition(': ')[2]}"
 
 
 def _reason(row: tuple[object, ...]) -> Reason:
