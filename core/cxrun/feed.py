@@ -124,8 +124,9 @@ class Given:
     """The records a run is to dial, in this order and no others, whatever list they are in.
 
     `places` say where each stands in the queue: list, priority, due, record. `gone` are those that did not stand
-    there any more when their turn came. After `until` (Unix UTC seconds) none is dialed. `begin` is called with the store and the time in the first transaction of
-    the run; it raises UserError if the run must not be, and returns what the journal is to say of it.
+    there any more when their turn came. After `until` (Unix UTC seconds) none is dialed. `begin` is called with the
+    store and the time in the first transaction of the run; it raises UserError if the run must not be, and returns
+    what the journal is to say of it.
     """
 
     def __init__(self, places: Iterable[Key], until: float, begin: Callable[[Store, float], Entry]) -> None:

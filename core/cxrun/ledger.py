@@ -15,7 +15,7 @@ from cxrun.engine import LiveCall
 from cxrun.life import Change
 from cxrun.model import ASLEEP, CHAINED, IN_CHAIN, STATE, CallResult, Reason, Record
 from cxrun.store.database import Store
-from cxrun.store.queue import AttemptKey, Batch, key_of, key_text, write
+from cxrun.store.queue import AttemptKey, Batch, is_new, key_of, key_text, write
 from cxrun.store.runs import reach
 
 CHAIN_FINISHED: Final = Reason("closed", "its chain is finished")
@@ -193,6 +193,14 @@ class Ledger:
             self._leave(call.record)
         self._move(call.record, sleeping, change, reason, at, event)
         self._attempt(call, result)
+        record = call.record
+        if record.treatments or not is_new(record):
+            self.batch.claims.append(
+                (
+                    record.record_id, record.attempt, record.record_type, record.call_result,
+                    record.dial_sched_time, record.treatments, record.agent_id,
+                )
+            )  # fmt: skip
 
     def _leave(self, record: Record) -> None:
         self.batch.left.append(key_of(record))

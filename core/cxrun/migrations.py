@@ -135,6 +135,17 @@ CREATE TABLE attempts (
 CREATE INDEX attempts_client ON attempts (client, placed);
 CREATE INDEX attempts_phone ON attempts (phone, placed);
 
+CREATE TABLE claims (
+    record_id INTEGER NOT NULL,
+    attempt INTEGER NOT NULL,
+    record_type INTEGER NOT NULL,
+    call_result INTEGER NOT NULL,
+    dial_sched_time INTEGER NOT NULL,
+    treatments TEXT NOT NULL,
+    agent_id TEXT,
+    PRIMARY KEY (record_id, attempt)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE attempt_fields (
     field TEXT PRIMARY KEY
 ) STRICT, WITHOUT ROWID;

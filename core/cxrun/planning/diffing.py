@@ -72,8 +72,8 @@ def changed_settings(a: Project, b: Project) -> Iterator[SettingChange]:
     for name in dict.fromkeys((*a.groups, *b.groups)):
         before, after = _settings(a.groups.get(name)), _settings(b.groups.get(name))
         if not before or not after:
-            there = (f"template {(a if before else b).groups[name].template}", None)
-            yield SettingChange(name, "group", *(there if before else reversed(there)), ("", ""))  # type: ignore[arg-type]
+            told = f"template {(a if before else b).groups[name].template}"
+            yield SettingChange(name, "group", *((told, None) if before else (None, told)), ("", ""))
             continue
         for key in dict.fromkeys((*before, *after)):
             old, new = before.get(key, (None, "")), after.get(key, (None, ""))
@@ -155,11 +155,11 @@ def _in_list(
         asleep = queue.members({record.chain_id for record in batch if record.chain_size > 1})
         for record in batch:
             others = [r for r in asleep.get(record.chain_id, ()) if r.record_id != record.record_id]
-            outlooks = [_outlook(judge, record, (record, *others), facts, imports, at) for judge in sides]
-            kind = _kind(*outlooks, at)
+            a, b = (_outlook(judge, record, (record, *others), facts, imports, at) for judge in sides)
+            kind = _kind(a, b, at)
             if kind is not None:
-                sums.pairs[Pair(kind, *(_side(outlook, at) for outlook in outlooks))] += 1
-                yield Difference(kind, stored.name, record, *outlooks)
+                sums.pairs[Pair(kind, _side(a, at), _side(b, at))] += 1
+                yield Difference(kind, stored.name, record, a, b)
         sums.waiting += len(batch)
         watch(sums.waiting)
 

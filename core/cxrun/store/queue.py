@@ -20,6 +20,7 @@ from cxrun.model import (
     PRIORITY,
     RECORD_FIELDS,
     STATE,
+    CallResult,
     PastAttempt,
     Reason,
     Record,
@@ -47,6 +48,9 @@ COLUMNS: Final = dict(
 _PAST: Final = "placed, call_result, disposition, client, phone, record_id, attempt, ended"
 _RECORD_ID: Final = operator.itemgetter(0)
 _PLACE: Final = operator.itemgetter(3)
+
+_UNKNOWN: Final = int(CallResult.UNKNOWN)
+_GENERAL: Final = int(RecordType.GENERAL)
 
 Key = tuple[int, int, int, int]
 Row = tuple[Any, ...]
@@ -89,6 +93,18 @@ class AttemptKey(NamedTuple):
     attempt: int
 
 
+class Claim(NamedTuple):
+    """The state in which a record was claimed for an attempt; kept unless it `is_new`."""
+
+    record_id: int
+    attempt: int
+    record_type: int
+    call_result: int
+    dial_sched_time: int
+    treatments: str
+    agent_id: str | None
+
+
 @dataclass
 class Batch:
     """Changes to write together: records that leave the queue, enter it, are closed or are in work.
@@ -104,6 +120,7 @@ class Batch:
     reopened: list[tuple[int]] = field(default_factory=list)
     withdrawn: list[tuple[int, int]] = field(default_factory=list)
     attempts: list[Attempt] = field(default_factory=list)
+    claims: list[tuple[int, int, int, int, int, str, str | None]] = field(default_factory=list)
     attempt_keys: list[AttemptKey] = field(default_factory=list)
     suppressions: list[Suppression] = field(default_factory=list)
     whole_chains: list[tuple[Record, Reason, float]] = field(default_factory=list)
@@ -135,6 +152,17 @@ class Batch:
 def key_of(record: Record) -> Key:
     """Where a waiting record stands in the queue."""
     return record[:4]
+
+
+def is_new(record: Record) -> bool:
+    """Whether nothing has come of the record yet: no treatment, no result, no promise."""
+    return not (
+        record.treatments
+        or record.call_result != _UNKNOWN
+        or record.dial_sched_time
+        or record.record_type != _GENERAL
+        or record.agent_id
+    )
 
 
 class Queue:
@@ -402,6 +430,8 @@ def write(store: Store, run_id: int, batch: Batch) -> None:
         "INSERT OR REPLACE INTO attempts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         sorted(batch.attempts, key=_RECORD_ID),
     )
+    if batch.claims:
+        run("INSERT OR REPLACE INTO claims VALUES (?, ?, ?, ?, ?, ?, ?)", sorted(batch.claims))
     if batch.attempt_keys:
         _add_keys(store, batch.attempt_keys)
     run("DELETE FROM attempts WHERE record_id = ? AND attempt = ?", batch.withdrawn)

@@ -66,7 +66,7 @@ def reasons(store: Store, list_id: int) -> list[Counted]:
         "JOIN reasons s USING (reason_id) GROUP BY t.reason_id ORDER BY count(*) DESC, s.text",
         (list_id,),
     )
-    return [Counted(_reason(row[:7]), row[7], row[8]) for row in rows]
+    return [Counted(reason_of_row(row[:7]), row[7], row[8]) for row in rows]
 
 
 def totals(store: Store, list_id: int) -> ListTotals:
@@ -223,7 +223,7 @@ def current_reason(store: Store, record_id: int, list_id: int) -> Reason | None:
             (list_id, record_id),
         ).fetchone()
         if row:
-            return _reason(row)
+            return reason_of_row(row)
     return None
 
 
@@ -236,7 +236,7 @@ def life_of(store: Store, record_id: int) -> Iterator[Happened]:
     )
     for row in rows:
         seq, at, run_id, event, attempt, call_result, due = row[:7]
-        yield Happened(seq, at, run_id, event, attempt, call_result, due, _reason(row[7:]))
+        yield Happened(seq, at, run_id, event, attempt, call_result, due, reason_of_row(row[7:]))
 
 
 def attempts_of(store: Store, record_id: int) -> dict[int, AttemptRow]:
@@ -256,7 +256,7 @@ def refusals_of(store: Store, run_id: int) -> Iterator[tuple[int, str, Reason, i
         (run_id,),
     )
     for row in rows:
-        yield row[0], row[1], _reason(row[3:]), row[2]
+        yield row[0], row[1], reason_of_row(row[3:]), row[2]
 
 
 def applied(store: Store, plan: str) -> str | None:
@@ -269,7 +269,7 @@ def applied(store: Store, plan: str) -> str | None:
     return None if row is None else f"{moment_text(row[0])}, {row[1].partition(': ')[2]}"
 
 
-def _reason(row: tuple[object, ...]) -> Reason:
+def reason_of_row(row: tuple[object, ...]) -> Reason:
     state, text, kind, name, ruleset, file, line = row
     rule = Rule(str(kind), str(name), str(ruleset), str(file), int(str(line))) if name else None
     return Reason(str(state), str(text), rule)
