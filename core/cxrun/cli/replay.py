@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     "--since", metavar="TIME", help="Only what happened at this moment or later, e.g. 2026-03-02T09:00Z."
 )
 @click.option("--with", "strategy", metavar="STRATEGY",
-              help="The rules to judge by: a project folder or a git revision; the project as it stands by default.")  # fmt: skip
+              help="The rules to judge by, a project folder or a git revision; by default as they stand.")  # fmt: skip
 @click.option("--fail-on", type=click.Choice(("none", "regress", "blocked", "any")), default="none", show_default=True,
               help="What makes the exit code 1: regress is a refusal that would be a call now, or a rule that fails; "
               "blocked is a call that would be refused now; any is any difference.")  # fmt: skip

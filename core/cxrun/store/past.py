@@ -72,15 +72,18 @@ def past_of(store: Store, record_ids: Collection[int]) -> Past:
 def corrected(store: Store, record_ids: Collection[int]) -> dict[tuple[int, int], list[tuple[float, int]]]:
     """The results that attempts have had, and since when, of those that were given another one later."""
     found: dict[tuple[int, int], list[tuple[float, int]]] = {}
+    given = set()
     rows = store.connection.execute(
-        "SELECT record_id, attempt, at, call_result FROM journal WHERE record_id IN (SELECT record_id FROM journal "
-        "WHERE event = 'processed' AND record_id IN (SELECT value FROM json_each(?))) "
+        "SELECT record_id, attempt, at, call_result, event = 'processed' FROM journal WHERE record_id IN ("
+        "SELECT record_id FROM journal WHERE event = 'processed' AND record_id IN (SELECT value FROM json_each(?))) "
         "AND event NOT IN ('lost', 'dial_failed') ORDER BY seq",
         (json.dumps(list(record_ids)),),
     )
-    for record_id, attempt, at, result in rows:
+    for record_id, attempt, at, result, processed in rows:
         found.setdefault((record_id, attempt), []).append((at, result))
-    return found
+        if processed:
+            given.add((record_id, attempt))
+    return {key: results for key, results in found.items() if key in given}
 
 
 def rules_changed_at(store: Store) -> list[int]:
