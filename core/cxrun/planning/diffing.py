@@ -73,7 +73,7 @@ def changed_settings(a: Project, b: Project) -> Iterator[SettingChange]:
         before, after = _settings(a.groups.get(name)), _settings(b.groups.get(name))
         if not before or not after:
             told = f"template {(a if before else b).groups[name].template}"
-            yield SettingChange(name, "group", *((told, None) if before else (None, told)), ("", ""))
+            yield SettingChange(name, "group", told if before else None, told if after else None, ("", ""))
             continue
         for key in dict.fromkeys((*before, *after)):
             old, new = before.get(key, (None, "")), after.get(key, (None, ""))

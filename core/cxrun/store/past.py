@@ -65,7 +65,7 @@ def past_of(store: Store, record_ids: Collection[int]) -> Past:
         f"s.ruleset, s.file, s.line FROM journal j JOIN reasons s USING (reason_id) WHERE {among} ORDER BY j.seq",
         ids,
     ):
-        journal.setdefault(row[3], []).append(JournalRow(*row[:7], reason_of_row(row[7:])))
+        journal.setdefault(row[3], []).append(JournalRow._make((*row[:7], reason_of_row(row[7:]))))
     return Past(attempts, claims, journal)
 
 
