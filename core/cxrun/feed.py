@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import operator
 from bisect import insort
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Final
 
 from cxrun.model import PRIORITY, CallResult, PastAttempt, Record, Suppression
 from cxrun.store.database import Store
-from cxrun.store.queue import Queue, attempts_by_field, key_text, past_attempts
+from cxrun.store.journal import Entry
+from cxrun.store.queue import Key, Queue, attempts_by_field, key_of, key_text, past_attempts
 from cxrun.store.suppressions import suppressions
 
 READ: Final = 5000
@@ -123,6 +125,68 @@ class Feed:
         self.more = self.anew = not self.paused
         if self.paused:
             self.next_due = None
+
+
+class Given:
+    """The records a run is to dial, in this order and no others, whatever list they are in.
+
+    `places` say where each stands in the queue: list, priority, due, record. `gone` are those that did not stand
+    there any more when their turn came. After `until` (Unix UTC seconds) none is dialed. `begin` is called with the
+    store and the time in the first transaction of the run; it raises UserError if the run must not be, and returns
+    what the journal is to say of it.
+    """
+
+    def __init__(self, places: Iterable[Key], until: float, begin: Callable[[Store, float], Entry]) -> None:
+        self.left = deque(places)
+        self.until = until
+        self.gone: list[int] = []
+        self.begin = begin
+
+    def over(self, now: float) -> bool:
+        """Whether nothing is left to dial, or it is too late."""
+        return not self.left or now > self.until
+
+
+class GivenFeed(Feed):
+    """The records of one list that a run is given: it has the next one, or none if that is of another list."""
+
+    def __init__(self, name: str, queue: Queue, given: Given) -> None:
+        super().__init__(name, queue)
+        self._given = given
+        self._found: dict[Key, Record] = {}
+
+    def __len__(self) -> int:
+        left = self._given.left
+        return int(bool(left) and left[0] in self._found)
+
+    @property
+    def urgency(self) -> int:
+        return self._given.left[0][1]
+
+    def pop(self) -> Record:
+        return self._found.pop(self._given.left.popleft())
+
+    def records(self) -> Iterable[Record]:
+        return self._with_chains(list(self._found.values()))
+
+    def refill(self, now: float, held: Collection[int]) -> list[Record]:
+        if not self.more:
+            return []
+        self.more = self.anew = False
+        given, own = self._given, self.queue.list_id
+        wanted = [key for key in given.left if key[0] == own]
+        self._found = {key_of(record): record for record in self.queue.at(key[1:] for key in wanted)}
+        gone = set(wanted) - self._found.keys()
+        if gone:
+            given.gone += [key[3] for key in wanted if key in gone]
+            given.left = deque(key for key in given.left if key not in gone)
+        found = list(self._found.values())
+        self._learn_chains(found)
+        return self._with_chains(found)
+
+    def drop(self) -> None:
+        super().drop()
+        self._found.clear()
 
 
 class Facts:

@@ -388,7 +388,7 @@ class Reason(NamedTuple):
     """Why a record is as it is: a state, a phrase, and the rule that says so, if one does.
 
     `state` is one of waiting, chained, deferred, excluded, error, in work, closed. What the journal says of an
-    effect has the state effect, what it says of a whole group the state group.
+    effect has the state effect, of a whole group the state group, of a plan the state plan.
     """
 
     state: str

@@ -44,7 +44,7 @@ from cxrun.elements import (
 from cxrun.engine import AgentPool, Command, Connect, GiveBack, HangUp, LiveCall, Over, Place
 from cxrun.errors import UserError
 from cxrun.events import AttemptSettled, RunFinished, RunStarted
-from cxrun.feed import Facts, Feed
+from cxrun.feed import Facts, Feed, GivenFeed
 from cxrun.ledger import Ledger
 from cxrun.model import CALLBACKS, IN_CHAIN, PERSONAL, CallResult, PastAttempt, Reason, Record, Rule
 from cxrun.observers import Observers
@@ -144,7 +144,7 @@ class Run:
             # a call in the real world must not outlive the memory of it, not even if the power fails
             store.make_durable()
         self._ledger = Ledger(store)
-        self._observers = Observers(project.registry)
+        self._observers = Observers(None if options.private else project.registry)
         self._synced = start - POLL
         self._looked = start
         self._closing = ""
@@ -214,6 +214,8 @@ class Run:
     def _feed(self, group: Group, name: str) -> Feed:
         stored, ordering = self._lists[name], group.ordering
         queue = Queue(self._store, stored.list_id, list(stored.field_types))
+        if self.options.given is not None:
+            return GivenFeed(name, queue, self.options.given)
         if ordering.usual:
             return Feed(name, queue)
         own, keys, places = stored.field_types, ordering.keys, ordering.places
@@ -249,6 +251,9 @@ class Run:
         gc.set_threshold(100_000, 50, 100)
         try:
             self._ledger.lock()
+            if self.options.given is not None:
+                entry = self.options.given.begin(self._store, self._start)
+                self._ledger.batch.journal.append(entry)
             self._ledger.attempt_fields = sorted(keep_attempt_fields(self._store, self._attempt_fields))
             self._date_imports()
             self._freeze_rules(self._start)
@@ -405,10 +410,12 @@ class Run:
     def _may_dial(self) -> bool:
         if self._closing or not self._rota.working:
             return False
-        return self.options.limit is None or self.tally.attempts < self.options.limit
+        return not self._limit_reached
 
     @property
     def _limit_reached(self) -> bool:
+        if self.options.given is not None and self.options.given.over(self._clock.now()):
+            return not any(crew.engine.previewing for crew in self._crews)
         return self.options.limit is not None and self.tally.attempts >= self.options.limit
 
     def _account(self, now: float) -> None:

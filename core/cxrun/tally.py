@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from cxrun.feed import Given
 from cxrun.rota import Turn
 
 
@@ -14,6 +15,7 @@ class Options:
     """What a run is asked to do. `until` is in Unix UTC seconds; `limit` counts attempts.
 
     With `send_effects` webhooks and scripts of a simulation leave this machine, as those of a real run always do.
+    With `private` no plugin is told of what happens. `given` are the records to dial, in their order and no others.
     """
 
     seed: int = 0
@@ -21,6 +23,8 @@ class Options:
     limit: int | None = None
     max_errors: int = 100
     send_effects: bool = False
+    private: bool = False
+    given: Given | None = None
 
 
 class Notice(NamedTuple):

@@ -67,6 +67,15 @@ class Store:
             raise
         self.connection.execute("COMMIT")
 
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Read the store as it stands at this moment, however long it takes; others go on writing meanwhile."""
+        self.connection.execute("BEGIN")
+        try:
+            yield
+        finally:
+            self.rollback()
+
     def begin(self) -> None:
         """Start a write transaction that outlives the call; `commit` ends it.
 

@@ -85,6 +85,12 @@ def stored_lists(store: Store) -> dict[str, StoredList]:
     return {row[1]: StoredList(row[0], row[1], json.loads(row[2]), *row[3:]) for row in rows}
 
 
+def size_of(store: Store, list_id: int) -> int:
+    """How many records a list has."""
+    counted = store.connection.execute("SELECT count(*) FROM records WHERE list_id = ?", (list_id,))
+    return int(counted.fetchone()[0])
+
+
 def declare_list(
     store: Store, name: str, source: str, field_types: Mapping[str, str], split_from: int | None = None
 ) -> StoredList:

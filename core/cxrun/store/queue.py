@@ -196,6 +196,12 @@ class Queue:
             "WHERE q.list_id = ? AND q.priority = ? AND (q.due, q.record_id) > (?, ?) AND q.due <= ? "
             "ORDER BY q.due, q.record_id LIMIT ?"
         )
+        self._waiting = (
+            f"SELECT {columns} FROM queue q JOIN records r ON r.record_id = q.record_id "
+            f"JOIN {contacts} c ON c.chain_id = r.chain_id "
+            "WHERE q.list_id = ? AND (q.priority, q.due, q.record_id) > (?, ?, ?) "
+            "ORDER BY q.priority, q.due, q.record_id LIMIT ?"
+        )
         self._members = (
             f"SELECT {columns} FROM json_each(?) chains JOIN records r ON r.chain_id = chains.value "
             f"JOIN queue q ON q.list_id = r.list_id AND q.priority = {ASLEEP} AND q.due IN ({CHAINED}, {NEVER}) "
@@ -218,6 +224,11 @@ class Queue:
         rows = self._db.execute(self._due, (self.list_id, priority, *after, int(now), limit))
         own, of_row = self._own, Record.of_row
         return [of_row(row, own) for row in rows]
+
+    def waiting(self, after: tuple[int, int, int], limit: int) -> list[Record]:
+        """The next records that wait, awake or asleep, after the (priority, due, record) `after`."""
+        rows = self._db.execute(self._waiting, (self.list_id, *after, limit))
+        return [self._record(row) for row in rows]
 
     def at(self, places: Iterable[tuple[int, int, int]]) -> list[Record]:
         """The waiting records that stand at these places: priority, due, record."""
@@ -368,6 +379,12 @@ def key_text(value: Value) -> str | None:
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
+def dialed_by(store: Store, run_id: int) -> set[int]:
+    """The records a run has dialed."""
+    rows = store.connection.execute("SELECT record_id FROM attempts WHERE run_id = ?", (run_id,))
+    return {row[0] for row in rows}
+
+
 def kept_attempt_fields(store: Store) -> set[str]:
     """The own fields by which the attempts of every list can be found."""
     return {row[0] for row in store.connection.execute("SELECT field FROM attempt_fields")}
@@ -395,6 +412,21 @@ def keep_attempt_fields(store: Store, fields: Iterable[str]) -> set[str]:
                 _add_keys(store, (AttemptKey(name, key, *rest) for key, *rest in keys if key is not None))
         kept.add(name)
     return kept
+
+
+def find_by_fields(store: Store, fields: Iterable[str]) -> None:
+    """Let attempts be found by these own fields too, on this connection and nowhere else: nothing is written."""
+    db = store.connection
+    if set(fields) <= kept_attempt_fields(store):
+        return
+    # a temporary table hides the one of the same name
+    db.execute("CREATE TEMP TABLE attempt_fields AS SELECT * FROM main.attempt_fields")
+    db.execute(
+        "CREATE TEMP TABLE attempt_keys (field, value, placed, record_id, attempt, "
+        "PRIMARY KEY (field, value, placed, record_id, attempt)) WITHOUT ROWID"
+    )
+    db.execute("INSERT INTO temp.attempt_keys SELECT * FROM main.attempt_keys")
+    keep_attempt_fields(store, fields)
 
 
 def _add_keys(store: Store, keys: Iterable[AttemptKey]) -> None:

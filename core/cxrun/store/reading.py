@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from cxrun.model import ASLEEP, CALLBACKS, CHAINED, PRIORITY, CallResult, Reason, RecordStatus, Rule
+from cxrun.moments import moment_text
 from cxrun.store.database import Store
 from cxrun.store.queue import AttemptRow
 
@@ -65,7 +66,7 @@ def reasons(store: Store, list_id: int) -> list[Counted]:
         "JOIN reasons s USING (reason_id) GROUP BY t.reason_id ORDER BY count(*) DESC, s.text",
         (list_id,),
     )
-    return [Counted(_reason(row[:7]), row[7], row[8]) for row in rows]
+    return [Counted(reason_of_row(row[:7]), row[7], row[8]) for row in rows]
 
 
 def totals(store: Store, list_id: int) -> ListTotals:
@@ -222,7 +223,7 @@ def current_reason(store: Store, record_id: int, list_id: int) -> Reason | None:
             (list_id, record_id),
         ).fetchone()
         if row:
-            return _reason(row)
+            return reason_of_row(row)
     return None
 
 
@@ -235,7 +236,7 @@ def life_of(store: Store, record_id: int) -> Iterator[Happened]:
     )
     for row in rows:
         seq, at, run_id, event, attempt, call_result, due = row[:7]
-        yield Happened(seq, at, run_id, event, attempt, call_result, due, _reason(row[7:]))
+        yield Happened(seq, at, run_id, event, attempt, call_result, due, reason_of_row(row[7:]))
 
 
 def attempts_of(store: Store, record_id: int) -> dict[int, AttemptRow]:
@@ -246,7 +247,29 @@ def attempts_of(store: Store, record_id: int) -> dict[int, AttemptRow]:
     return {row[1]: AttemptRow(*row) for row in rows}
 
 
-def _reason(row: tuple[object, ...]) -> Reason:
+def refusals_of(store: Store, run_id: int) -> Iterator[tuple[int, str, Reason, int]]:
+    """The (record_id, event, reason, due) of records that a run looked at and did not dial, in order."""
+    rows = store.connection.execute(
+        f"SELECT j.record_id, j.event, j.due, {_REASON} FROM journal j JOIN reasons s USING (reason_id) "
+        "WHERE j.run_id = ? AND j.event IN ('deferred', 'excluded', 'chained', 'error', 'callback_missed', "
+        "'agent_absent', 'released') ORDER BY j.seq",
+        (run_id,),
+    )
+    for row in rows:
+        yield row[0], row[1], reason_of_row(row[3:]), row[2]
+
+
+def applied(store: Store, plan: str) -> str | None:
+    """What the journal says of the plan with this digest having been applied, None if it was not."""
+    row = store.connection.execute(
+        "SELECT j.at, s.text FROM reasons s JOIN journal j USING (reason_id) "
+        "WHERE s.state = 'plan' AND s.text LIKE ? AND j.event = 'plan_applied'",
+        (f"plan {plan}:%",),
+    ).fetchone()
+    return None if row is None else f"{moment_text(row[0])}, {row[1].partition(': ')[2]}"
+
+
+def reason_of_row(row: tuple[object, ...]) -> Reason:
     state, text, kind, name, ruleset, file, line = row
     rule = Rule(str(kind), str(name), str(ruleset), str(file), int(str(line))) if name else None
     return Reason(str(state), str(text), rule)
