@@ -375,7 +375,12 @@ class DialingMode(ElementBase):
 
 
 class Filter(ElementBase):
-    """Decides whether a record may be dialed now. One that raises fails closed: no dial."""
+    """Decides whether a record may be dialed now. One that raises fails closed: no dial.
+
+    `asks_outside` says that it asks something beyond this machine: `cxrun simulate` and `compare` do without it.
+    """
+
+    asks_outside: ClassVar[bool] = False
 
     @property
     def window(self) -> float:

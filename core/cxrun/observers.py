@@ -13,12 +13,12 @@ HOOKS = ("run_started", "attempt_settled", "run_finished")
 
 
 class Observers:
-    """The event hooks of the loaded plugins, called directly."""
+    """The event hooks of the loaded plugins, called directly; nobody's without a registry."""
 
-    def __init__(self, registry: Registry) -> None:
+    def __init__(self, registry: Registry | None) -> None:
         self._calls: dict[str, dict[str, Callable[[Any], None]]] = {}
         for hook in HOOKS:
-            implementations = getattr(registry.manager.hook, hook).get_hookimpls()
+            implementations = getattr(registry.manager.hook, hook).get_hookimpls() if registry else ()
             self._calls[hook] = {found.plugin_name: _accepting(found) for found in implementations}
         self._kept: list[AttemptSettled] = []
 

@@ -138,7 +138,7 @@ class Run:
         self._facts = Facts(store, max(crew.pipeline.window for crew in self._crews), sorted(attempt_fields))
         self._attempt_fields = attempt_fields
         self._retention = project.retention
-        self._observers = Observers(project.registry)
+        self._observers = Observers(None if options.private else project.registry)
         self._synced = start - POLL
         self._closing = ""
         self._in_call: dict[str, int] = {}

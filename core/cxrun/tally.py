@@ -13,6 +13,7 @@ class Options:
     """What a run is asked to do. `until` is in Unix UTC seconds; `limit` counts attempts.
 
     With `send_effects` webhooks and scripts of a simulation leave this machine, as those of a real run always do.
+    With `private` no plugin is told of what happens.
     """
 
     seed: int = 0
@@ -20,6 +21,7 @@ class Options:
     limit: int | None = None
     max_errors: int = 100
     send_effects: bool = False
+    private: bool = False
 
 
 @dataclass
