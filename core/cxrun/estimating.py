@@ -35,6 +35,45 @@ def estimate(values: Sequence[float]) -> Estimate:
     return Estimate(mean, mean - half, mean + half, count)
 
 
+def adjusted(values: Sequence[float], controls: Sequence[Sequence[float]]) -> Estimate:
+    """The mean of one figure over seeds, with what `controls` explain of its scatter taken out.
+
+    A control is a figure of the same seeds whose true mean is known to be 0, such as the luck in a trial. The figure is
+    regressed on the controls; what it is where they are 0 is the estimate, and its interval comes from what the
+    controls leave unexplained, with a degree of freedom less for each. Too few seeds for that get the plain mean.
+    The estimate is linear in `values`: that of a difference is the difference of the estimates.
+    """
+    count = len(values)
+    if count < 2 * len(controls) + 4:
+        return estimate(values)
+    basis: list[list[float]] = []
+    for control in controls:
+        left = _without(control, basis)
+        if _dot(left, left) > 1e-9 * _dot(control, control):
+            basis.append(left)
+    ones = _without([1.0] * count, basis)
+    weight = _dot(ones, ones)
+    mean = _dot(ones, values) / weight
+    rest = [left - mean * one for left, one in zip(_without(values, basis), ones, strict=True)]
+    freedom = count - len(basis) - 1
+    half = t_quantile(freedom) * math.sqrt(_dot(rest, rest) / freedom / weight)
+    return Estimate(mean, mean - half, mean + half, count)
+
+
+def _without(values: Sequence[float], basis: Sequence[Sequence[float]]) -> list[float]:
+    """What is left of a vector when its parts along an orthogonal basis are taken away."""
+    left = list(values)
+    for other in basis:
+        share = _dot(left, other) / _dot(other, other)
+        left = [value - share * part for value, part in zip(left, other, strict=True)]
+    return left
+
+
+def _dot(left: Sequence[float], right: Sequence[float]) -> float:
+    """The sum of products, as math.sumprod of Python 3.12."""
+    return math.fsum(a * b for a, b in zip(left, right, strict=True))
+
+
 @cache
 def t_quantile(freedom: int, confidence: float = CONFIDENCE) -> float:
     """The t such that Student's distribution has `confidence` of its mass between -t and t."""

@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from multiprocessing import get_context
 from pathlib import Path
+from statistics import fmean
 from tempfile import TemporaryDirectory
 from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
@@ -25,6 +26,7 @@ from cxrun.campaign import Group, Project
 from cxrun.clock import VirtualClock
 from cxrun.elements import Filter
 from cxrun.errors import Problems, UserError, near
+from cxrun.estimating import Estimate, estimate
 from cxrun.importing import import_list, is_imported
 from cxrun.loading import load_project
 from cxrun.model import CallResult, codes_by_word
@@ -34,7 +36,17 @@ from cxrun.ruleset import Ruleset, element_step
 from cxrun.runner import Run
 from cxrun.store import Store
 from cxrun.store.copying import copy_store, make_private, private_store
-from cxrun.store.figures import QUARTER, Quarter, decided, dialed, quarters, remaining, standing, usual_zone
+from cxrun.store.figures import (
+    QUARTER,
+    Quarter,
+    decided,
+    dialed,
+    history,
+    quarters,
+    remaining,
+    standing,
+    usual_zone,
+)
 from cxrun.store.lists import stored_lists
 from cxrun.store.runs import last_reached
 from cxrun.tally import Options, Tally
@@ -119,7 +131,8 @@ class Trial:
     """What one run of one strategy with one seed came to.
 
     `figures` are by key of `METRICS`, None where there is nothing to divide by; `hours` by local day and hour,
-    2026-03-02 09. `decisions` says how often each rule decided. `dialed` are record ids.
+    2026-03-02 09. `decisions` says how often each rule decided. `dialed` are record ids. `luck` is how many more calls
+    a person answered than were to be expected of these calls, None if the dialer does not know what was.
     """
 
     seed: int
@@ -127,6 +140,7 @@ class Trial:
     hours: Mapping[str, Mapping[str, float]]
     decisions: Mapping[str, int]
     dialed: Collection[int]
+    luck: float | None
     ended: str
     errors: int
 
@@ -300,6 +314,7 @@ def _trial(scene: Scene, play: _Play, store: Store, seed: int, watch: Callable[[
         _hours(scene, calls, clocks[0].staffed),
         _decisions(store, run.run_id),
         dialed(store, run.run_id),
+        _luck(store, run.run_id, play.groups),
         tally.ended,
         tally.errors,
     )
@@ -311,7 +326,7 @@ class _Clock(VirtualClock):
     def __init__(self, start: float) -> None:
         super().__init__(start)
         self.tally: Tally | None = None
-        self.staffed: Counter[int] = Counter()
+        self.staffed: dict[int, float] = {}
         self._told = 0.0
         self._next = (start // QUARTER + 1) * QUARTER
 
@@ -324,7 +339,9 @@ class _Clock(VirtualClock):
     def stop(self) -> None:
         """What agents were staffed for since the last quarter belongs to the one that ends."""
         if self.tally is not None:
-            self.staffed[int(self.now() // QUARTER)] += self.tally.staffed_seconds - self._told
+            quarter = int(self.now() // QUARTER)
+            since = self.tally.staffed_seconds - self._told
+            self.staffed[quarter] = self.staffed.get(quarter, 0.0) + since
             self._told = self.tally.staffed_seconds
 
 
@@ -397,12 +414,29 @@ def _decisions(store: Store, run_id: int) -> dict[str, int]:
     return dict(counted)
 
 
+def _luck(store: Store, run_id: int, groups: Sequence[Group]) -> float | None:
+    """How many more calls a person answered than could be expected of them when they were placed."""
+    luck = 0.0
+    for group in groups:
+        ring_time = group.duration("ring_time")
+        for past in history(store, _list_ids(store, [group]), run_id):
+            at = past.quarter * QUARTER
+            chance = group.dialer.chance_of_answer(past.tz, past.device, past.attempt, at, ring_time)
+            if chance is None:
+                return None
+            if past.call_result != CallResult.UNKNOWN:
+                luck += past.calls * ((past.detected == CallResult.ANSWER) - chance)
+    return luck
+
+
 def _moves(store: Store, record_ids: set[int], folder: Path) -> tuple[Move, ...]:
     """What keeps a strategy from dialing these records."""
     found: dict[tuple[bool, str], int] = {}
     for reason, records in standing(store, record_ids):
         blocked = reason.state in ("excluded", "deferred", "error") and reason.rule is not None
-        why = str(reason.rule).replace(f"{folder}{os.sep}", "") if blocked else f"{reason.state}: {reason.text}"
+        why = (
+            str(reason.rule).replace(f"{folder}{os.sep}", "") if blocked else f"{reason.state}: {reason.text}"
+        )
         found[blocked, why] = found.get((blocked, why), 0) + records
     moves = (Move(*key, records) for key, records in found.items())
     return tuple(sorted(moves, key=lambda move: (not move.blocked, -move.records, move.why)))
@@ -421,7 +455,9 @@ def _private(group: Group, project: Project, model: Path | None) -> Group:
 
 def _alone(ruleset: Ruleset) -> Ruleset:
     filters = tuple(
-        step for step in ruleset.filters if not (isinstance(step.element, Filter) and step.element.asks_outside)
+        step
+        for step in ruleset.filters
+        if not (isinstance(step.element, Filter) and step.element.asks_outside)
     )
     return ruleset if len(filters) == len(ruleset.filters) else replace(ruleset, filters=filters)
 
@@ -446,7 +482,7 @@ def _simulated(group: Group, project: Project, model: Path | None) -> Any:
     """
     own = dict(group.settings["dialer"].value.get(DIALER) or {}) if not group.dialer.external else {}
     if model is None:
-        document, data = _inherited(group), {}
+        document, data = _inherited(group), dict[str, Any]()
     else:
         document = load(model)
         if document.problems:
@@ -514,3 +550,82 @@ def _right_party(words: Sequence[str], groups: Sequence[Group]) -> tuple[frozens
 def _list_ids(store: Store, groups: Sequence[Group]) -> list[int]:
     stored = stored_lists(store)
     return sorted(stored[name].list_id for group in groups for name in group.lists if name in stored)
+
+
+# --- what was found, as plain data ---
+
+
+def told(scene: Scene, found: Sequence[Trial]) -> dict[str, Any]:
+    """Simulations of one strategy as plain data: means over the seeds with their 95% intervals, then each trial."""
+    return {
+        **described(scene, [trial.seed for trial in found]),
+        "figures": {
+            metric.key: as_data(estimated([trial.figures[metric.key] for trial in found]))
+            for metric in METRICS
+        },
+        "hours": mean_hours(found),
+        "decisions": mean_counts([trial.decisions for trial in found]),
+        "trials": [
+            {"seed": trial.seed, "ended": trial.ended, "errors": trial.errors, "figures": dict(trial.figures)}
+            for trial in found
+        ],
+    }
+
+
+def described(scene: Scene, seeds: Sequence[int]) -> dict[str, Any]:
+    """What was simulated, as plain data."""
+    return {
+        "groups": list(scene.groups),
+        "from": scene.start,
+        "until": scene.until,
+        "zone": scene.zone,
+        "seeds": list(seeds),
+        "prices": scene.prices._asdict(),
+        "model": None if scene.model is None else str(scene.model),
+    }
+
+
+def estimated(values: Sequence[float | None]) -> Estimate | None:
+    """The mean over the seeds that have the figure, None if none has."""
+    known = [value for value in values if value is not None]
+    return estimate(known) if known else None
+
+
+def as_data(found: Estimate | None) -> dict[str, float | None]:
+    """An estimate as plain data."""
+    if found is None:
+        return {"mean": None, "low": None, "high": None}
+    return {"mean": found.mean, "low": found.low, "high": found.high}
+
+
+def mean_hours(found: Sequence[Trial]) -> list[dict[str, Any]]:
+    """The figures of each local hour, a mean over the trials."""
+    hours = sorted({hour for trial in found for hour in trial.hours})
+    nothing = dict.fromkeys(HOURLY, 0.0)
+    return [
+        {
+            "hour": hour,
+            **{key: fmean(trial.hours.get(hour, nothing)[key] for trial in found) for key in HOURLY},
+        }
+        for hour in hours
+    ]
+
+
+def mean_counts(counts: Sequence[Mapping[str, int]]) -> dict[str, float]:
+    """How often each thing was counted on average."""
+    names = sorted({name for counted in counts for name in counted})
+    return {name: fmean(counted.get(name, 0) for counted in counts) for name in names}
+
+
+def written(metric: Metric, value: float | None) -> str:
+    """A figure the way people write it."""
+    if value is None:
+        return "-"
+    value = round(value, 6)
+    if metric.format == "share":
+        return f"{value:.2%}"
+    if metric.format == "money":
+        return f"{value:,.2f}"
+    if metric.format in ("hours", "rate") or (value != int(value) and abs(value) < 10000):
+        return f"{value:,.1f}"
+    return f"{value:,.0f}"

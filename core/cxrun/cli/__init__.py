@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 COMMANDS: Final = (
     "demo", "init", "migrate", "validate", "test", "show", "import", "undo", "split", "run", "status", "explain",
+    "simulate", "learn", "compare",
     "dnc", "cancel", "result", "callback", "recycle", "export", "plugins", "rulesets", "docs", "schema",
 )  # fmt: skip
 """The built-in commands in the order a newcomer meets them."""

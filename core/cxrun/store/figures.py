@@ -115,19 +115,21 @@ class Past(NamedTuple):
     call_result: int
     disposition: str | None
     talked: bool
-    count: int
+    calls: int
 
 
-def history(store: Store, list_ids: Sequence[int]) -> Iterator[Past]:
-    """The attempts of these lists by kind; those made before the import elsewhere are left out."""
+def history(store: Store, list_ids: Sequence[int], since: int = ELSEWHERE + 1) -> Iterator[Past]:
+    """The attempts of these lists by kind, `since` this run; those made elsewhere before the import are left out."""
     rows = store.connection.execute(
         f"SELECT CAST(a.placed / {QUARTER} AS INTEGER), r.tz, r.contact_info_type, a.attempt, a.detected, "
-        "a.call_result, a.disposition, a.connected IS NOT NULL, count(*) FROM attempts a JOIN records r USING (record_id) "
-        f"WHERE a.list_id IN (SELECT value FROM json_each(?)) AND a.run_id <> {ELSEWHERE} GROUP BY 1, 2, 3, 4, 5, 6, 7, 8",
-        (json.dumps(list_ids),),
+        "a.call_result, a.disposition, a.connected IS NOT NULL, count(*) "
+        "FROM attempts a JOIN records r USING (record_id) "
+        "WHERE a.list_id IN (SELECT value FROM json_each(?)) AND a.run_id >= ? GROUP BY 1, 2, 3, 4, 5, 6, 7, 8",
+        (json.dumps(list_ids), since),
     )
     for row in rows:
-        yield Past(*row[:7], bool(row[7]), row[8])
+        quarter, tz, device, attempt, detected, result, disposition, talked, calls = row
+        yield Past(quarter, tz, device, attempt, detected, result, disposition, bool(talked), calls)
 
 
 def talks(store: Store, list_ids: Sequence[int]) -> tuple[int, float, float]:

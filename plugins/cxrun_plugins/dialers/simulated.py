@@ -13,6 +13,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from hashlib import blake2b
 from itertools import product
 from statistics import NormalDist
@@ -255,6 +256,13 @@ class Simulated(Dialer):
 
     def open(self, opening: Opening) -> Line:
         return SimulatedLine(self, opening.seed)
+
+    def chance_of_answer(self, tz: str, device: int, attempt: int, at: float, ring_time: float) -> float:
+        return self._answers.of(tz, device, attempt, at) * _share_within(ring_time, **self.time("pick_up"))
+
+    @cached_property
+    def _answers(self) -> _Outcomes:
+        return _Outcomes(self)
 
     def _problems(self) -> Iterator[str]:
         for name in ("post_dial_delay", "machine_answers_after"):
@@ -501,18 +509,28 @@ class _Outcomes:
 
     def draw(self, record: Record, at: float, luck: int) -> CallResult:
         """The result of a call placed at `at`."""
-        return _pick(self._odds_of(record, at) if self._bent else self._plain, luck)
+        if not self._bent:
+            return _pick(self._plain, luck)
+        return _pick(self._odds_of(record.tz, record.contact_info_type, record.attempt, at), luck)
 
-    def _odds_of(self, record: Record, at: float) -> _Odds[CallResult]:
-        hour, day = self._local_time(record, at) if self._timed else (-1, -1)
-        attempt = record.attempt if record.attempt in self._by_attempt else 0
-        key = (hour, day, record.contact_info_type, attempt)
+    def of(self, tz: str, device: int, attempt: int, at: float) -> float:
+        """The chance that it is a person who would answer."""
+        bounds, values = self._odds_of(tz, device, attempt, at)
+        if _PERSON not in values:
+            return 0.0
+        place = values.index(_PERSON)
+        return ([*bounds, 1.0][place]) - ([0.0, *bounds][place])
+
+    def _odds_of(self, tz: str, device: int, attempt: int, at: float) -> _Odds[CallResult]:
+        hour, day = self._local_time(tz, at) if self._timed else (-1, -1)
+        attempt = attempt if attempt in self._by_attempt else 0
+        key = (hour, day, device, attempt)
         odds = self._odds.get(key)
         if odds is None:
             factors = (
                 self._by_hour.get(hour, {}),
                 self._by_weekday.get(day, {}),
-                self._by_device.get(record.contact_info_type, {}),
+                self._by_device.get(device, {}),
                 self._by_attempt.get(attempt, {}),
             )
             odds = self._odds[key] = _odds(
@@ -523,17 +541,17 @@ class _Outcomes:
             )
         return odds
 
-    def _local_time(self, record: Record, at: float) -> tuple[int, int]:
-        """Hour and weekday, 0 for Monday, in the record's first zone; worked out once per zone and quarter hour."""
+    def _local_time(self, tz: str, at: float) -> tuple[int, int]:
+        """Hour and weekday, 0 for Monday, in a record's first zone; worked out once per zone and quarter hour."""
         quarter = int(at // 900)
         if quarter != self._quarter:
             self._quarter = quarter
             self._times.clear()
-        known = self._times.get(record.tz)
+        known = self._times.get(tz)
         if known is None:
-            zone = ZoneInfo(record.zones[0]) if record.tz else UTC
+            zone = ZoneInfo(tz.split()[0]) if tz else UTC
             local = datetime.fromtimestamp(quarter * 900, zone)
-            known = self._times[record.tz] = (local.hour, local.weekday())
+            known = self._times[tz] = (local.hour, local.weekday())
         return known
 
 
@@ -562,6 +580,16 @@ def _lognormal(*, mean: float, cv: float) -> _Draw:
     variance = math.log1p(cv * cv)
     inverse = NormalDist(math.log(mean) - variance / 2, math.sqrt(variance)).inv_cdf
     return lambda luck: math.exp(inverse(((luck >> 12) + 0.5) * _UNIT))
+
+
+def _share_within(limit: float, *, mean: float, cv: float) -> float:
+    """The share of a lognormal time that is no longer than a limit."""
+    if not mean or not cv:
+        return float(mean <= limit)
+    variance = math.log1p(cv * cv)
+    return (
+        NormalDist(math.log(mean) - variance / 2, math.sqrt(variance)).cdf(math.log(limit)) if limit else 0.0
+    )
 
 
 def _odds(weights: Mapping[_T, float]) -> _Odds[_T]:

@@ -1,0 +1,109 @@
+"""The two strategies to compare, as project folders: as they stand, as they stood in git, or with one file replaced."""
+
+from __future__ import annotations
+
+import io
+import os
+import subprocess
+import tarfile
+from pathlib import Path
+
+from cxrun.campaign import CAMPAIGN_FILE, STORE_FILE
+from cxrun.errors import UserError
+from cxrun.simulating import Strategy
+from cxrun.yamlfile import load
+
+HERE = "."
+"""The project as it stands."""
+
+
+def strategy(text: str, project: Path, scratch: Path) -> Strategy:
+    """The strategy that is meant; what must be made for it is made in `scratch`.
+
+    `.` is the project; a folder with a campaign.yaml, that one; a YAML file, the project with the ruleset of the
+    same name, or its campaign.yaml, replaced by it; anything else is a git revision of the project. Raises UserError.
+    """
+    if text == HERE:
+        return Strategy(text, project)
+    for path in (Path(text), project / text):
+        if (path / CAMPAIGN_FILE).exists():
+            return Strategy(text, path)
+        if path.is_file():
+            return Strategy(text, _with_file(project, path, scratch))
+    if Path(text).is_dir():
+        raise UserError(f"there is no {CAMPAIGN_FILE} in {text}")
+    return Strategy(text, _revision(project, text, scratch))
+
+
+def _with_file(project: Path, file: Path, scratch: Path) -> Path:
+    """The project with a file in place of the ruleset of the same name, or of campaign.yaml."""
+    document = load(file)
+    named = document.data.get("ruleset") if isinstance(document.data, dict) else None
+    folder = _fresh(scratch)
+    _link_all(project, folder, but={CAMPAIGN_FILE if named is None else "rulesets"})
+    if named is None:
+        if not isinstance(document.data, dict) or "groups" not in document.data:
+            raise UserError(f"{file} is neither a ruleset (`ruleset: NAME`) nor a campaign (`groups:`)")
+        _link(file, folder / CAMPAIGN_FILE)
+        return folder
+    rulesets = folder / "rulesets"
+    rulesets.mkdir()
+    for other in sorted((project / "rulesets").glob("*")):
+        told = load(other).data if other.name.partition(".")[2] in ("yaml", "yml") else None
+        if not (isinstance(told, dict) and told.get("ruleset") == named):
+            _link(other, rulesets / other.name)
+    if not (rulesets / f"{named}.yaml").exists():
+        _link(file, rulesets / f"{named}.yaml")
+        return folder
+    raise UserError(f"{file}: rulesets/{named}.yaml has another ruleset in it")
+
+
+def _revision(project: Path, revision: str, scratch: Path) -> Path:
+    """The project as it stood in git, with the lists that are not kept there."""
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(project), "archive", "--format=tar", "--end-of-options", revision, "."],
+            capture_output=True,
+            check=False,
+        )
+    except OSError as error:
+        raise UserError(
+            f"'{revision}' is no folder and no file; git, to look for a revision, cannot be run"
+        ) from error
+    if done.returncode:
+        said = done.stderr.decode(errors="replace").strip().splitlines()
+        raise UserError(
+            f"'{revision}' is no project folder, no YAML file and no git revision of the project"
+            + (f" ({said[-1]})" if said else "")
+        )
+    folder = _fresh(scratch)
+    with tarfile.open(fileobj=io.BytesIO(done.stdout)) as archive:
+        archive.extractall(folder, filter="data")
+    (folder / STORE_FILE).unlink(missing_ok=True)
+    if not (folder / CAMPAIGN_FILE).exists():
+        raise UserError(f"there is no {CAMPAIGN_FILE} in revision {revision}")
+    data = load(folder / CAMPAIGN_FILE, CAMPAIGN_FILE).data
+    lists = data.get("lists") if isinstance(data, dict) else None
+    for told in lists.values() if isinstance(lists, dict) else ():
+        name = told.get("file") if isinstance(told, dict) else None
+        if isinstance(name, str) and not (folder / name).exists() and (project / name).exists():
+            _link(project / name, folder / name)
+    return folder
+
+
+def _fresh(scratch: Path) -> Path:
+    folder = scratch / str(len(list(scratch.iterdir())))
+    folder.mkdir()
+    return folder
+
+
+def _link_all(project: Path, folder: Path, but: set[str]) -> None:
+    """The project's files in another folder, but for its store."""
+    for path in sorted(project.iterdir()):
+        if path.name not in but and not path.name.startswith((".", STORE_FILE)):
+            _link(path, folder / path.name)
+
+
+def _link(path: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    os.symlink(path.resolve(), target, target_is_directory=path.is_dir())
