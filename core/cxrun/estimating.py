@@ -56,7 +56,10 @@ def adjusted(values: Sequence[float], controls: Sequence[Sequence[float]]) -> Es
     mean = _dot(ones, values) / weight
     rest = [left - mean * one for left, one in zip(_without(values, basis), ones, strict=True)]
     freedom = count - len(basis) - 1
-    half = t_quantile(freedom) * math.sqrt(_dot(rest, rest) / freedom / weight)
+    scatter = _dot(rest, rest)
+    if scatter < 1e-18 * _dot(values, values):
+        scatter = 0.0
+    half = t_quantile(freedom) * math.sqrt(scatter / freedom / weight)
     return Estimate(mean, mean - half, mean + half, count)
 
 

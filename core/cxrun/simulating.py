@@ -621,7 +621,7 @@ def written(metric: Metric, value: float | None) -> str:
     """A figure the way people write it."""
     if value is None:
         return "-"
-    value = round(value, 6)
+    value = round(value, 3)
     if metric.format == "share":
         return f"{value:.2%}"
     if metric.format == "money":

@@ -186,7 +186,7 @@ def _forest(metrics: Sequence[Metric], data: Mapping[str, Any]) -> str:
     for metric in metrics:
         figure = data["figures"][metric.key]
         base, difference = figure["before"]["mean"], figure["difference"]
-        if base and figure["relative"] is not None:
+        if base and figure["relative"] is not None and metric.key not in ("finished", "left"):
             low, high = (
                 difference[end] if difference[end] is not None else difference["mean"]
                 for end in ("low", "high")

@@ -24,7 +24,7 @@ def strategy(text: str, project: Path, scratch: Path) -> Strategy:
     same name, or its campaign.yaml, replaced by it; anything else is a git revision of the project. Raises UserError.
     """
     if text == HERE:
-        return Strategy(text, project)
+        return Strategy("now", project)
     for path in (Path(text), project / text):
         if (path / CAMPAIGN_FILE).exists():
             return Strategy(text, path)

@@ -18,7 +18,7 @@ def copy_store(source: Path, target: Path) -> None:
     """Copy a store as it stands at this moment, while others read and write it. Raises UserError."""
     try:
         with (
-            closing(sqlite3.connect(f"{source.resolve().as_uri()}?mode=ro", uri=True)) as there,
+            closing(sqlite3.connect(f"{source.resolve().as_uri()}?mode=rw", uri=True)) as there,
             closing(sqlite3.connect(target)) as here,
         ):
             there.backup(here)
