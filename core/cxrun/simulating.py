@@ -199,8 +199,9 @@ def trials(
     With one job `watch` sees the tally of the run at hand. Raises UserError, Problems.
     """
     jobs = min(jobs, len(seeds))
+    # mistakes are found here, not in each of the processes
+    theatre = _Theatre(scene, strategies)
     if jobs < 2:
-        theatre = _Theatre(scene, strategies)
         for seed in seeds:
             yield theatre.play(seed, watch)
         return

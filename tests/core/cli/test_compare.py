@@ -58,6 +58,6 @@ def test_mistakes_are_said(cxrun: Cxrun, two: ProjectFolder) -> None:
     assert answer.code == 3
     assert "'HAED~1' is no project folder, no YAML file and no git revision" in answer.err
     two.write("trial.yaml", "ruleset: retry\nfilters: [{supression: }]\n")
-    answer = cxrun("-C", two.folder, "compare", ".", "trial.yaml", "--jobs", "1")
+    answer = cxrun("-C", two.folder, "compare", ".", "trial.yaml", "--jobs", "2")
     assert answer.code == 3
     assert "no filter named 'supression'; did you mean 'suppression'?" in answer.err
