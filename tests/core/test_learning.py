@@ -1,13 +1,18 @@
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 import pytest
 import yaml
 
+from cxrun import WEEKDAYS, DeviceType
 from cxrun.errors import UserError
 from cxrun.learning import Learned, learn, written
+from cxrun.store import figures
 from cxrun.store.lists import stored_lists
 from cxrun.yamlfile import parse
 from cxrun_plugins.dialers.simulated import Simulated
@@ -72,24 +77,34 @@ def chances(parameters: dict[str, Any], hour: int, day: str, device: str, attemp
     return {result: weight / whole for result, weight in weights.items()}
 
 
+def cells(project: ProjectFolder) -> Counter[tuple[int, str, str, int]]:
+    """How many calls there were by local hour, weekday, device and attempt."""
+    found: Counter[tuple[int, str, str, int]] = Counter()
+    with project.store() as store:
+        for past in figures.history(store, [1]):
+            local = datetime.fromtimestamp(past.quarter * figures.QUARTER, ZoneInfo(past.tz.split()[0]))
+            device = "home" if past.device == DeviceType.HOME else "mobile"
+            found[local.hour, WEEKDAYS[local.weekday()], device, past.attempt] += past.calls
+    return found
+
+
 def test_known_parameters_are_recovered(project: MakeProject) -> None:
     made = called_often(project, WORLD)
     found = learned(made)
     assert found.attempts > 4500
-    for hour in (10, 17):
-        for day in ("mon", "tue"):
-            for device in ("home", "mobile"):
-                for attempt in (1, 2):
-                    true = chances(WORLD, hour, day, device, attempt)
-                    ours = chances(found.parameters, hour, day, device, attempt)
-                    for result, chance in true.items():
-                        assert ours[result] == pytest.approx(chance, abs=0.06), (
-                            hour,
-                            day,
-                            device,
-                            attempt,
-                            result,
-                        )
+    often = {cell: calls for cell, calls in cells(made).items() if calls >= 80}
+    assert len({cell[0] for cell in often}) > 5
+    assert {cell[1] for cell in often} == {"mon", "tue"}
+    assert {cell[2] for cell in often} == {"home", "mobile"}
+    for cell in often:
+        true, ours = chances(WORLD, *cell), chances(found.parameters, *cell)
+        for result, chance in true.items():
+            assert ours[result] == pytest.approx(chance, abs=0.08), (cell, result)
+    wrong = sum(
+        calls * abs(chances(WORLD, *cell)["answer"] - chances(found.parameters, *cell)["answer"])
+        for cell, calls in often.items()
+    )
+    assert wrong / sum(often.values()) < 0.025
     assert found.parameters["talk"]["mean"] == pytest.approx(90, rel=0.05)
     assert found.parameters["talk"]["cv"] == pytest.approx(0.5, rel=0.1)
     given = found.parameters["dispositions"]
