@@ -400,9 +400,9 @@ class Filter(ElementBase):
     """Decides whether a record may be dialed now. One that raises fails closed: no dial.
 
     `asks_others` marks a filter whose answer comes from somebody else, and may cost something: it is asked before a
-    dial, and neither for a certificate nor where a whole store is only thought about. `by_clock` marks those that open
-    and close with the time of day or the date and look at nothing but the place of a record, so that `cxrun lint` can
-    ask them when they ever let somebody through.
+    dial, and neither for a certificate nor where calls are only thought about or simulated. `by_clock` marks those that
+    open and close with the time of day or the date and look at nothing but the place of a record, so that `cxrun lint`
+    can ask them when they ever let somebody through.
     """
 
     asks_others: ClassVar[bool] = False

@@ -1,76 +1,127 @@
-"""A strategy as a command names it: a project folder, or a git revision of the project at hand."""
+"""A strategy as a command names it: a project as it stands, as it stood in git, or with one file replaced."""
 
 from __future__ import annotations
 
 import io
+import os
 import subprocess
 import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from cxrun.campaign import CAMPAIGN_FILE, STORE_FILE, Project
 from cxrun.errors import Problems, UserError
 from cxrun.loading import load_project
 from cxrun.registry import load_registry
+from cxrun.yamlfile import load
+
+HERE: Final = "."
+"""The project as it stands."""
 
 
 class Strategy(NamedTuple):
-    """A checked project under the name somebody gave it."""
+    """A project folder under the name somebody gave it."""
+
+    name: str
+    folder: Path
+
+
+class Checked(NamedTuple):
+    """A strategy that was read and has no mistakes."""
 
     name: str
     project: Project
 
 
 @contextmanager
-def opened(name: str, folder: Path) -> Iterator[Strategy]:
-    """The strategy a command names, for as long as the block lasts; `folder` is the project at hand.
-
-    A folder with a campaign.yaml is that project (relative to where the command was started, so `.` is the
-    working folder); anything else is a git revision of `folder`: HEAD, main~3, v1.2. Raises UserError if it is
-    neither, Problems with what is wrong with it.
-    """
-    path = Path(name)
-    if (path / CAMPAIGN_FILE).exists():
-        yield Strategy(name, load_project(path, load_registry(path)))
-        return
-    if path.is_dir():
-        raise UserError(
-            f"there is no {CAMPAIGN_FILE} in {name}; a strategy is a project folder or a git revision"
-        )
+def checked(text: str, project: Path) -> Iterator[Checked]:
+    """The strategy that is meant, for as long as the block lasts. Raises UserError, or Problems with what is wrong."""
     with TemporaryDirectory(prefix="cxrun-") as made:
-        at = Path(made)
-        _unpack(name, folder, at)
-        # the lists of a revision are those in the store, so their files need not be there
-        (at / STORE_FILE).touch()
+        name, folder = strategy(text, project, Path(made))
+        if folder.is_relative_to(made):
+            # its lists are those in the store, so their files need not be there
+            (folder / STORE_FILE).touch()
         try:
-            project = load_project(at, load_registry(at))
+            loaded = load_project(folder, load_registry(folder))
         except Problems as error:
-            shown = (
-                p._replace(mark=p.mark._replace(file=p.mark.file.replace(f"{made}/", f"{name}:")))
-                for p in error.problems
-            )
-            raise Problems(shown) from None
-        yield Strategy(name, project)
+            places = {
+                problem: problem.mark.file.replace(f"{folder}/", f"{name}:") for problem in error.problems
+            }
+            if not folder.is_relative_to(made):
+                raise
+            raise Problems(p._replace(mark=p.mark._replace(file=at)) for p, at in places.items()) from None
+        yield Checked(name, loaded)
 
 
-def _unpack(revision: str, folder: Path, to: Path) -> None:
-    """Write the project as a revision of its repository has it."""
-    found = _git(folder, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
+def strategy(text: str, project: Path, scratch: Path) -> Strategy:
+    """The strategy that is meant; what must be made for it is made in `scratch`.
+
+    `.` is the project; a folder with a campaign.yaml, that one; a YAML file, the project with the ruleset of the
+    same name, or its campaign.yaml, replaced by it; anything else is a git revision of the project. Raises UserError.
+    """
+    if text == HERE:
+        return Strategy("now", project)
+    for path in (Path(text), project / text):
+        if (path / CAMPAIGN_FILE).exists():
+            return Strategy(text, path)
+        if path.is_file():
+            return Strategy(text, _with_file(project, path, scratch))
+    if Path(text).is_dir():
+        raise UserError(f"there is no {CAMPAIGN_FILE} in {text}")
+    return Strategy(text, _revision(project, text, scratch))
+
+
+def _with_file(project: Path, file: Path, scratch: Path) -> Path:
+    """The project with a file in place of the ruleset of the same name, or of campaign.yaml."""
+    document = load(file)
+    named = document.data.get("ruleset") if isinstance(document.data, dict) else None
+    folder = _fresh(scratch)
+    _link_all(project, folder, but={CAMPAIGN_FILE if named is None else "rulesets"})
+    if named is None:
+        if not isinstance(document.data, dict) or "groups" not in document.data:
+            raise UserError(f"{file} is neither a ruleset (`ruleset: NAME`) nor a campaign (`groups:`)")
+        _link(file, folder / CAMPAIGN_FILE)
+        return folder
+    rulesets = folder / "rulesets"
+    rulesets.mkdir()
+    for other in sorted((project / "rulesets").glob("*")):
+        told = load(other).data if other.name.partition(".")[2] in ("yaml", "yml") else None
+        if not (isinstance(told, dict) and told.get("ruleset") == named):
+            _link(other, rulesets / other.name)
+    if not (rulesets / f"{named}.yaml").exists():
+        _link(file, rulesets / f"{named}.yaml")
+        return folder
+    raise UserError(f"{file}: rulesets/{named}.yaml has another ruleset in it")
+
+
+def _revision(project: Path, revision: str, scratch: Path) -> Path:
+    """The project as it stood in git, with the lists that are not kept there."""
+    found = _git(project, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
     if found is None:
         raise UserError(
-            f"'{revision}' is no project folder and no git revision of {folder.resolve()}; "
+            f"'{revision}' is no project folder, no YAML file and no git revision of {project.resolve()}; "
             "write e.g. . or ../another or HEAD~1"
         )
-    commit = found.decode().strip()
     # of the folder it is started in, whatever part of the repository that is
-    packed = _git(folder, "archive", "--format=tar", commit)
+    packed = _git(project, "archive", "--format=tar", found.decode().strip())
     if packed is None:
-        raise UserError(f"git revision {revision} does not have the folder {folder.resolve()}")
+        raise UserError(f"git revision {revision} does not have the folder {project.resolve()}")
+    folder = _fresh(scratch)
     with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
-        archive.extractall(to, filter="data")
+        archive.extractall(folder, filter="data")
+    (folder / STORE_FILE).unlink(missing_ok=True)
+    if not (folder / CAMPAIGN_FILE).exists():
+        raise UserError(f"there is no {CAMPAIGN_FILE} in revision {revision}")
+    data = load(folder / CAMPAIGN_FILE, CAMPAIGN_FILE).data
+    lists = data.get("lists") if isinstance(data, dict) else None
+    for told in lists.values() if isinstance(lists, dict) else ():
+        name = told.get("file") if isinstance(told, dict) else None
+        if isinstance(name, str) and not (folder / name).exists() and (project / name).exists():
+            _link(project / name, folder / name)
+    return folder
 
 
 def _git(folder: Path, *arguments: str) -> bytes | None:
@@ -79,6 +130,24 @@ def _git(folder: Path, *arguments: str) -> bytes | None:
         done = subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, check=False)
     except OSError as error:
         raise UserError(
-            f"git cannot be started, and a strategy that is no folder is a git revision: {error}"
+            f"git cannot be started, and a strategy that is no folder and no file is a git revision: {error}"
         ) from error
     return done.stdout if done.returncode == 0 else None
+
+
+def _fresh(scratch: Path) -> Path:
+    folder = scratch / str(len(list(scratch.iterdir())))
+    folder.mkdir()
+    return folder
+
+
+def _link_all(project: Path, folder: Path, but: set[str]) -> None:
+    """The project's files in another folder, but for its store."""
+    for path in sorted(project.iterdir()):
+        if path.name not in but and not path.name.startswith((".", STORE_FILE)):
+            _link(path, folder / path.name)
+
+
+def _link(path: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    os.symlink(path.resolve(), target, target_is_directory=path.is_dir())

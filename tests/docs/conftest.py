@@ -103,7 +103,10 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     (Path(purelib) / "reader.pth").write_text(lines, encoding="utf-8")
     for command, code in (("cxrun", "from cxrun.cli import main"), ("pytest", "from pytest import main")):
         script = folder / "bin" / command
-        script.write_text(f"#!{python}\nimport sys\n{code}\nsys.exit(main())\n", encoding="utf-8")
+        script.write_text(
+            f"#!{python}\nimport sys\n{code}\nif __name__ == '__main__':\n    sys.exit(main())\n",
+            encoding="utf-8",
+        )
         script.chmod(0o755)
     keep = ("HOME", "TMPDIR", "LANG", "SYSTEMROOT")
     return {

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 COMMANDS: Final = (
     "demo", "init", "migrate", "validate", "lint", "test", "show", "import", "undo", "split", "run", "group",
-    "status", "explain", "audit", "dnc", "cancel", "result", "callback", "recycle", "export", "diff", "replay", "plan",
-    "apply", "plugins", "rulesets", "docs", "schema",
+    "status", "explain", "simulate", "learn", "compare", "diff", "replay", "plan", "apply", "audit", "dnc", "cancel",
+    "result", "callback", "recycle", "export", "plugins", "rulesets", "docs", "schema",
 )  # fmt: skip
 """The built-in commands in the order a newcomer meets them."""
 _TAKEN: Final = ("import", "run")

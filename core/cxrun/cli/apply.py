@@ -52,7 +52,7 @@ def command(
         application = Application(
             project, store, plan, chosen, approved_by, clock, start, options, os.environ
         )
-        with _stoppable(application.run), _watching(as_json) as watch:
+        with _stoppable(application.run), _watching() as watch:
             done = application.drive(watch)
     tally = done.tally
     if as_json:

@@ -50,6 +50,7 @@ def _results(session: Session) -> Iterable[str]:
 
 groups = _from(lambda session: session.project.groups)
 lists = _from(lambda session: session.project.lists)
+lists_or_groups = _from(lambda session: (*session.project.lists, *session.project.groups))
 suppression_lists = _from(lambda session: session.project.suppression_lists)
 rulesets_or_files = _from(_rulesets, or_file=True)
 documented = _from(_documented)

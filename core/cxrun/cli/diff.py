@@ -22,7 +22,7 @@ from cxrun.cli.terminal import (
 if TYPE_CHECKING:
     from cxrun.planning.diffing import Difference, SettingChange, Sums
     from cxrun.planning.judging import Outlook
-    from cxrun.strategies import Strategy
+    from cxrun.strategies import Checked
 
 _COLUMNS = (
     "list", "record", "phone", "client", "difference", "a_from", "a_why", "a_rule", "b_from", "b_why", "b_rule",
@@ -68,11 +68,11 @@ def command(
     from cxrun.moments import moment_text, parse_moment
     from cxrun.planning.diffing import Sums, changed_settings, differences
     from cxrun.requests import now_of
-    from cxrun.strategies import opened
+    from cxrun.strategies import checked
 
     if as_csv and as_json:
         raise click.UsageError("choose one of --csv and --json")
-    with session.store(create=False) as store, opened(a, session.folder) as before:
+    with session.store(create=False) as store, checked(a, session.folder) as before:
         at = now_of(session.project, store)
         at = parse_moment(when, at) if when else at
         with _second(session, b) as after:
@@ -100,12 +100,12 @@ def command(
     _echo_records(sums, shown, names)
 
 
-def _second(session: Session, name: str | None) -> AbstractContextManager[Strategy]:
-    from cxrun.strategies import Strategy, opened
+def _second(session: Session, name: str | None) -> AbstractContextManager[Checked]:
+    from cxrun.strategies import Checked, checked
 
     if name is None:
-        return nullcontext(Strategy("the working folder", session.project))
-    return opened(name, session.folder)
+        return nullcontext(Checked("the working folder", session.project))
+    return checked(name, session.folder)
 
 
 def _echo_settings(settings: list[SettingChange], names: tuple[str, str]) -> None:

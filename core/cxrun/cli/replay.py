@@ -11,7 +11,7 @@ from cxrun.cli.terminal import clear_progress, counted, echo_columns, echo_json,
 
 if TYPE_CHECKING:
     from cxrun.planning.replaying import Finding, Sums
-    from cxrun.strategies import Strategy
+    from cxrun.strategies import Checked
 
 
 @click.command("replay")
@@ -70,12 +70,12 @@ def command(
     return int(any(sums.kinds[kind] for kind in failing))
 
 
-def _opened(session: Session, name: str | None) -> AbstractContextManager[Strategy]:
-    from cxrun.strategies import Strategy, opened
+def _opened(session: Session, name: str | None) -> AbstractContextManager[Checked]:
+    from cxrun.strategies import Checked, checked
 
     if name is None:
-        return nullcontext(Strategy("the project as it stands", session.project))
-    return opened(name, session.folder)
+        return nullcontext(Checked("the project as it stands", session.project))
+    return checked(name, session.folder)
 
 
 def _echo(name: str, sums: Sums, shown: list[Finding]) -> None:

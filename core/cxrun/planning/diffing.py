@@ -15,7 +15,7 @@ from cxrun.planning.judging import IN_TURN, NEVER, Judge, Outlook
 from cxrun.store.database import Store
 from cxrun.store.lists import StoredList, imports_of, size_of, stored_lists
 from cxrun.store.queue import Queue, find_by_fields
-from cxrun.strategies import Strategy
+from cxrun.strategies import Checked
 from cxrun.yamlfile import path_text
 
 KINDS: Final = ("newly allowed", "newly blocked", "earlier", "later")
@@ -98,8 +98,8 @@ def _settings(group: Group | None) -> dict[str, tuple[Any, str]]:
 
 def differences(
     store: Store,
-    a: Strategy,
-    b: Strategy,
+    a: Checked,
+    b: Checked,
     at: float,
     sums: Sums,
     only: str | None = None,

@@ -13,6 +13,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from hashlib import blake2b
 from itertools import product
 from statistics import NormalDist
@@ -21,6 +22,7 @@ from zoneinfo import ZoneInfo
 
 from cxrun import (
     DURATION,
+    WEEKDAYS,
     AgentReady,
     Answered,
     CallResult,
@@ -80,6 +82,7 @@ _OUTCOMES: Final[Numbers] = {
     "fax_detected": 0.005,
     "silence": 0.005,
 }
+_FACTORS: Final = ("by_hour", "by_weekday", "by_device", "by_attempt")
 _POST_DIAL_DELAY: Final[Numbers] = {"min": 1.5, "max": 3.5}
 _PICK_UP: Final[Numbers] = {"mean": 8, "cv": 0.55}
 _MACHINE_ANSWERS_AFTER: Final[Numbers] = {"min": 12, "max": 22}
@@ -149,9 +152,10 @@ class Simulated(Dialer):
     """Simulates calls, called parties and agents' talk from a seed; nothing leaves this machine.
 
     `outcomes` says what a call comes to if it may ring long enough; a pick-up that would come after the ring
-    time of the campaign is a no_answer. The weights can be bent by the local hour of the record, its device
-    type and the number of the attempt. A person who waits for an agent longer than his patience hangs up,
-    and the call is abandoned; a machine waits until it is connected or released.
+    time of the campaign is a no_answer. The weights can be bent by the local hour and weekday of the record,
+    its device type and the number of the attempt; `cxrun learn` finds all of them in your own history. A person
+    who waits for an agent longer than his patience hangs up, and the call is abandoned; a machine waits until it
+    is connected or released.
 
     Example::
 
@@ -178,6 +182,9 @@ class Simulated(Dialer):
             "by_hour": _factors_schema(
                 "Factors by hour of the day, 0 to 23, in the first zone of the record, UTC if it has none.",
                 {"pattern": "^([0-9]|1[0-9]|2[0-3])$"},
+            ),
+            "by_weekday": _factors_schema(
+                "Factors by day of the week, mon to sun, in the same zone.", {"enum": list(WEEKDAYS)}
             ),
             "by_device": _factors_schema(
                 "Factors by device type of the record.", {"enum": [device.word for device in DeviceType]}
@@ -227,6 +234,7 @@ class Simulated(Dialer):
 
     outcomes: Numbers = field(default_factory=lambda: _OUTCOMES)
     by_hour: Mapping[str, Numbers] = field(default_factory=dict)
+    by_weekday: Mapping[str, Numbers] = field(default_factory=dict)
     by_device: Mapping[str, Numbers] = field(default_factory=dict)
     by_attempt: Mapping[str, Numbers] = field(default_factory=dict)
     post_dial_delay: Numbers = field(default_factory=lambda: _POST_DIAL_DELAY)
@@ -249,6 +257,13 @@ class Simulated(Dialer):
     def open(self, opening: Opening) -> Line:
         return SimulatedLine(self, opening.seed)
 
+    def chance_of_answer(self, tz: str, device: int, attempt: int, at: float, ring_time: float) -> float:
+        return self._answers.of(tz, device, attempt, at) * _share_within(ring_time, **self.time("pick_up"))
+
+    @cached_property
+    def _answers(self) -> _Outcomes:
+        return _Outcomes(self)
+
     def _problems(self) -> Iterator[str]:
         for name in ("post_dial_delay", "machine_answers_after"):
             parts = self.time(name)
@@ -269,9 +284,7 @@ class Simulated(Dialer):
     def _extinctions(self) -> Iterator[str]:
         """The first combination of factors that leaves no outcome possible."""
         possible = {word for word, weight in self.outcomes.items() if weight}
-        erased: dict[str, dict[frozenset[str], str]] = {
-            kind: {frozenset(): ""} for kind in ("by_hour", "by_device", "by_attempt")
-        }
+        erased: dict[str, dict[frozenset[str], str]] = {kind: {frozenset(): ""} for kind in _FACTORS}
         for name, factors in self._all_factors():
             words = frozenset(word for word, factor in factors.items() if not factor)
             erased[name.partition(".")[0]].setdefault(words, name)
@@ -282,7 +295,7 @@ class Simulated(Dialer):
                 return
 
     def _all_factors(self) -> Iterator[tuple[str, Numbers]]:
-        for kind in ("by_hour", "by_device", "by_attempt"):
+        for kind in _FACTORS:
             for key, factors in getattr(self, kind).items():
                 yield f"{kind}.{key}", factors
 
@@ -477,34 +490,47 @@ class SimulatedLine:
 
 
 class _Outcomes:
-    """Draws a call's result from the weights that hold for its record, hour and attempt."""
+    """Draws a call's result from the weights that hold for its record, hour, weekday and attempt."""
 
     def __init__(self, world: Simulated) -> None:
         self._weights = {CallResult[word.upper()]: weight for word, weight in world.outcomes.items()}
         self._by_hour = {int(hour): factors for hour, factors in world.by_hour.items()}
+        self._by_weekday = {WEEKDAYS.index(day): factors for day, factors in world.by_weekday.items()}
+        self._timed = bool(self._by_hour or self._by_weekday)
         self._by_device = {
             int(DeviceType[word.upper()]): factors for word, factors in world.by_device.items()
         }
         self._by_attempt = {int(number): factors for number, factors in world.by_attempt.items()}
-        self._bent = bool(self._by_hour or self._by_device or self._by_attempt)
+        self._bent = bool(self._timed or self._by_device or self._by_attempt)
         self._plain = _odds(self._weights)
-        self._odds: dict[tuple[int | None, int, int], _Odds[CallResult]] = {}
+        self._odds: dict[tuple[int, int, int, int], _Odds[CallResult]] = {}
         self._quarter = 0
-        self._hours: dict[str, int] = {}
+        self._times: dict[str, tuple[int, int]] = {}
 
     def draw(self, record: Record, at: float, luck: int) -> CallResult:
         """The result of a call placed at `at`."""
-        return _pick(self._odds_of(record, at) if self._bent else self._plain, luck)
+        if not self._bent:
+            return _pick(self._plain, luck)
+        return _pick(self._odds_of(record.tz, record.contact_info_type, record.attempt, at), luck)
 
-    def _odds_of(self, record: Record, at: float) -> _Odds[CallResult]:
-        hour = self._local_hour(record, at) if self._by_hour else None
-        attempt = record.attempt if record.attempt in self._by_attempt else 0
-        key = (hour, record.contact_info_type, attempt)
+    def of(self, tz: str, device: int, attempt: int, at: float) -> float:
+        """The chance that it is a person who would answer."""
+        bounds, values = self._odds_of(tz, device, attempt, at)
+        if _PERSON not in values:
+            return 0.0
+        place = values.index(_PERSON)
+        return ([*bounds, 1.0][place]) - ([0.0, *bounds][place])
+
+    def _odds_of(self, tz: str, device: int, attempt: int, at: float) -> _Odds[CallResult]:
+        hour, day = self._local_time(tz, at) if self._timed else (-1, -1)
+        attempt = attempt if attempt in self._by_attempt else 0
+        key = (hour, day, device, attempt)
         odds = self._odds.get(key)
         if odds is None:
             factors = (
-                self._by_hour.get(hour, {}) if hour is not None else {},
-                self._by_device.get(record.contact_info_type, {}),
+                self._by_hour.get(hour, {}),
+                self._by_weekday.get(day, {}),
+                self._by_device.get(device, {}),
                 self._by_attempt.get(attempt, {}),
             )
             odds = self._odds[key] = _odds(
@@ -515,17 +541,18 @@ class _Outcomes:
             )
         return odds
 
-    def _local_hour(self, record: Record, at: float) -> int:
-        """The hour in the record's first zone, worked out once per zone and quarter of an hour."""
+    def _local_time(self, tz: str, at: float) -> tuple[int, int]:
+        """Hour and weekday, 0 for Monday, in a record's first zone; worked out once per zone and quarter hour."""
         quarter = int(at // 900)
         if quarter != self._quarter:
             self._quarter = quarter
-            self._hours.clear()
-        hour = self._hours.get(record.tz)
-        if hour is None:
-            zone = ZoneInfo(record.zones[0]) if record.tz else UTC
-            hour = self._hours[record.tz] = datetime.fromtimestamp(quarter * 900, zone).hour
-        return hour
+            self._times.clear()
+        known = self._times.get(tz)
+        if known is None:
+            zone = ZoneInfo(tz.split()[0]) if tz else UTC
+            local = datetime.fromtimestamp(quarter * 900, zone)
+            known = self._times[tz] = (local.hour, local.weekday())
+        return known
 
 
 # --- inverse distribution functions of a 64-bit number -------------------------------------------
@@ -553,6 +580,16 @@ def _lognormal(*, mean: float, cv: float) -> _Draw:
     variance = math.log1p(cv * cv)
     inverse = NormalDist(math.log(mean) - variance / 2, math.sqrt(variance)).inv_cdf
     return lambda luck: math.exp(inverse(((luck >> 12) + 0.5) * _UNIT))
+
+
+def _share_within(limit: float, *, mean: float, cv: float) -> float:
+    """The share of a lognormal time that is no longer than a limit."""
+    if not mean or not cv:
+        return float(mean <= limit)
+    variance = math.log1p(cv * cv)
+    return (
+        NormalDist(math.log(mean) - variance / 2, math.sqrt(variance)).cdf(math.log(limit)) if limit else 0.0
+    )
 
 
 def _odds(weights: Mapping[_T, float]) -> _Odds[_T]:

@@ -51,9 +51,9 @@ class PreDial(Filter):
     and proxies are not followed.
 
     It is asked when all filters before it pass, so put it last. The run waits for the answer and holds the
-    store meanwhile: no other call is placed, and no other command can write. It is asked in simulations too,
-    and by `cxrun explain`: leave it out of a ruleset that only simulates, or let `url` lead to a service for
-    trials.
+    store meanwhile: no other call is placed, and no other command can write. It is asked in simulations by
+    `cxrun run` too, and by `cxrun explain`: leave it out of a ruleset that only simulates, or let `url` lead to a
+    service for trials. `cxrun simulate` and `cxrun compare` never ask it: to them every record passes it.
 
     Example::
 
@@ -62,6 +62,7 @@ class PreDial(Filter):
     """
 
     name: ClassVar[str] = "pre_dial"
+    asks_others: ClassVar[bool] = True
     schema: ClassVar[Schema] = {
         "type": "object",
         "additionalProperties": False,
@@ -85,8 +86,6 @@ class PreDial(Filter):
             },
         },
     }
-
-    asks_others: ClassVar[bool] = True
 
     url: str
     timeout: str | float = "2s"

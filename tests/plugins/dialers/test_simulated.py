@@ -288,6 +288,36 @@ def test_the_hour_turns_and_zones_differ_on_one_line() -> None:
     assert {met[call.attempt_id][0] for call in six} == {CallResult.BUSY}
 
 
+def test_factors_of_a_weekday_act_by_the_local_day_of_the_record() -> None:
+    tuesday_night = datetime(2026, 3, 4, 4, 30, tzinfo=UTC).timestamp()
+    line = opened(**EVEN, by_weekday={"tue": {"busy": 0}, "wed": {"answer": 0}})
+
+    assert results(line, dials(50, at=tuesday_night)) == {CallResult.ANSWER: 50}
+    assert results(line, dials(50, at=tuesday_night, tz="Europe/London", attempt=2)) == {CallResult.BUSY: 50}
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {},
+        {"outcomes": {"busy": 1}},
+        {"by_hour": {"8": {"answer": 2}}, "by_weekday": {"wed": {"answer": 0.5}}},
+        {"by_device": {"mobile": {"answering_machine": 0}}, "by_attempt": {"1": {"answer": 0.3}}},
+        {"pick_up": {"mean": 20, "cv": 1}},
+        {"pick_up": {"mean": 30, "cv": 0}},
+    ],
+)
+def test_chance_of_answer_is_the_share_of_calls_a_person_answers(parameters: dict[str, Any]) -> None:
+    call = dial()
+    chance = Simulated.build(parameters).chance_of_answer(
+        call.record.tz, call.record.contact_info_type, 1, START, 25
+    )
+
+    met = results(opened(**parameters), dials(4000))
+
+    assert met[CallResult.ANSWER] / 4000 == pytest.approx(chance, abs=0.03)
+
+
 def test_factors_of_a_device_act_on_that_device_only() -> None:
     parameters = {**EVEN, "by_device": {"mobile": {"busy": 0}}}
 
@@ -719,6 +749,7 @@ def test_good_parameters_are_accepted(parameters: dict[str, Any]) -> None:
         {"by_hour": {"9": {"anwser": 1}}},
         {"by_hour": {"9": 2}},
         {"by_device": {"cell": {"answer": 1}}},
+        {"by_weekday": {"tuesday": {"answer": 1}}},
         {"by_attempt": {"0": {"answer": 1}}},
         {"post_dial_delay": {"mean": 2}},
         {"post_dial_delay": 2},

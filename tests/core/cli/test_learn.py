@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tests.conftest import Answer, ProjectFolder
+
+    Cxrun = Callable[..., Answer]
+    MakeProject = Callable[..., ProjectFolder]
+
+
+def test_model_is_printed_or_written_and_simulated_with(cxrun: Cxrun, dialed: ProjectFolder) -> None:
+    printed = cxrun("-C", dialed.folder, "learn").out
+    assert printed.splitlines()[4] == "simulated:"
+    model = dialed.folder / "model.yaml"
+    answer = cxrun("-C", dialed.folder, "learn", "people", "--write", model)
+    assert answer.out == f"wrote {model}: learned from 30 attempts\n"
+    assert model.read_text() == printed
+    assert cxrun("-C", dialed.folder, "simulate", "--model", model).code == 0
+
+
+def test_learned_parameters_can_stand_in_the_campaign(cxrun: Cxrun, dialed: ProjectFolder) -> None:
+    data = json.loads(cxrun("-C", dialed.folder, "learn", "all", "--json").out)
+    assert data["attempts"] == 30
+    assert data["lists"] == ["people"]
+    dialed.campaign["session_profiles"]["line"]["dialer"] = {"simulated": data["parameters"]}
+    dialed.save()
+    assert cxrun("-C", dialed.folder, "validate").code == 0
+
+
+def test_mistakes_are_said(cxrun: Cxrun, dialed: ProjectFolder, project: MakeProject) -> None:
+    answer = cxrun("-C", dialed.folder, "learn", "peple")
+    assert (answer.code, answer.err) == (3, "no list or group named 'peple'; did you mean 'people'?\n")
+    assert cxrun("-C", project(3, name="new").folder, "learn").code == 3
