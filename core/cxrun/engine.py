@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter, deque
-from typing import Final, NamedTuple
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
 
-from cxrun.elements import Deliver, DialingMode, Drop, Pacing
+from cxrun.elements import Deliver, DialingMode, Drop, Pacer, Pacing
 from cxrun.model import PERSONAL, CallResult, PastAttempt, Record
 
 _BEAT: Final = 0.1
@@ -138,6 +139,11 @@ class Engine:
         connect_window: float,
     ) -> None:
         self._mode = mode
+        self._pacer = mode.start(start)
+        self._wish = self._pacer.new_calls
+        self._told = self._pacer if isinstance(self._pacer, Pacer) else None
+        self._agent_first = mode.agent_first and pool is not None
+        self._channels = mode.channels if pool is None else None
         self.pool = pool
         self.calls: dict[str, LiveCall] = {}
         self.waiting: deque[str] = deque()
@@ -153,7 +159,7 @@ class Engine:
         self._waits: list[tuple[float, Record, str]] = []
         self._counter = 0
         self._wrapping: set[str] = set()
-        self._pacing = Pacing(start)
+        self._pacing = Pacing(start, connect_window=connect_window)
 
     @property
     def in_progress(self) -> int:
@@ -169,14 +175,28 @@ class Engine:
         """Records held that are not dialed yet: an agent looks at them, or they wait for their own."""
         return len(self._previews) + len(self._waits)
 
+    @property
+    def remark(self) -> str:
+        """What the journal should say of the pace; empty for nothing."""
+        return self._told.remark if self._told else ""
+
+    def remember(self) -> Mapping[str, Any]:
+        """What the mode of the group's next run should know, as plain JSON data."""
+        return self._told.remember() if self._told else {}
+
+    def recall(self, memory: Mapping[str, Any]) -> None:
+        """Start from what the last run's mode has remembered."""
+        if self._told:
+            self._told.recall(memory)
+
     def new_calls(self, now: float) -> int:
         """How many records to take now: what the mode wants, within ports and calls per second."""
-        pacing = self._observe(now)
-        wanted = self._mode.new_calls(pacing)
+        wanted = self._wish(self._observe(now))
         if wanted <= 0:
             return 0
         room = min(wanted, self._ports - len(self.calls) - len(self._previews))
-        if self._mode.agent_first and self.pool is not None:
+        if self._agent_first:
+            assert self.pool is not None
             room = min(room, len(self.pool.ready))
             if self._mode.preview_time > 0:
                 return max(0, room)
@@ -194,7 +214,13 @@ class Engine:
     def _observe(self, now: float) -> Pacing:
         pacing = self._pacing
         pacing.now = now
-        pacing.ready = len(self.pool.ready) if self.pool else 0
+        pool = self.pool
+        if pool is not None:
+            pacing.ready = len(pool.ready)
+            pacing.agents = len(pool.known) - len(pool.gone)
+        elif self._channels is not None:
+            pacing.agents = self._channels
+            pacing.ready = self._channels - self.talking
         pacing.talking = self.talking
         pacing.wrapping = len(self._wrapping)
         pacing.dialed = self.dialed
@@ -206,7 +232,7 @@ class Engine:
 
     def take(self, record: Record, now: float) -> Place | None:
         """A record the rules allow: dial it, or let an agent preview it first."""
-        if record.record_type in PERSONAL or (self._mode.agent_first and self.pool is not None):
+        if self._agent_first or record.record_type in PERSONAL:
             assert self.pool is not None
             agent_id = self._bound(record)
             if self._mode.preview_time > 0:
@@ -242,6 +268,8 @@ class Engine:
         self.placed -= 1
         self._slot -= 1 / self._rate
         self._free(call)
+        if self._told:
+            self._told.withdrawn(attempt_id)
         return call
 
     def release(self, agent_id: str | None) -> None:
@@ -265,6 +293,8 @@ class Engine:
         self.dialed += 1
         self.placed += 1
         self._slot += 1 / self._rate
+        if self._told:
+            self._told.placed(call.attempt_id, call.placed)
 
     def answered(
         self, attempt_id: str, at: float, result: CallResult, handling: Deliver | Drop
@@ -276,17 +306,24 @@ class Engine:
         call.answered = at
         call.detected = call.result = result
         self.dialed -= 1
+        pool, told = self.pool, self._told
+        delivered = isinstance(handling, Deliver) and (pool is None or handling.destination == "agent")
+        if told:
+            told.answered(attempt_id, at, result, delivered=delivered)
         if isinstance(handling, Drop):
             self._free(call)
             return [HangUp(attempt_id), self._over(call, at)]
-        if self.pool is None or handling.destination != "agent":
+        if not delivered:
             self._free(call)
             call.connected = at
             return [Connect(attempt_id, None, handling.destination)]
-        if call.agent_id is not None:
+        if pool is None:
+            if self._channels is None or self.talking < self._channels:
+                return [self._serve(call, at, handling.destination)]
+        elif call.agent_id is not None:
             return [self._connect(call, at, call.agent_id)]
-        if self.pool.ready:
-            return [self._connect(call, at, self.pool.take())]
+        elif pool.ready:
+            return [self._connect(call, at, pool.take())]
         self.waiting.append(attempt_id)
         return []
 
@@ -296,6 +333,8 @@ class Engine:
         if call is None:
             return []
         call.result = result
+        if self._told:
+            self._told.ended(attempt_id, at, result)
         self._leave(call)
         return [self._over(call, at)]
 
@@ -311,6 +350,8 @@ class Engine:
         if call.result is CallResult.UNKNOWN:
             # a conversation that began before a restart: nobody told this engine of the answer
             call.result = CallResult.ANSWER
+        if self._told:
+            self._told.completed(attempt_id, call.agent_id, at)
         self._leave(call)
         return [self._over(call, at)]
 
@@ -319,6 +360,8 @@ class Engine:
         self._wrapping.discard(agent_id)
         if self.pool is None:
             return []
+        if self._told:
+            self._told.agent_ready(agent_id, at)
         self.pool.gone.discard(agent_id)
         self.pool.known.add(agent_id)
         if self.waiting:
@@ -329,6 +372,8 @@ class Engine:
     def agent_gone(self, agent_id: str, at: float) -> list[Command]:
         """An agent has left; he gets no further call."""
         self._wrapping.discard(agent_id)
+        if self._told:
+            self._told.agent_gone(agent_id, at)
         if self.pool is not None:
             self.pool.gone.add(agent_id)
             self.pool.kept.discard(agent_id)
@@ -379,9 +424,13 @@ class Engine:
         while self.waiting and self.pool is not None and self.pool.ready:
             call = self.calls[self.waiting.popleft()]
             commands.append(self._connect(call, now, self.pool.take()))
+        while self.waiting and self._channels is not None and self.talking < self._channels:
+            commands.append(self._serve(self.calls[self.waiting.popleft()], now))
         while self.waiting and self._deadline() <= now:
             call = self.calls[self.waiting.popleft()]
             call.result = CallResult.DROPPED
+            if self._told:
+                self._told.ended(call.attempt_id, now, CallResult.DROPPED)
             commands += [HangUp(call.attempt_id), self._over(call, now)]
         return commands
 
@@ -396,6 +445,10 @@ class Engine:
             moments.append(min(until for until, _, _ in self._waits))
         if self._slot > now or self.pool is None:
             moments.append(max(self._slot, now + _BEAT))
+        if self._told:
+            following = self._told.next_at(now)
+            if following is not None:
+                moments.append(following)
         return min(moments, default=None)
 
     def _deadline(self) -> float:
@@ -407,7 +460,17 @@ class Engine:
         call.agent_id = agent_id
         call.connected = at
         self.talking += 1
+        if self._told:
+            self._told.connected(call.attempt_id, agent_id, at)
         return Connect(call.attempt_id, agent_id)
+
+    def _serve(self, call: LiveCall, at: float, destination: str = "agent") -> Connect:
+        """Connect an answered call of an IVR mode."""
+        call.connected = at
+        self.talking += self._channels is not None
+        if self._told:
+            self._told.connected(call.attempt_id, None, at)
+        return Connect(call.attempt_id, None, destination)
 
     def _leave(self, call: LiveCall) -> None:
         """The call is no longer dialed, waiting or talked on; its agent is free, or wraps up."""
@@ -420,6 +483,8 @@ class Engine:
         elif call.agent_id is not None:
             self.talking -= 1
             self._wrapping.add(call.agent_id)
+        elif self._channels is not None:
+            self.talking -= 1
 
     def _free(self, call: LiveCall) -> None:
         self.release(call.agent_id)

@@ -3,6 +3,7 @@
 PLUGINS = (
     "dialing_modes.power",
     "dialing_modes.power_ivr",
+    "dialing_modes.predictive",
     "dialing_modes.preview",
     "dialing_modes.progressive",
     "filters.attempts",
