@@ -191,20 +191,239 @@ class Engine:
 
     def new_calls(self, now: float) -> int:
         """How many records to take now: what the mode wants, within ports and calls per second."""
-        wanted = self._wish(self._observe(now))
+        pacing, calls, pool = self._pacing, len(self.calls), self.pool
+        pacing.now = now
+        if pool is not None:
+            pacing.ready = len(pool.ready)
+            pacing.agents = len(pool.known) - len(pool.gone)
+        elif self._channels is not None:
+            pacing.agents = self._channels
+            pacing.ready = self._channels - self.talking
+        pacing.talking = self.talking
+        pacing.wrapping = len(self._wrapping)
+        pacing.dialed = self.dialed
+        pacing.queued = len(self.waiting)
+        pacing.in_progress = calls
+        pacing.placed = self.placed
+        pacing.since_start = now - self._start
+        wanted = self._wish(pacing)
         if wanted <= 0:
             return 0
-        room = min(wanted, self._ports - len(self.calls) - len(self._previews))
+        room = self._ports - calls - len(self._previews)
+        if wanted < room:
+            room = wanted
         if self._agent_first:
-            assert self.pool is not None
-            room = min(room, len(self.pool.ready))
+            assert pool is not None
+            room = min(room, len(pool.ready))
             if self._mode.preview_time > 0:
                 return max(0, room)
-        return max(0, min(room, self._allowed(now)))
+        if room <= 0:
+            return 0
+        allowed = self._allowed(now)
+        return room if room < allowed else allowed
 
     def _allowed(self, now: float) -> int:
         """How many calls the call rate allows at this moment."""
-        self._slot = max(self._slot, now - _BURST)
+        if self._slot < now - _BURST:
+            self._slot = now - _BURST
+        return int((now - self._slot) * self._rate + 1e-9) + 1 if now >= self._slot else 0
+
+    def eager(self, now: float) -> bool:
+        """Whether calls should be placed at once: an agent waits. Without agents the beat is soon enough."""
+        return self.pool is not None and (bool(self.pool.kept) or self.new_calls(now) > 0)
+
+    def take(self) -> str:
+        """The agent who has been ready for longest."""
+        return self.ready.popleft()
+
+    def free(self, agent_id: str) -> None:
+        """An agent has nothing to do: he is kept if a callback waits for him, else he is ready."""
+        if agent_id in self.awaited:
+            self.kept.add(agent_id)
+        elif agent_id not in self.ready:
+            self.ready.append(agent_id)
+
+    def present(self, agent_id: str | None) -> bool:
+        """Whether an agent is logged in, busy or not."""
+        return agent_id in self.known and agent_id not in self.gone
+
+    def wait_for(self, agent_id: str) -> None:
+        """A callback waits for an agent."""
+        self.awaited[agent_id] += 1
+
+    def wait_no_longer(self, agent_id: str, *, taken: bool) -> None:
+        """A callback that waited for an agent has him now, if `taken`, or does without."""
+        self.awaited[agent_id] -= 1
+        if self.awaited[agent_id] <= 0:
+            del self.awaited[agent_id]
+        if agent_id in self.kept and (taken or agent_id not in self.awaited):
+            self.kept.discard(agent_id)
+            if not taken:
+                self.ready.append(agent_id)
+
+
+class LiveCall:
+    """A call in progress; times are None until they have come. `past` is the attempt as caps see it."""
+
+    __slots__ = (
+        "agent_id", "answered", "attempt_id", "callback", "connected", "detected", "disposition", "ended", "past",
+        "placed",
+        "record", "result", "stored",
+    )  # fmt: skip
+
+    def __init__(self, attempt_id: str, record: Record, placed: float, agent_id: str | None = None) -> None:
+        self.attempt_id = attempt_id
+        self.record = record
+        self.placed = placed
+        self.agent_id = agent_id
+        self.answered: float | None = None
+        self.detected: CallResult | None = None
+        self.connected: float | None = None
+        self.ended: float | None = None
+        self.result = CallResult.UNKNOWN
+        self.disposition: str | None = None
+        self.callback: float | None = None
+        self.past: PastAttempt | None = None
+        self.stored = False
+
+
+class Place(NamedTuple):
+    """Dial the record; `agent_id` is the agent who is bound to the call."""
+
+    record: Record
+    agent_id: str | None
+
+
+class Connect(NamedTuple):
+    """Connect an answered call to an agent, or to another destination for None."""
+
+    attempt_id: str
+    agent_id: str | None
+    destination: str = "agent"
+
+
+class HangUp(NamedTuple):
+    """Release the call."""
+
+    attempt_id: str
+
+
+class Over(NamedTuple):
+    """The call has ended; settle it."""
+
+    call: LiveCall
+
+
+class GiveBack(NamedTuple):
+    """The record's own agent has not become free in time, or has left: it is not dialed now."""
+
+    record: Record
+
+
+Command = Place | Connect | HangUp | Over | GiveBack
+
+
+class Engine:
+    """One campaign group at work."""
+
+    def __init__(
+        self,
+        mode: DialingMode,
+        pool: AgentPool | None,
+        *,
+        start: float,
+        ports: int,
+        calls_per_second: float,
+        connect_window: float,
+    ) -> None:
+        self._mode = mode
+        self._pacer = mode.start(start)
+        self._wish = self._pacer.new_calls
+        self._told = self._pacer if isinstance(self._pacer, Pacer) else None
+        self._agent_first = mode.agent_first and pool is not None
+        self._channels = mode.channels if pool is None else None
+        self.pool = pool
+        self.calls: dict[str, LiveCall] = {}
+        self.waiting: deque[str] = deque()
+        self.dialed = 0
+        self.talking = 0
+        self.placed = 0
+        self._start = start
+        self._ports = ports
+        self._rate = min(calls_per_second, mode.calls_per_second or calls_per_second)
+        self._connect_window = connect_window
+        self._slot = start
+        self._previews: list[tuple[float, int, Record, str]] = []
+        self._waits: list[tuple[float, Record, str]] = []
+        self._counter = 0
+        self._wrapping: set[str] = set()
+        self._pacing = Pacing(start, connect_window=connect_window)
+
+    @property
+    def in_progress(self) -> int:
+        return len(self.calls)
+
+    @property
+    def full(self) -> bool:
+        """Whether every port is taken."""
+        return len(self.calls) + len(self._previews) >= self._ports
+
+    @property
+    def previewing(self) -> int:
+        """Records held that are not dialed yet: an agent looks at them, or they wait for their own."""
+        return len(self._previews) + len(self._waits)
+
+    @property
+    def remark(self) -> str:
+        """What the journal should say of the pace; empty for nothing."""
+        return self._told.remark if self._told else ""
+
+    def remember(self) -> Mapping[str, Any]:
+        """What the mode of the group's next run should know, as plain JSON data."""
+        return self._told.remember() if self._told else {}
+
+    def recall(self, memory: Mapping[str, Any]) -> None:
+        """Start from what the last run's mode has remembered."""
+        if self._told:
+            self._told.recall(memory)
+
+    def new_calls(self, now: float) -> int:
+        """How many records to take now: what the mode wants, within ports and calls per second."""
+        pacing, calls, pool = self._pacing, len(self.calls), self.pool
+        pacing.now = now
+        if pool is not None:
+            pacing.ready = len(pool.ready)
+            pacing.agents = len(pool.known) - len(pool.gone)
+        elif self._channels is not None:
+            pacing.agents = self._channels
+            pacing.ready = self._channels - self.talking
+        pacing.talking = self.talking
+        pacing.wrapping = len(self._wrapping)
+        pacing.dialed = self.dialed
+        pacing.queued = len(self.waiting)
+        pacing.in_progress = calls
+        pacing.placed = self.placed
+        pacing.since_start = now - self._start
+        wanted = self._wish(pacing)
+        if wanted <= 0:
+            return 0
+        room = self._ports - calls - len(self._previews)
+        if wanted < room:
+            room = wanted
+        if self._agent_first:
+            assert pool is not None
+            room = min(room, len(pool.ready))
+            if self._mode.preview_time > 0:
+                return max(0, room)
+        if room <= 0:
+            return 0
+        allowed = self._allowed(now)
+        return room if room < allowed else allowed
+
+    def _allowed(self, now: float) -> int:
+        """How many calls the call rate allows at this moment."""
+        if self._slot < now - _BURST:
+            self._slot = now - _BURST
         return int((now - self._slot) * self._rate + 1e-9) + 1 if now >= self._slot else 0
 
     def eager(self, now: float) -> bool:

@@ -114,7 +114,8 @@ def _lognormal(mean: float, cv: float) -> tuple[float, float]:
 class Day(NamedTuple):
     """What came of the counted hours. Times are in seconds; `staffed`, `worked` and `talked` are sums over the agents.
 
-    `live` people answered, of whom `abandoned` got no agent; `waits` are those of agents between calls.
+    `live` people answered, of whom `abandoned` got no agent; `waits` are those of agents between calls. `events` are
+    all that the engine was told, `seconds` of processor time were spent on them.
     """
 
     staffed: float
@@ -212,6 +213,8 @@ class Floor:
         heappush(self.heap, (at, self.count, kind, what))
 
     def run(self) -> Day:
+        while len(self.luck.who) < 8 * self.pool.size * (self.end - START) / HOUR:
+            self.luck.more_calls()
         began = process_time()
         engine, heap, end, waiting = self.engine, self.heap, self.end, self.engine.waiting
         now, events = START, 0
@@ -252,7 +255,8 @@ class Floor:
 
     def _place(self, room: int, now: float) -> None:
         world, engine, luck, heap = self.world, self.engine, self.luck, self.heap
-        self.decisions.append((now, room))
+        if self.digest is not None:
+            self.decisions.append((now, room))
         rate = world.rate((now - START) / HOUR)
         for _ in range(room):
             number = self.placed
@@ -416,7 +420,7 @@ class Floor:
             abandoned=self.abandoned,
             worst_hour=max(busiest, default=0.0),
             waits=self.waits,
-            events=events,
+            events=events + self.placed,
             seconds=seconds,
             log=self.digest.hexdigest() if self.digest else "",
         )

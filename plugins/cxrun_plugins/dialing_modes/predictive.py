@@ -145,20 +145,20 @@ _GAIN: Final = 0.2
 """How much the logarithm of the threshold follows one call of budget."""
 _DRIFT: Final = 3e-4
 """How much it follows, per answer, a budget that stays away from the reserve."""
-_RESERVE: Final = 4.0
-"""Calls of budget that are kept back."""
+_RESERVE: Final = 3.5
+"""Calls of budget that are kept back, besides a hundredth of the whole budget."""
 _DAY: Final = 86_400
 
 
 class _Window:
     """What is left to abandon in one window, in calls, and the threshold that follows from it."""
 
-    __slots__ = ("days", "drift", "left", "mistaken")
+    __slots__ = ("days", "drift", "left", "live")
 
     def __init__(self, days: int | None) -> None:
         self.days = days
+        self.live = 0.0
         self.left = 0.0
-        self.mistaken = 0.0
         self.drift = 0.0
 
 
@@ -177,6 +177,9 @@ class Budget:
         self._days: dict[int, list[float]] = {}
         self._today = -1
         self._count = [0.0, 0.0]
+        self.threshold = 0.0
+        """The chance to find no agent that a further call may have."""
+        self._decide()
 
     def answered(self, at: float, *, abandoned: bool) -> None:
         """A person has got an agent, or was abandoned."""
@@ -189,13 +192,14 @@ class Budget:
         change = self.cap * self._live - gone
         for window in self._windows:
             window.left += change
-            window.mistaken += self._lost
+            window.live += self._live
             window.drift += _DRIFT * (window.left - self._reserve(window))
             window.drift = min(2.5, max(-4.0, window.drift))
+        self._decide()
 
     def _reserve(self, window: _Window) -> float:
         """The calls kept back: more if some abandoned calls can only be guessed at."""
-        return _RESERVE + 2 * math.sqrt(window.mistaken)
+        return _RESERVE + 0.01 * self.cap * window.live + 2.5 * math.sqrt(self._lost / self._live * window.live)
 
     def _begin(self, today: int) -> None:
         self._today = today
@@ -207,16 +211,11 @@ class Budget:
             live = sum(count[0] for day, count in self._days.items() if day >= first)
             gone = sum(count[1] for day, count in self._days.items() if day >= first)
             window.left = self.cap * live - gone
-            window.mistaken = live / self._live * self._lost
+            window.live = live
 
-    @property
-    def threshold(self) -> float:
-        """The chance to find no agent that a further call may have."""
-        return min(0.95, *(self._threshold(window) for window in self._windows))
-
-    def _threshold(self, window: _Window) -> float:
-        left = window.left - self._reserve(window)
-        return _PER_CAP * self.cap * math.exp(min(50.0, _GAIN * left + window.drift))
+    def _decide(self) -> None:
+        least = min(_GAIN * (window.left - self._reserve(window)) + window.drift for window in self._windows)
+        self.threshold = min(0.95, _PER_CAP * self.cap * math.exp(min(50.0, least)))
 
     @property
     def short(self) -> bool:
@@ -233,6 +232,7 @@ class Budget:
         self._days = {int(day): list(count) for day, count in memory["days"].items()}
         for window, drift in zip(self._windows, memory["drift"], strict=False):
             window.drift = drift
+        self._decide()
 
 
 class _Aim:
@@ -260,8 +260,8 @@ class _Aim:
 
 _MEMORY: Final = 4000
 """Observations after which older ones begin to fade."""
-_EDGE: Final = 4096
-"""Ages in a table, in its steps."""
+_EDGE: Final = 1024
+"""Ages in a table, in its steps; older is as old as that."""
 
 
 class _Times:
@@ -305,11 +305,14 @@ class _Times:
         return hazards
 
     def survivors(self) -> list[float]:
-        """The share that takes longer than each multiple of the step."""
-        share, shares = 1.0, [1.0]
+        """The share that takes longer than each multiple of the step, down to 0."""
+        left, shares = self.count, [1.0]
         for count in self.counts:
-            share -= count / max(self.count, 1e-9)
-            shares.append(max(0.0, share))
+            left -= count
+            if left < 1e-6 * self.count:
+                break
+            shares.append(left / self.count)
+        shares.append(0.0)
         return shares
 
     def quantile(self, share: float) -> float:
@@ -336,9 +339,14 @@ class _Table:
     __slots__ = ("chance", "third", "variance")
 
     def __init__(self, chances: Sequence[float]) -> None:
-        self.chance = [*chances, *[chances[-1]] * (_EDGE - len(chances))]
-        self.variance = [p * (1 - p) for p in self.chance]
-        self.third = [p * (1 - p) * (1 - 2 * p) for p in self.chance]
+        variances = [p * (1 - p) for p in chances]
+        self.chance = _padded(chances)
+        self.variance = _padded(variances)
+        self.third = _padded([v * (1 - 2 * p) for p, v in zip(chances, variances, strict=True)])
+
+
+def _padded(values: Sequence[float]) -> list[float]:
+    return [*values, *[values[-1]] * (_EDGE - len(values))]
 
 
 # --- the forecast ----------------------------------------------------------------------------------
@@ -528,12 +536,13 @@ class Lookahead(Pacer):
             self._talks_known = self._talked.count
             self._horizons = [self._rings.quantile(share) for share in _LATE]
             within = [horizon + pacing.connect_window for horizon in self._horizons]
-            wrapped = self._wrapped.survivors() if self._wrapped.count else [0.0]
+            wrapped = self._wrapped.survivors() if self._wrapped.count else [0.0, 0.0]
             hazards = self._talked.hazards()
             self._talk_tables = [_Table(_freed(hazards, self._talked.step, wrapped, horizon)) for horizon in within]
             self._wrap_tables = [_Table(_ending(self._wrapped, horizon)) for horizon in within]
+        answered, ended = self._rings.survivors(), self._others.survivors() if self._others.count else [1.0, 0.0]
         self._call_tables = [
-            _Table(_answering(self._rate, self._rings, self._others, horizon)) for horizon in self._horizons
+            _Table(_answering(self._rate, answered, ended, horizon / self._rings.step)) for horizon in self._horizons
         ]
 
     # --- from run to run ---
@@ -595,24 +604,21 @@ def _freed(hazards: Sequence[float], step: float, wrapped: Sequence[float], hori
             hazard = hazards[min(age + ahead, last)] * (0.5 if not ahead else 1.0)
             chance += going * hazard * done
             going *= 1 - hazard
-        if len(wrapped) == 1 and part > 0:
+        if len(wrapped) == 2 and part > 0:
             chance += going * hazards[min(age + len(ready), last)] * part
         chances.append(min(1.0, chance))
     return chances
 
 
-def _answering(rate: float, rings: _Times, others: _Times, horizon: float) -> list[float]:
-    """By age of a call, in steps: the chance that it is answered within the horizon."""
-    answered, ended = rings.survivors(), others.survivors()
-    span = horizon / rings.step
-    chances = []
-    for age in range(len(answered) - 1):
-        left = (answered[age] + answered[age + 1]) / 2 if age else 1.0
-        soon = left - _at(answered, age + (0.5 if age else 0.0) + span)
-        open_ = rate * left + (1 - rate) * ((ended[age] + ended[age + 1]) / 2 if age else 1.0)
-        if open_ < 1e-6:
-            break
-        chances.append(max(0.0, rate * soon / open_))
+def _answering(rate: float, answered: Sequence[float], ended: Sequence[float], span: float) -> list[float]:
+    """By age of a call, in steps: the chance that it is answered within `span` steps."""
+    chances = [rate * (1 - _at(answered, span))]
+    last = len(ended) - 1
+    for age in range(1, len(answered) - 1):
+        left = (answered[age] + answered[age + 1]) / 2
+        open_ = rate * left + (1 - rate) * ((ended[age] + ended[age + 1]) / 2 if age < last else 0.0)
+        soon = left - _at(answered, age + 0.5 + span)
+        chances.append(rate * soon / open_ if open_ > 1e-9 else 0.0)
     return [*chances, 0.0]
 
 
