@@ -375,7 +375,9 @@ class Floor:
             return
         until = now + math.exp(self._wrap[0] + self._wrap[1] * self.luck.wrap[number])
         if until > self.counted:
-            self.worked += (until if until < self.end else self.end) - (now if now > self.counted else self.counted)
+            self.worked += (until if until < self.end else self.end) - (
+                now if now > self.counted else self.counted
+            )
         self.count += 1
         heappush(self.heap, (until, self.count, _READY, agent))
 

@@ -50,8 +50,8 @@ PARAMETERS: Final[Mapping[str, Schema]] = {
 class Predictive(DialingMode):
     """Forecasts, for each further call, how likely its answer would find no agent, and dials while that is small.
 
-    It learns how often and when calls are answered, how long agents talk and wrap up, and knows how long each call in
-    flight has rung and each conversation has lasted. From that it forecasts the agents that will be free and
+    It learns how often and when calls are answered, how long agents talk and wrap up, and it knows how long each call
+    in flight has rung and each conversation has lasted. From that it forecasts the agents that will be free and
     the calls that will be answered by the time one more call would be. It places that call if the chance to find
     nobody is below a threshold, which follows the unspent abandon budget: `abandon_rate` percent of the people who
     have answered, less those abandoned, over each window of `measured_over`. As the budget runs out the threshold falls
@@ -166,7 +166,11 @@ class Budget:
     """The people who have answered, those abandoned of them by day, and the threshold that follows."""
 
     def __init__(
-        self, abandon_rate: float, measured_over: Iterable[str], mistaken_people: float, mistaken_machines: float
+        self,
+        abandon_rate: float,
+        measured_over: Iterable[str],
+        mistaken_people: float,
+        mistaken_machines: float,
     ) -> None:
         self.cap = abandon_rate / 100
         lost = mistaken_people / 100
@@ -199,7 +203,9 @@ class Budget:
 
     def _reserve(self, window: _Window) -> float:
         """The calls kept back: more if some abandoned calls can only be guessed at."""
-        return _RESERVE + 0.01 * self.cap * window.live + 2.5 * math.sqrt(self._lost / self._live * window.live)
+        return (
+            _RESERVE + 0.01 * self.cap * window.live + 2.5 * math.sqrt(self._lost / self._live * window.live)
+        )
 
     def _begin(self, today: int) -> None:
         self._today = today
@@ -366,9 +372,9 @@ class Lookahead(Pacer):
     """
 
     __slots__ = (
-        "_aim", "_answers", "_beat", "_bound", "_budget", "_calls", "_due", "_floor", "_fresh", "_horizons", "_machines",
-        "_others", "_rate", "_ready_since", "_remark", "_rings", "_talked", "_talks", "_waiting", "_wanted", "_wrapped",
-        "_wraps", "_call_tables", "_talk_tables", "_wrap_tables", "_talks_known", "_refresh", "_last",
+        "_aim", "_answers", "_beat", "_bound", "_budget", "_call_tables", "_calls", "_due", "_floor", "_fresh",
+        "_horizons", "_last", "_others", "_rate", "_ready_since", "_refresh", "_remark", "_rings", "_talk_tables",
+        "_talked", "_talks", "_talks_known", "_waiting", "_wanted", "_wrap_tables", "_wrapped", "_wraps",
     )  # fmt: skip
 
     def __init__(
@@ -512,15 +518,12 @@ class Lookahead(Pacer):
         calls = [int((now - at) * 2) for at in self._calls.values()]
         talks = [int((now - at) * 0.25) for at in self._talks.values()]
         wraps = [int(now - at) for at in self._wraps.values()]
-        forecasts = []
-        for call, talk, wrap in zip(self._call_tables, self._talk_tables, self._wrap_tables, strict=True):
-            try:
-                forecast = _forecast(free, calls, talks, wraps, call, talk, wrap)
-            except IndexError:
-                forecast = _forecast(
-                    free, *([min(age, _EDGE - 1) for age in ages] for ages in (calls, talks, wraps)), call, talk, wrap
-                )
-            forecasts.append(forecast)
+        if max(calls[:1] + talks[:1] + wraps[:1], default=0) >= _EDGE:
+            calls, talks, wraps = ([min(age, _EDGE - 1) for age in ages] for ages in (calls, talks, wraps))
+        forecasts = [
+            _forecast(free, calls, talks, wraps, *tables)
+            for tables in zip(self._call_tables, self._talk_tables, self._wrap_tables, strict=True)
+        ]
         limit = threshold * len(forecasts)
         wanted = 0
         while wanted < 1000 and sum(forecast.nobody() for forecast in forecasts) <= limit:
@@ -532,17 +535,27 @@ class Lookahead(Pacer):
     def _learn(self, pacing: Pacing) -> None:
         """Make the tables anew from what has been seen."""
         self._refresh = pacing.now + 20
-        if not self._horizons or self._talked.count > 1.1 * self._talks_known or self._talked.count < self._talks_known:
+        if (
+            not self._horizons
+            or self._talked.count > 1.1 * self._talks_known
+            or self._talked.count < self._talks_known
+        ):
             self._talks_known = self._talked.count
             self._horizons = [self._rings.quantile(share) for share in _LATE]
             within = [horizon + pacing.connect_window for horizon in self._horizons]
             wrapped = self._wrapped.survivors() if self._wrapped.count else [0.0, 0.0]
             hazards = self._talked.hazards()
-            self._talk_tables = [_Table(_freed(hazards, self._talked.step, wrapped, horizon)) for horizon in within]
+            self._talk_tables = [
+                _Table(_freed(hazards, self._talked.step, wrapped, horizon)) for horizon in within
+            ]
             self._wrap_tables = [_Table(_ending(self._wrapped, horizon)) for horizon in within]
-        answered, ended = self._rings.survivors(), self._others.survivors() if self._others.count else [1.0, 0.0]
+        answered, ended = (
+            self._rings.survivors(),
+            self._others.survivors() if self._others.count else [1.0, 0.0],
+        )
         self._call_tables = [
-            _Table(_answering(self._rate, answered, ended, horizon / self._rings.step)) for horizon in self._horizons
+            _Table(_answering(self._rate, answered, ended, horizon / self._rings.step))
+            for horizon in self._horizons
         ]
 
     # --- from run to run ---
@@ -631,7 +644,9 @@ class _Many:
 
     __slots__ = ("change", "mean", "third", "variance")
 
-    def __init__(self, mean: float, variance: float, third: float, change: tuple[float, float, float]) -> None:
+    def __init__(
+        self, mean: float, variance: float, third: float, change: tuple[float, float, float]
+    ) -> None:
         self.mean = mean
         self.variance = variance
         self.third = third
