@@ -40,6 +40,8 @@ class Crew:
         self.working = True
         self.watched = False
         self.refused = 0
+        self.remark = ""
+        """What the journal says of the pace."""
         self.external = group.dialer.external
         self.caller_id = settings["caller_id"].value if "caller_id" in settings else None
         self.ring_time = group.duration("ring_time")

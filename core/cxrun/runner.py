@@ -515,6 +515,10 @@ class Run:
             return
         self._lock()
         now = self._clock.now()
+        if engine.remark != crew.remark:
+            crew.remark = engine.remark
+            reason = Reason("group", f"{crew.group.name}: {crew.remark or 'dialing freely again'}")
+            self._ledger.batch.journal.append(Entry(round(now, 3), "pacing", 0, 0, 0, reason, 0))
         placing: list[tuple[Record, Dial]] = []
         while room > 0 and self.tally.errors <= self.options.max_errors:
             feed = crew.next_feed()

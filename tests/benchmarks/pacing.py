@@ -175,7 +175,7 @@ def chosen(rows: Sequence[Row]) -> Row:
 
 
 def table(rows: Sequence[Row]) -> Iterator[str]:
-    yield "scenario agents  mode            use %   +-    abandon %  worst day  over     wait s  p90 s  dials  cpu s  rank"
+    yield "scenario agents  mode            use %   +-    abandon %  worst day  over     wait s  p90 s  dials  cpu s"
     cell: tuple[str, int] | None = None
     for row in rows:
         if (row.scenario, row.agents) != cell:

@@ -17,8 +17,8 @@ _DAY: Final = 86_400
 class AdaptiveLevel(DialingMode):
     """Keeps a level of lines in use per agent; it rises while agents wait and falls when calls are dropped.
 
-    The lines in use are calls dialed, waiting and talked on; the agents are those ready or talking. Every 15 seconds
-    the level grows by the share of agents who were waiting for a call in the mean of these seconds, less the
+    The lines in use are calls dialed, waiting and talked on; the agents are those ready or talking. Every 15 seconds the
+    level grows by the share of agents who were waiting for a call in the mean of these seconds, less the
     calls that were waiting for an agent, plus `difference`; `intensity` makes a rise larger and a fall smaller,
     both by that many percent. It stays between 1 and `max_level`.
 
@@ -67,7 +67,7 @@ class AdaptiveLevel(DialingMode):
                 "default": 0,
             },
             "intensity": {
-                "description": "How much faster the level rises and slower it falls, in percent, or below 0 the reverse.",
+                "description": "How much faster the level rises and slower it falls, in percent, or the reverse.",
                 "type": "number",
                 "minimum": -100,
                 "maximum": 100,

@@ -52,14 +52,14 @@ class Predictive(DialingMode):
 
     It learns how often and when calls are answered, how long agents talk and wrap up, and it knows how long each call
     in flight has rung and each conversation has lasted. From that it forecasts the agents that will be free and
-    the calls that will be answered by the time one more call would be. It places that call if the chance to find
-    nobody is below a threshold, which follows the unspent abandon budget: `abandon_rate` percent of the people who
-    have answered, less those abandoned, over each window of `measured_over`. As the budget runs out the threshold falls
+    the calls that will be answered by the time one more call would be. It places that call if the chance to find nobody
+    is below a threshold, which follows the unspent abandon budget: `abandon_rate` percent of the people who have
+    answered, less those abandoned, over each window of `measured_over`. As the budget runs out the threshold falls
     smoothly to that of progressive dialing, one call per ready agent. The rate of a short window is never certain:
     a budget of a few calls is kept back.
 
     The abandon rate is kept and the agents are as busy as it allows, unless one of two aims asks for less:
-    `agent_busy_factor`, talking and wrapping agents in percent, or `average_waiting_time`, an agent's wait between calls.
+    `agent_busy_factor`, talking and wrapping agents in percent, or `average_waiting_time`, an agent's wait for a call.
 
     It dials progressively until it has seen 10 answers and 20 conversations, and while fewer than
     `agent_floor` agents are logged in. With `engage_agent_first` each call is bound to an agent before it is placed:
