@@ -308,8 +308,8 @@ class Pacing:
     `dialed` calls have been placed and not yet answered or ended, `queued` calls wait for an agent,
     `talking` and `wrapping` count agents, `in_progress` every call of the group from place to end.
     `since_start` is in seconds, `placed` counts the calls placed since. `agents` are logged in, whatever they
-    do. In an IVR mode with `channels` these stand for agents: `ready` are free, `talking` are taken. An answered
-    call waits for `connect_window` seconds at most.
+    do. In an IVR mode with a `capacity` its channels stand for agents: `ready` are free, `talking` are taken. An
+    answered call waits for `connect_window` seconds at most.
     """
 
     now: float
@@ -425,7 +425,7 @@ class DialingMode(ElementBase):
         return False
 
     @property
-    def channels(self) -> int | None:
+    def capacity(self) -> int | None:
         """How many answered calls an IVR mode can serve at a time; None for as many as there are ports.
 
         Further ones wait for a channel as calls wait for an agent, and are dropped in the end.

@@ -143,7 +143,7 @@ class Engine:
         self._wish = self._pacer.new_calls
         self._told = self._pacer if isinstance(self._pacer, Pacer) else None
         self._agent_first = mode.agent_first and pool is not None
-        self._channels = mode.channels if pool is None else None
+        self._capacity = mode.capacity if pool is None else None
         self.pool = pool
         self.calls: dict[str, LiveCall] = {}
         self.waiting: deque[str] = deque()
@@ -196,9 +196,9 @@ class Engine:
         if pool is not None:
             pacing.ready = len(pool.ready)
             pacing.agents = len(pool.known) - len(pool.gone)
-        elif self._channels is not None:
-            pacing.agents = self._channels
-            pacing.ready = self._channels - self.talking
+        elif self._capacity is not None:
+            pacing.agents = self._capacity
+            pacing.ready = self._capacity - self.talking
         pacing.talking = self.talking
         pacing.wrapping = len(self._wrapping)
         pacing.dialed = self.dialed
@@ -320,7 +320,7 @@ class Engine:
             call.connected = at
             return [Connect(attempt_id, None, handling.destination)]
         if pool is None:
-            if self._channels is None or self.talking < self._channels:
+            if self._capacity is None or self.talking < self._capacity:
                 return [self._serve(call, at, handling.destination)]
         elif call.agent_id is not None:
             return [self._connect(call, at, call.agent_id)]
@@ -426,7 +426,7 @@ class Engine:
         while self.waiting and self.pool is not None and self.pool.ready:
             call = self.calls[self.waiting.popleft()]
             commands.append(self._connect(call, now, self.pool.take()))
-        while self.waiting and self._channels is not None and self.talking < self._channels:
+        while self.waiting and self._capacity is not None and self.talking < self._capacity:
             commands.append(self._serve(self.calls[self.waiting.popleft()], now))
         while self.waiting and self._deadline() <= now:
             call = self.calls[self.waiting.popleft()]
@@ -469,7 +469,7 @@ class Engine:
     def _serve(self, call: LiveCall, at: float, destination: str = "agent") -> Connect:
         """Connect an answered call of an IVR mode."""
         call.connected = at
-        self.talking += self._channels is not None
+        self.talking += self._capacity is not None
         if self._told:
             self._told.connected(call.attempt_id, None, at)
         return Connect(call.attempt_id, None, destination)
@@ -478,6 +478,9 @@ class Engine:
         """The call is no longer dialed, waiting or talked on; its agent is free, or wraps up."""
         if call.answered is None:
             self.dialed -= 1
+            if call.connected is None:
+                self._free(call)
+                return
         if call.connected is None:
             if call.attempt_id in self.waiting:
                 self.waiting.remove(call.attempt_id)
@@ -485,12 +488,13 @@ class Engine:
         elif call.agent_id is not None:
             self.talking -= 1
             self._wrapping.add(call.agent_id)
-        elif self._channels is not None:
+        elif self._capacity is not None:
             self.talking -= 1
 
     def _free(self, call: LiveCall) -> None:
-        self.release(call.agent_id)
-        call.agent_id = None
+        if call.agent_id is not None:
+            self.release(call.agent_id)
+            call.agent_id = None
 
     def _over(self, call: LiveCall, at: float) -> Over:
         call.ended = at

@@ -17,14 +17,14 @@ _DAY: Final = 86_400
 class AdaptiveLevel(DialingMode):
     """Keeps a level of lines in use per agent; it rises while agents wait and falls when calls are dropped.
 
-    The lines in use are calls dialed, waiting and talked on; the agents are those ready or talking. Every 15 seconds the
-    level grows by the share of agents who were waiting for a call in the mean of these seconds, less the
+    The lines in use are calls dialed, waiting and talked on; the agents are those ready or talking. Every 15 seconds
+    the level grows by the share of agents who were waiting for a call in the mean of these seconds, less the
     calls that were waiting for an agent, plus `difference`; `intensity` makes a rise larger and a fall smaller,
     both by that many percent. It stays between 1 and `max_level`.
 
     If more than half of more than 20 calls of the last minute were dropped, the level is halved. Once 50 calls were
-    dialed on a UTC day and more than `abandon_rate` percent of its answers are dropped, `limit` decides: `hard` sets the
-    level to 1, `average` halves it, `tapered` lets it fall as `taper_until` comes near: from ten hours before, in
+    dialed on a UTC day and more than `abandon_rate` percent of its answers are dropped, `limit` decides: `hard` sets
+    the level to 1, `average` halves it, `tapered` lets it fall as `taper_until` comes near: from ten hours before, in
     proportion to the time left, hours and minutes read as one number.
 
     This is how VICIdial documents its adaptive methods ADAPT_HARD_LIMIT, ADAPT_AVERAGE and ADAPT_TAPERED, with its

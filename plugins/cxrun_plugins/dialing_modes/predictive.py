@@ -204,7 +204,7 @@ class Budget:
     def _reserve(self, window: _Window) -> float:
         """The calls kept back: more if some abandoned calls can only be guessed at."""
         return (
-            _RESERVE + 0.01 * self.cap * window.live + 2.5 * math.sqrt(self._lost / self._live * window.live)
+            _RESERVE + 0.01 * self.cap * window.live + 1.3 * math.sqrt(self._lost / self._live * window.live)
         )
 
     def _begin(self, today: int) -> None:
@@ -242,24 +242,26 @@ class Budget:
 
 
 class _Aim:
-    """The threshold at which agents wait as long between calls as is wished, or are as busy."""
+    """How many agents are kept waiting, so that they wait as long between calls as is wished, or are as busy."""
 
-    __slots__ = ("_busy", "_level", "_mean", "_wait", "threshold")
+    __slots__ = ("_busy", "_kept", "_mean", "_wait")
 
     def __init__(self, *, busy: float = 0.0, wait: float = 0.0) -> None:
         self._busy = busy
         self._wait = wait
         self._mean: float | None = None
-        self._level = math.log(0.01)
-        self.threshold = math.exp(self._level)
+        self._kept = 0.0
 
     def waited(self, wait: float, handled: float) -> None:
         """An agent has waited for a call; `handled` is how long agents talk and wrap up in the mean."""
-        self._mean = wait if self._mean is None else self._mean + (wait - self._mean) / 40
+        self._mean = wait if self._mean is None else self._mean + (wait - self._mean) / 30
         wished = (1 - self._busy) / self._busy * handled if self._busy else self._wait
-        error = math.log((self._mean + 0.5) / (wished + 0.5))
-        self._level = min(-0.05, max(-12.0, self._level + 0.02 * error))
-        self.threshold = math.exp(self._level)
+        # as a share of the agents
+        self._kept += 0.003 * math.log((wished + 0.5) / (self._mean + 0.5))
+        self._kept = min(1.0, max(0.0, self._kept))
+
+    def kept(self, agents: int) -> int:
+        return round(self._kept * agents)
 
 
 # --- what has been seen ----------------------------------------------------------------------------
@@ -498,20 +500,18 @@ class Lookahead(Pacer):
         if self._bound:
             return pacing.ready
         free = pacing.ready - pacing.queued
+        if self._aim is not None:
+            free -= self._aim.kept(pacing.agents)
         one_each = max(0, free - pacing.dialed)
         if pacing.agents < self._floor:
             self._remark = f"fewer than {self._floor} agents: dialing progressively"
             return one_each
         if self._answers < 10 or self._talked.count < 20:
             return one_each
-        threshold = self._budget.threshold
-        held = self._budget.short
-        if self._aim is not None and self._aim.threshold < threshold:
-            threshold, held = self._aim.threshold, False
-        self._remark = "the abandon rate holds dialing back" if held else ""
+        self._remark = "the abandon rate holds dialing back" if self._budget.short else ""
         if pacing.now >= self._refresh:
             self._learn(pacing)
-        return self._over_dial(pacing.now, free, threshold) or one_each
+        return self._over_dial(pacing.now, free, self._budget.threshold) or one_each
 
     def _over_dial(self, now: float, free: int, threshold: float) -> int:
         """How many calls can be placed before the chance that the next one finds no agent passes the threshold."""

@@ -45,6 +45,10 @@ class PredictiveIvr(DialingMode):
     mistaken_people: float = 0
     mistaken_machines: float = 0
 
+    @property
+    def capacity(self) -> int:
+        return self.channels
+
     def start(self, now: float) -> Pacer:
         budget = Budget(self.abandon_rate, self.measured_over, self.mistaken_people, self.mistaken_machines)
         return Lookahead(budget, now)

@@ -37,6 +37,10 @@ class ProgressiveIvr(DialingMode):
 
     channels: int
 
+    @property
+    def capacity(self) -> int:
+        return self.channels
+
     def new_calls(self, pacing: Pacing) -> int:
         return max(0, pacing.ready - pacing.queued - pacing.dialed)
 
