@@ -96,8 +96,10 @@ def registry() -> Registry:
 def mode_of(job: Job) -> DialingMode:
     name = RIVALS[job.rival].mode
     parameters = dict(job.parameters)
-    if job.scenario == "S8" and name == "predictive":
+    if name == "predictive" and job.scenario == "S8":
         parameters |= DETECTION
+    if name == "predictive" and SCENARIOS[job.scenario].markov:
+        parameters["measured_over"] = ["campaign"]
     mode = registry().get("dialing mode", name).build(parameters)
     assert isinstance(mode, DialingMode)
     return mode

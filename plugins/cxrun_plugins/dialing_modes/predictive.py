@@ -257,7 +257,7 @@ class _Aim:
         self._mean = wait if self._mean is None else self._mean + (wait - self._mean) / 30
         wished = (1 - self._busy) / self._busy * handled if self._busy else self._wait
         # as a share of the agents
-        self._kept += 0.003 * math.log((wished + 0.5) / (self._mean + 0.5))
+        self._kept += 0.006 * math.log((wished + 0.5) / (self._mean + 0.5))
         self._kept = min(1.0, max(0.0, self._kept))
 
     def kept(self, agents: int) -> int:

@@ -139,7 +139,7 @@ def test_half_a_day_of_ten_agents(floor, scenario: str, least: float) -> None:
     assert day.abandon <= 3
 
 
-@pytest.mark.parametrize("busy", [68, 80])
+@pytest.mark.parametrize("busy", [76, 84])
 def test_keeps_agents_as_busy_as_is_wished(floor, busy: float) -> None:
     day = floor.Floor(floor.SCENARIOS["S1"], 30, Predictive(agent_busy_factor=busy), 1, hours=3).run()
     assert day.utilisation == pytest.approx(busy, abs=2.5)
