@@ -372,6 +372,9 @@ class Pacer:
     def agent_gone(self, agent_id: str, at: float) -> None:
         """An agent has left."""
 
+    def count(self, days: Mapping[int, tuple[int, int]]) -> None:
+        """The people who answered before this run, and those of them abandoned, by UTC day since 1970."""
+
     def remember(self) -> Mapping[str, Any]:
         """What the next run of the group should know, as plain JSON data."""
         return {}

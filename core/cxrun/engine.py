@@ -180,6 +180,16 @@ class Engine:
         """What the journal should say of the pace; empty for nothing."""
         return self._told.remark if self._told else ""
 
+    @property
+    def watched(self) -> bool:
+        """Whether the mode watches what happens."""
+        return self._told is not None
+
+    def count(self, days: Mapping[int, tuple[int, int]]) -> None:
+        """Tell the mode of the people who answered before, and those of them abandoned, by UTC day since 1970."""
+        if self._told:
+            self._told.count(days)
+
     def remember(self) -> Mapping[str, Any]:
         """What the mode of the group's next run should know, as plain JSON data."""
         return self._told.remember() if self._told else {}

@@ -57,7 +57,7 @@ from cxrun.store.lists import date_imports, frozen_rules, imports_of, keep_credi
 from cxrun.store.queue import Queue, keep_attempt_fields, look_again
 from cxrun.store.ready import Ready
 from cxrun.store.requests import asked_of
-from cxrun.store.runs import check_world, finish_run, last_reached, placed_at, start_run
+from cxrun.store.runs import answers_by_day, check_world, finish_run, last_reached, placed_at, start_run
 from cxrun.tally import Options, Tally
 
 POLL: Final = 5.0
@@ -194,7 +194,10 @@ class Run:
         if group.mode.needs_agents and group.agent_group:
             pool = self._pools.setdefault(group.agent_group, AgentPool(group.agent_group, group.agents))
         credits = {feed.queue.list_id: self._lists[feed.name].credit for feed in feeds}
-        return Crew(group, pool, group.dialer.open(opening), feeds, opening.start, credits)
+        crew = Crew(group, pool, group.dialer.open(opening), feeds, opening.start, credits)
+        if crew.engine.watched:
+            crew.engine.count(answers_by_day(self._store, credits))
+        return crew
 
     def _feed(self, group: Group, name: str) -> Feed:
         stored, ordering = self._lists[name], group.ordering

@@ -166,3 +166,17 @@ def test_three_hours_of_25_agents_through_a_whole_run(project, mode: str, busy: 
     used = 100 * (1 - tally.ready_seconds / tally.staffed_seconds)
     assert busy[0] < used < busy[1]
     assert 100 * tally.abandoned <= 3 * tally.answered
+
+
+def test_people_abandoned_by_an_earlier_run_count_and_the_journal_says_what_holds_dialing_back(
+    project,
+) -> None:
+    made = project(6000, mode={"power": {"calls_per_agent": 5}}, agents=8, ports=200, calls_per_second=20)
+    before = made.run(until=made.reached() + 1800)
+    assert before.abandoned > 0.1 * before.answered
+    made.campaign["dialing_profiles"]["standard"]["mode"] = {"predictive": {}}
+    made.save()
+    after = made.run(until=made.reached() + 3600)
+    assert after.abandoned <= 0.01 * after.answered
+    (said,) = (line for line in made.journal() if '"pacing"' in line)
+    assert "all: the abandon rate holds dialing back" in said

@@ -187,9 +187,7 @@ class Budget:
 
     def answered(self, at: float, *, abandoned: bool) -> None:
         """A person has got an agent, or was abandoned."""
-        today = int(at // _DAY)
-        if today != self._today:
-            self._begin(today)
+        self.look(at)
         gone = self._lost + abandoned
         self._count[0] += self._live
         self._count[1] += gone
@@ -200,6 +198,13 @@ class Budget:
             window.drift += _DRIFT * (window.left - self._reserve(window))
             window.drift = min(2.5, max(-4.0, window.drift))
         self._decide()
+
+    def look(self, at: float) -> None:
+        """What is left may be more, or less, on a new day."""
+        today = int(at // _DAY)
+        if today != self._today:
+            self._begin(today)
+            self._decide()
 
     def _reserve(self, window: _Window) -> float:
         """The calls kept back: more if some abandoned calls can only be guessed at."""
@@ -227,6 +232,14 @@ class Budget:
     def short(self) -> bool:
         """Whether it is the budget that holds dialing back: the threshold is a quarter of its usual value."""
         return self.threshold < _PER_CAP * self.cap / 4
+
+    def count(self, days: Mapping[int, tuple[int, int]]) -> None:
+        """Replace what was counted so far."""
+        self._days = {
+            day: [answered * self._live, answered * self._lost + abandoned]
+            for day, (answered, abandoned) in days.items()
+        }
+        self._today = -1
 
     def remember(self) -> Mapping[str, Any]:
         return {
@@ -510,6 +523,7 @@ class Lookahead(Pacer):
             return one_each
         self._remark = "the abandon rate holds dialing back" if self._budget.short else ""
         if pacing.now >= self._refresh:
+            self._budget.look(pacing.now)
             self._learn(pacing)
         return self._over_dial(pacing.now, free, self._budget.threshold) or one_each
 
@@ -559,6 +573,9 @@ class Lookahead(Pacer):
         ]
 
     # --- from run to run ---
+
+    def count(self, days: Mapping[int, tuple[int, int]]) -> None:
+        self._budget.count(days)
 
     def remember(self) -> Mapping[str, Any]:
         return {

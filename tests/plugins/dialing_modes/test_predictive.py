@@ -119,6 +119,15 @@ def test_a_new_day_has_a_new_budget_and_the_month_remembers() -> None:
     assert month.threshold == pytest.approx(day.threshold, rel=0.8)
 
 
+def test_what_happened_before_the_run_counts() -> None:
+    lived, told = Budget(3, ["day", "30_days"], 0, 0), Budget(3, ["day", "30_days"], 0, 0)
+    answered(lived, 1, 200, 10)
+    told.count({1: (200, 10)})
+    lived.answered(DAY + 500, abandoned=False)
+    told.answered(DAY + 500, abandoned=False)
+    assert told.threshold == pytest.approx(lived.threshold, rel=1)
+
+
 def test_people_taken_for_machines_are_charged_to_the_budget() -> None:
     plain, charged = Budget(3, ["day"], 0, 0), Budget(3, ["day"], 1, 5)
     for budget in (plain, charged):
