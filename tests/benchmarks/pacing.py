@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from multiprocessing import get_context
@@ -273,8 +274,11 @@ def main() -> None:
     options = parser.parse_args()
     found: dict[tuple[str, int, str], list[Row]] = {}
     with get_context("spawn").Pool(options.processes) as pool:
-        for row in pool.imap(play, jobs(options)):
+        work = list(jobs(options))
+        for number, row in enumerate(pool.imap(play, work), 1):
+            print(f"\r{number} of {len(work)}", end="", file=sys.stderr, flush=True)
             found.setdefault((row.scenario, row.agents, row.mode), []).append(row)
+    print(file=sys.stderr)
     exact = bounds()
     rows = []
     for (scenario, agents, _), candidates in found.items():

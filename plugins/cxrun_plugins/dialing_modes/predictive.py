@@ -501,7 +501,9 @@ class Lookahead(Pacer):
     def new_calls(self, pacing: Pacing) -> int:
         now = pacing.now
         # a look costs more with more agents, and there is more to see all the time
-        if now < self._due and not (self._fresh and now >= self._last + min(0.5, pacing.agents * 0.005)):
+        if now < self._last + min(0.5, pacing.agents * 0.005) or not (
+            self._fresh or self._wanted > 0 or now >= self._due
+        ):
             return max(0, self._wanted)
         self._last = now
         self._due = now + self._beat

@@ -79,6 +79,14 @@ def test_is_asked_again_though_nothing_happens() -> None:
     assert pacer.next_at(300.0) == 301.0
 
 
+def test_what_could_not_be_placed_at_once_is_thought_over() -> None:
+    pacer = learnt(Predictive())
+    wish = pacer.new_calls(Pacing(300.0, ready=6, agents=10))
+    pacer.placed("one", 300.0)
+    assert pacer.new_calls(Pacing(300.0, ready=6, dialed=1, agents=10)) == wish - 1
+    assert pacer.new_calls(Pacing(300.2, ready=0, dialed=1, agents=10)) == 0
+
+
 def test_one_call_for_each_engaged_agent() -> None:
     mode = Predictive(engage_agent_first=True)
     assert mode.agent_first
