@@ -208,7 +208,8 @@ def drawn(rows: Sequence[Row]) -> str:
     down = -(-len(scenarios) // across)
     lowest = min(80, *(int(row.utilisation // 10 * 10) for row in rows))
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{max(across * width, 40 + 130 * len(modes))}" height="{down * height + 40}" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" height="{down * height + 40}" '
+        f'width="{max(across * width, 40 + 130 * len(modes))}" '
         'font-family="sans-serif" font-size="11">',
         '<rect width="100%" height="100%" fill="white"/>',
     ]
