@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
@@ -175,6 +176,20 @@ class ProjectFolder:
             key = (reason.state, reason.text)
             found[key] = found.get(key, 0) + records
         return found
+
+
+@pytest.fixture(scope="session")
+def floor() -> ModuleType:
+    """The made-up floor of the pacing benchmark: `floor.Floor` drives the engine, `floor.SCENARIOS` are its worlds."""
+    import importlib.util
+    import sys
+
+    spec = importlib.util.spec_from_file_location("floor", Path(__file__).parent / "benchmarks" / "floor.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = sys.modules["floor"] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 @pytest.fixture

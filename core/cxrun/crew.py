@@ -37,6 +37,8 @@ class Crew:
         self.working = True
         self.watched = False
         self.refused = 0
+        self.remark = ""
+        """What the journal says of the pace."""
         self.external = group.dialer.external
         self.engine = Engine(group.mode, pool, start=start, **_pace(group))
         self._obey(group, credits)
@@ -56,9 +58,9 @@ class Crew:
         self.shares = Shares(weights, credits)
         self._only = self.feeds[next(iter(weights))] if len(weights) == 1 else None
 
-    def change(self, group: Group) -> None:
+    def change(self, group: Group, now: float) -> None:
         """Go on under other rules and settings."""
-        self.engine.change(group.mode, **_pace(group))
+        self.engine.change(group.mode, now, **_pace(group))
         self._obey(group, self.shares.credits)
 
     @property

@@ -315,7 +315,9 @@ class Pacing:
 
     `dialed` calls have been placed and not yet answered or ended, `queued` calls wait for an agent,
     `talking` and `wrapping` count agents, `in_progress` every call of the group from place to end.
-    `since_start` is in seconds, `placed` counts the calls placed since.
+    `since_start` is in seconds, `placed` counts the calls placed since. `agents` are logged in, whatever they
+    do. In an IVR mode with a `capacity` its channels stand for agents: `ready` are free, `talking` are taken. An
+    answered call waits for `connect_window` seconds at most.
     """
 
     now: float
@@ -327,6 +329,66 @@ class Pacing:
     in_progress: int = 0
     placed: int = 0
     since_start: float = 0.0
+    agents: int = 0
+    connect_window: float = 2.0
+
+
+class Pacer:
+    """What a dialing mode knows of one run of one group, made by `DialingMode.start`.
+
+    The engine tells it of everything at the moment it has happened, and of nothing before: it knows what a real
+    dialer knows. All methods but `new_calls` may be left out. It may be told of the end of a call whose beginning
+    it has not seen: calls outlive a run. Times are Unix UTC seconds.
+    """
+
+    __slots__ = ()
+
+    def new_calls(self, pacing: Pacing) -> int:
+        """How many calls to place now."""
+        raise NotImplementedError
+
+    def next_at(self, now: float) -> float | None:
+        """When to be asked again though nothing happens."""
+        return None
+
+    @property
+    def remark(self) -> str:
+        """What the journal should say of the pace, the same phrase for the same cause; empty for nothing."""
+        return ""
+
+    def placed(self, attempt_id: str, at: float) -> None:
+        """A call is being dialed."""
+
+    def withdrawn(self, attempt_id: str) -> None:
+        """A call was not placed after all."""
+
+    def answered(self, attempt_id: str, at: float, result: CallResult, *, delivered: bool) -> None:
+        """Somebody or something answered; if `delivered`, an agent is to take the call."""
+
+    def connected(self, attempt_id: str, agent_id: str | None, at: float) -> None:
+        """An answered call has its agent, or its channel (None)."""
+
+    def ended(self, attempt_id: str, at: float, result: CallResult) -> None:
+        """A call ended before it was connected: not answered, abandoned in the queue, or dropped."""
+
+    def completed(self, attempt_id: str, agent_id: str | None, at: float) -> None:
+        """A connected call is over; its agent wraps up."""
+
+    def agent_ready(self, agent_id: str, at: float) -> None:
+        """An agent has come, or has wrapped up."""
+
+    def agent_gone(self, agent_id: str, at: float) -> None:
+        """An agent has left."""
+
+    def count(self, days: Mapping[int, tuple[int, int]]) -> None:
+        """The people who answered before this run, and those of them abandoned, by UTC day since 1970."""
+
+    def remember(self) -> Mapping[str, Any]:
+        """What the next run of the group should know, as plain JSON data."""
+        return {}
+
+    def recall(self, memory: Mapping[str, Any]) -> None:
+        """Start from what an earlier run has remembered; called before anything else."""
 
 
 # --- the elements themselves -----------------------------------------------------------------------
@@ -361,13 +423,26 @@ class ElementBase:
 class DialingMode(ElementBase):
     """Decides how many calls to place now.
 
-    `needs_agents` is False for the IVR modes, which use ports instead. `agent_first` binds an agent
-    to each call before it is placed, as preview does. One that takes a number of agents
-    to work well tells `cxrun lint` by an attribute `agent_floor`, maybe a parameter.
+    A mode is an immutable value. One that only looks at the moment has `new_calls`; one that watches what happens
+    overrides `start`, and keeps what it has seen in a `Pacer`. `needs_agents` is False for the IVR modes, which
+    use ports instead. One that takes a number of agents to work well tells `cxrun lint` by an attribute `agent_floor`,
+    maybe a parameter.
     """
 
     needs_agents: ClassVar[bool] = True
-    agent_first: ClassVar[bool] = False
+
+    @property
+    def agent_first(self) -> bool:
+        """Whether an agent is bound to each call before it is placed, as preview does."""
+        return False
+
+    @property
+    def capacity(self) -> int | None:
+        """How many answered calls an IVR mode can serve at a time; None for as many as there are ports.
+
+        Further ones wait for a channel as calls wait for an agent, and are dropped in the end.
+        """
+        return None
 
     @property
     def preview_time(self) -> float:
@@ -379,7 +454,12 @@ class DialingMode(ElementBase):
         """The pace of a mode that dials by the clock; None for as fast as the session profile allows."""
         return None
 
+    def start(self, now: float) -> Self | Pacer:
+        """What paces one run of one group that begins `now` (Unix UTC seconds): the mode itself, or what it keeps."""
+        return self
+
     def new_calls(self, pacing: Pacing) -> int:
+        """How many calls to place now; of a mode with a `Pacer`, before anything has happened."""
         raise NotImplementedError
 
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter, deque
-from typing import Final, NamedTuple
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
 
-from cxrun.elements import Deliver, DialingMode, Drop, Pacing
+from cxrun.elements import Deliver, DialingMode, Drop, Pacer, Pacing
 from cxrun.model import PERSONAL, CallResult, PastAttempt, Record
 
 _BEAT: Final = 0.1
@@ -149,17 +150,45 @@ class Engine:
         self._waits: list[tuple[float, Record, str]] = []
         self._counter = 0
         self._wrapping: set[str] = set()
-        self._pacing = Pacing(start)
-        self.change(mode, ports=ports, calls_per_second=calls_per_second, connect_window=connect_window)
-
-    def change(
-        self, mode: DialingMode, *, ports: int, calls_per_second: float, connect_window: float
-    ) -> None:
-        """Go on under other settings; calls in progress and previews stay as they are."""
-        self._mode = mode
+        self._pacing = Pacing(start, connect_window=connect_window)
         self._ports = ports
         self._rate = min(calls_per_second, mode.calls_per_second or calls_per_second)
         self._connect_window = connect_window
+        self._obey(mode, start)
+
+    def _obey(self, mode: DialingMode, now: float) -> None:
+        self._mode = mode
+        self._pacer = mode.start(now)
+        self._wish = self._pacer.new_calls
+        self._told = self._pacer if isinstance(self._pacer, Pacer) else None
+        self._agent_first = mode.agent_first and self.pool is not None
+        self._capacity = mode.capacity if self.pool is None else None
+
+    def change(
+        self, mode: DialingMode, now: float, *, ports: int, calls_per_second: float, connect_window: float
+    ) -> None:
+        """Go on under other settings; calls in progress and previews stay as they are.
+
+        A mode of the same kind goes on with what the one before has learned, and is told of the calls in progress.
+        """
+        self._ports = ports
+        self._rate = min(calls_per_second, mode.calls_per_second or calls_per_second)
+        self._connect_window = self._pacing.connect_window = connect_window
+        if mode == self._mode:
+            return
+        before = self._told
+        self._obey(mode, now)
+        told = self._told
+        if told is None:
+            return
+        if before is not None and type(before) is type(told):
+            told.recall(before.remember())
+        for call in self.calls.values():
+            told.placed(call.attempt_id, call.placed)
+            if call.answered is not None:
+                told.answered(call.attempt_id, call.answered, call.result, delivered=True)
+            if call.connected is not None:
+                told.connected(call.attempt_id, call.agent_id, call.connected)
 
     @property
     def in_progress(self) -> int:
@@ -175,44 +204,76 @@ class Engine:
         """Records held that are not dialed yet: an agent looks at them, or they wait for their own."""
         return len(self._previews) + len(self._waits)
 
+    @property
+    def remark(self) -> str:
+        """What the journal should say of the pace; empty for nothing."""
+        return self._told.remark if self._told else ""
+
+    @property
+    def watched(self) -> bool:
+        """Whether the mode watches what happens."""
+        return self._told is not None
+
+    def count(self, days: Mapping[int, tuple[int, int]]) -> None:
+        """Tell the mode of the people who answered before, and those of them abandoned, by UTC day since 1970."""
+        if self._told:
+            self._told.count(days)
+
+    def remember(self) -> Mapping[str, Any]:
+        """What the mode of the group's next run should know, as plain JSON data."""
+        return self._told.remember() if self._told else {}
+
+    def recall(self, memory: Mapping[str, Any]) -> None:
+        """Start from what the last run's mode has remembered."""
+        if self._told:
+            self._told.recall(memory)
+
     def new_calls(self, now: float) -> int:
         """How many records to take now: what the mode wants, within ports and calls per second."""
-        pacing = self._observe(now)
-        wanted = self._mode.new_calls(pacing)
+        pacing, calls, pool = self._pacing, len(self.calls), self.pool
+        pacing.now = now
+        if pool is not None:
+            pacing.ready = len(pool.ready)
+            pacing.agents = len(pool.known) - len(pool.gone)
+        elif self._capacity is not None:
+            pacing.agents = self._capacity
+            pacing.ready = self._capacity - self.talking
+        pacing.talking = self.talking
+        pacing.wrapping = len(self._wrapping)
+        pacing.dialed = self.dialed
+        pacing.queued = len(self.waiting)
+        pacing.in_progress = calls
+        pacing.placed = self.placed
+        pacing.since_start = now - self._start
+        wanted = self._wish(pacing)
         if wanted <= 0:
             return 0
-        room = min(wanted, self._ports - len(self.calls) - len(self._previews))
-        if self._mode.agent_first and self.pool is not None:
-            room = min(room, len(self.pool.ready))
+        room = self._ports - calls - len(self._previews)
+        if wanted < room:
+            room = wanted
+        if self._agent_first:
+            assert pool is not None
+            room = min(room, len(pool.ready))
             if self._mode.preview_time > 0:
                 return max(0, room)
-        return max(0, min(room, self._allowed(now)))
+        if room <= 0:
+            return 0
+        allowed = self._allowed(now)
+        return room if room < allowed else allowed
 
     def _allowed(self, now: float) -> int:
         """How many calls the call rate allows at this moment."""
-        self._slot = max(self._slot, now - _BURST)
+        if self._slot < now - _BURST:
+            self._slot = now - _BURST
         return int((now - self._slot) * self._rate + 1e-9) + 1 if now >= self._slot else 0
 
     def eager(self, now: float) -> bool:
         """Whether calls should be placed at once: an agent waits. Without agents the beat is soon enough."""
         return self.pool is not None and (bool(self.pool.kept) or self.new_calls(now) > 0)
 
-    def _observe(self, now: float) -> Pacing:
-        pacing = self._pacing
-        pacing.now = now
-        pacing.ready = len(self.pool.ready) if self.pool else 0
-        pacing.talking = self.talking
-        pacing.wrapping = len(self._wrapping)
-        pacing.dialed = self.dialed
-        pacing.queued = len(self.waiting)
-        pacing.in_progress = len(self.calls)
-        pacing.placed = self.placed
-        pacing.since_start = now - self._start
-        return pacing
-
     def take(self, record: Record, now: float) -> Place | None:
         """A record the rules allow: dial it, or let an agent preview it first."""
-        if record.record_type in PERSONAL or (self._mode.agent_first and self.pool is not None):
+        if self._agent_first or record.record_type in PERSONAL:
             assert self.pool is not None
             agent_id = self._bound(record)
             if self._mode.preview_time > 0:
@@ -248,6 +309,8 @@ class Engine:
         self.placed -= 1
         self._slot -= 1 / self._rate
         self._free(call)
+        if self._told:
+            self._told.withdrawn(attempt_id)
         return call
 
     def release(self, agent_id: str | None) -> None:
@@ -271,6 +334,8 @@ class Engine:
         self.dialed += 1
         self.placed += 1
         self._slot += 1 / self._rate
+        if self._told:
+            self._told.placed(call.attempt_id, call.placed)
 
     def answered(
         self, attempt_id: str, at: float, result: CallResult, handling: Deliver | Drop
@@ -282,17 +347,24 @@ class Engine:
         call.answered = at
         call.detected = call.result = result
         self.dialed -= 1
+        pool, told = self.pool, self._told
+        delivered = isinstance(handling, Deliver) and (pool is None or handling.destination == "agent")
+        if told:
+            told.answered(attempt_id, at, result, delivered=delivered)
         if isinstance(handling, Drop):
             self._free(call)
             return [HangUp(attempt_id), self._over(call, at)]
-        if self.pool is None or handling.destination != "agent":
+        if not delivered:
             self._free(call)
             call.connected = at
             return [Connect(attempt_id, None, handling.destination)]
-        if call.agent_id is not None:
+        if pool is None:
+            if self._capacity is None or self.talking < self._capacity:
+                return [self._serve(call, at, handling.destination)]
+        elif call.agent_id is not None:
             return [self._connect(call, at, call.agent_id)]
-        if self.pool.ready:
-            return [self._connect(call, at, self.pool.take())]
+        elif pool.ready:
+            return [self._connect(call, at, pool.take())]
         self.waiting.append(attempt_id)
         return []
 
@@ -302,6 +374,8 @@ class Engine:
         if call is None:
             return []
         call.result = result
+        if self._told:
+            self._told.ended(attempt_id, at, result)
         self._leave(call)
         return [self._over(call, at)]
 
@@ -317,6 +391,8 @@ class Engine:
         if call.result is CallResult.UNKNOWN:
             # a conversation that began before a restart: nobody told this engine of the answer
             call.result = CallResult.ANSWER
+        if self._told:
+            self._told.completed(attempt_id, call.agent_id, at)
         self._leave(call)
         return [self._over(call, at)]
 
@@ -325,6 +401,8 @@ class Engine:
         self._wrapping.discard(agent_id)
         if self.pool is None:
             return []
+        if self._told:
+            self._told.agent_ready(agent_id, at)
         self.pool.gone.discard(agent_id)
         self.pool.known.add(agent_id)
         if self.waiting:
@@ -335,6 +413,8 @@ class Engine:
     def agent_gone(self, agent_id: str, at: float) -> list[Command]:
         """An agent has left; he gets no further call."""
         self._wrapping.discard(agent_id)
+        if self._told:
+            self._told.agent_gone(agent_id, at)
         if self.pool is not None:
             self.pool.gone.add(agent_id)
             self.pool.kept.discard(agent_id)
@@ -385,9 +465,13 @@ class Engine:
         while self.waiting and self.pool is not None and self.pool.ready:
             call = self.calls[self.waiting.popleft()]
             commands.append(self._connect(call, now, self.pool.take()))
+        while self.waiting and self._capacity is not None and self.talking < self._capacity:
+            commands.append(self._serve(self.calls[self.waiting.popleft()], now))
         while self.waiting and self._deadline() <= now:
             call = self.calls[self.waiting.popleft()]
             call.result = CallResult.DROPPED
+            if self._told:
+                self._told.ended(call.attempt_id, now, CallResult.DROPPED)
             commands += [HangUp(call.attempt_id), self._over(call, now)]
         return commands
 
@@ -402,6 +486,10 @@ class Engine:
             moments.append(min(until for until, _, _ in self._waits))
         if self._slot > now or self.pool is None:
             moments.append(max(self._slot, now + _BEAT))
+        if self._told:
+            following = self._told.next_at(now)
+            if following is not None:
+                moments.append(following)
         return min(moments, default=None)
 
     def _deadline(self) -> float:
@@ -413,12 +501,25 @@ class Engine:
         call.agent_id = agent_id
         call.connected = at
         self.talking += 1
+        if self._told:
+            self._told.connected(call.attempt_id, agent_id, at)
         return Connect(call.attempt_id, agent_id)
+
+    def _serve(self, call: LiveCall, at: float, destination: str = "agent") -> Connect:
+        """Connect an answered call of an IVR mode."""
+        call.connected = at
+        self.talking += self._capacity is not None
+        if self._told:
+            self._told.connected(call.attempt_id, None, at)
+        return Connect(call.attempt_id, None, destination)
 
     def _leave(self, call: LiveCall) -> None:
         """The call is no longer dialed, waiting or talked on; its agent is free, or wraps up."""
         if call.answered is None:
             self.dialed -= 1
+            if call.connected is None:
+                self._free(call)
+                return
         if call.connected is None:
             if call.attempt_id in self.waiting:
                 self.waiting.remove(call.attempt_id)
@@ -426,10 +527,13 @@ class Engine:
         elif call.agent_id is not None:
             self.talking -= 1
             self._wrapping.add(call.agent_id)
+        elif self._capacity is not None:
+            self.talking -= 1
 
     def _free(self, call: LiveCall) -> None:
-        self.release(call.agent_id)
-        call.agent_id = None
+        if call.agent_id is not None:
+            self.release(call.agent_id)
+            call.agent_id = None
 
     def _over(self, call: LiveCall, at: float) -> Over:
         call.ended = at

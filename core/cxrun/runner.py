@@ -59,7 +59,7 @@ from cxrun.store.orders import standing_orders
 from cxrun.store.queue import Queue, keep_attempt_fields, look_again
 from cxrun.store.ready import Ready
 from cxrun.store.requests import asked_of
-from cxrun.store.runs import check_world, finish_run, last_reached, placed_at, start_run
+from cxrun.store.runs import answers_by_day, check_world, finish_run, last_reached, placed_at, start_run
 from cxrun.tally import Notice, Options, Tally
 
 POLL: Final = 5.0
@@ -209,7 +209,14 @@ class Run:
         if group.mode.needs_agents and group.agent_group:
             pool = self._pools.setdefault(group.agent_group, AgentPool(group.agent_group, group.agents))
         credits = {feed.queue.list_id: self._lists[feed.name].credit for feed in feeds}
-        return Crew(group, pool, group.dialer.open(opening), feeds, opening.start, credits)
+        crew = Crew(group, pool, group.dialer.open(opening), feeds, opening.start, credits)
+        self._count_answers(crew)
+        return crew
+
+    def _count_answers(self, crew: Crew) -> None:
+        """Tell a mode that watches what happens who has answered before, and who of them was abandoned."""
+        if crew.engine.watched:
+            crew.engine.count(answers_by_day(self._store, crew.feeds))
 
     def _feed(self, group: Group, name: str) -> Feed:
         stored, ordering = self._lists[name], group.ordering
@@ -562,7 +569,8 @@ class Run:
         self._lock()
         self._ledger.flush()
         for crew in self._crews:
-            crew.change(project.group(crew.group.name))
+            crew.change(project.group(crew.group.name), now)
+            self._count_answers(crew)
         self._lists = stored_lists(self._store)
         self._know(project)
         self._ledger.attempt_fields = sorted(keep_attempt_fields(self._store, self._attempt_fields))
@@ -594,6 +602,10 @@ class Run:
             return
         self._lock()
         now = self._clock.now()
+        if engine.remark != crew.remark:
+            crew.remark = engine.remark
+            reason = Reason("group", f"{crew.group.name}: {crew.remark or 'dialing freely again'}")
+            self._ledger.batch.journal.append(Entry(round(now, 3), "pacing", 0, 0, 0, reason, 0))
         placing: list[tuple[Record, Dial]] = []
         while room > 0 and self.tally.errors <= self.options.max_errors:
             feed = crew.next_feed()

@@ -1,10 +1,14 @@
 """The elements that come with cxrun, one module each, named as a ruleset or profile names it."""
 
 PLUGINS = (
+    "dialing_modes.adaptive_level",
     "dialing_modes.power",
     "dialing_modes.power_ivr",
+    "dialing_modes.predictive",
+    "dialing_modes.predictive_ivr",
     "dialing_modes.preview",
     "dialing_modes.progressive",
+    "dialing_modes.progressive_ivr",
     "filters.attempts",
     "filters.calling_dates",
     "filters.calling_hours",

@@ -13,8 +13,10 @@ from cxrun.engine import AgentPool, Command, Connect, Engine, HangUp, LiveCall, 
 from cxrun.model import CallResult
 from cxrun.testing import make_record
 from cxrun_plugins.dialing_modes.power_ivr import PowerIvr
+from cxrun_plugins.dialing_modes.predictive import Predictive
 from cxrun_plugins.dialing_modes.preview import Preview
 from cxrun_plugins.dialing_modes.progressive import Progressive
+from cxrun_plugins.dialing_modes.progressive_ivr import ProgressiveIvr
 
 START = 1_772_478_000.0
 ANSWER, NO_ANSWER = CallResult.ANSWER, CallResult.NO_ANSWER
@@ -277,6 +279,23 @@ def test_ivr_needs_no_agents() -> None:
     assert working.in_progress == 0
 
 
+def test_call_waits_for_a_channel_of_an_ivr_and_is_dropped_in_the_end() -> None:
+    working = engine(ProgressiveIvr(channels=1))
+    assert working.new_calls(START) == 1
+    first, second, third = (dial(working, START, number) for number in range(3))
+    assert working.new_calls(START) == 0
+    assert working.answered(first, START + 1, ANSWER, TO_AGENT) == [Connect(first, None)]
+    assert working.answered(second, START + 1, ANSWER, TO_AGENT) == []
+    assert working.answered(third, START + 1, ANSWER, TO_AGENT) == []
+    assert working.tick(START + 2) == []
+    working.completed(first, START + 2, None)
+    assert working.tick(START + 2) == [Connect(second, None)]
+    hang_up, over = working.tick(START + 3)
+    assert hang_up == HangUp(third)
+    assert isinstance(over, Over)
+    assert over.call.result == CallResult.DROPPED
+
+
 @pytest.mark.parametrize("ports", [1, 3])
 def test_no_more_calls_than_ports(ports: int) -> None:
     working = engine(Greedy(), ports=ports)
@@ -319,6 +338,8 @@ MODES: dict[str, DialingMode] = {
     "preview": Preview(preview_time=5),
     "preview of no time": Preview(preview_time=0),
     "greedy": Greedy(),
+    "progressive with engaged agents": Progressive(engage_agent_first=True),
+    "predictive": Predictive(),
 }
 HANDLINGS = [TO_AGENT, TO_AGENT, Drop("machine"), Deliver("message", "message")]
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from cxrun.errors import UserError
-from cxrun.model import Record
+from cxrun.model import CallResult, Record
 from cxrun.store.database import Store
 from cxrun.store.journal import REAL
 
@@ -68,6 +68,16 @@ def reach(store: Store, run_id: int, at: float, states: str) -> None:
 def finish_run(store: Store, run_id: int, reason: str) -> None:
     """Note that a run has ended."""
     store.connection.execute("UPDATE runs SET ended = ? WHERE run_id = ?", (reason, run_id))
+
+
+def answers_by_day(store: Store, lists: Iterable[int]) -> dict[int, tuple[int, int]]:
+    """The people of these lists who answered, and those of them abandoned or dropped, by UTC day since 1970."""
+    rows = store.connection.execute(
+        "SELECT CAST(answered / 86400 AS INTEGER), count(*), sum(call_result IN (?, ?)) FROM attempts "
+        "WHERE detected = ? AND list_id IN (SELECT value FROM json_each(?)) AND answered IS NOT NULL GROUP BY 1",
+        (CallResult.ABANDONED.code, CallResult.DROPPED.code, CallResult.ANSWER.code, json.dumps(list(lists))),
+    )
+    return {day: (answered, abandoned) for day, answered, abandoned in rows}
 
 
 class LastRun(NamedTuple):

@@ -22,7 +22,6 @@ class Preview(DialingMode):
     """
 
     name: ClassVar[str] = "preview"
-    agent_first: ClassVar[bool] = True
     schema: ClassVar[Schema] = {
         "type": "object",
         "additionalProperties": False,
@@ -39,6 +38,10 @@ class Preview(DialingMode):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "preview_time", seconds(self.preview_time))
+
+    @property
+    def agent_first(self) -> bool:
+        return True
 
     def new_calls(self, pacing: Pacing) -> int:
         return max(0, pacing.ready)

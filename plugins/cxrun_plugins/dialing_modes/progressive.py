@@ -21,6 +21,9 @@ class Progressive(DialingMode):
     some ready agents stay without a call; above 1 some answered calls may find no agent. Below 1 a single
     ready agent gets no call at all, because the result is rounded down.
 
+    With `engage_agent_first` an agent is bound to each call before it is placed: nobody who answers waits, and an
+    agent who is bound counts as ready in the formula. There cannot be more lines than agents then.
+
     Example::
 
         mode: {progressive: {lines_per_agent: 1.2}}
@@ -38,21 +41,36 @@ class Progressive(DialingMode):
                 "maximum": 100,
                 "default": 1,
             },
+            "engage_agent_first": {
+                "description": "Whether an agent is bound to each call before it is placed.",
+                "type": "boolean",
+                "default": False,
+            },
         },
     }
 
     lines_per_agent: float = 1
+    engage_agent_first: bool = False
     _ratio: tuple[int, int] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         # the decimal as written: in binary 1.4 x 45 falls below 63, and 21 / 0.7 above 30
         ratio = Fraction(str(self.lines_per_agent)).as_integer_ratio()
         object.__setattr__(self, "_ratio", ratio)
+        if self.engage_agent_first and self.lines_per_agent > 1:
+            raise ValueError(
+                "engage_agent_first binds an agent to each line: lines_per_agent must be at most 1"
+            )
+
+    @property
+    def agent_first(self) -> bool:
+        return self.engage_agent_first
 
     def new_calls(self, pacing: Pacing) -> int:
         lines, agents = self._ratio
         taken = -(-pacing.dialed * agents // lines)
-        return max(0, lines * (pacing.ready - pacing.queued - taken) // agents)
+        ready = pacing.ready + pacing.dialed if self.engage_agent_first else pacing.ready
+        return max(0, lines * (ready - pacing.queued - taken) // agents)
 
 
 @hookimpl

@@ -15,7 +15,7 @@ import pytest
 
 from cxrun.errors import Problems, UserError
 from cxrun.planning.diffing import Difference, Sums, differences
-from cxrun.strategies import opened
+from cxrun.strategies import checked
 
 if TYPE_CHECKING:
     from tests.conftest import Answer, ProjectFolder
@@ -61,8 +61,8 @@ def found(
     moment = folder.reached() if at is None else at
     with (
         folder.store() as store,
-        opened(str(sides[0].folder), folder.folder) as a,
-        opened(str(sides[1].folder), folder.folder) as b,
+        checked(str(sides[0].folder), folder.folder) as a,
+        checked(str(sides[1].folder), folder.folder) as b,
     ):
         return sums, list(differences(store, a, b, moment, sums, only))
 
@@ -242,7 +242,7 @@ def test_history_is_replayed_by_a_revision(committed: ProjectFolder, cxrun: Cxru
 def test_what_is_neither_folder_nor_revision_is_refused(committed: ProjectFolder, name: str) -> None:
     with (
         pytest.raises(UserError, match="is no project folder and no git revision"),
-        opened(name, committed.folder),
+        checked(name, committed.folder),
     ):
         pass
 
@@ -251,7 +251,7 @@ def test_folder_without_a_campaign_is_no_strategy(committed: ProjectFolder, tmp_
     (tmp_path / "empty").mkdir()
     with (
         pytest.raises(UserError, match=r"no campaign\.yaml in"),
-        opened(str(tmp_path / "empty"), committed.folder),
+        checked(str(tmp_path / "empty"), committed.folder),
     ):
         pass
 
@@ -259,7 +259,7 @@ def test_folder_without_a_campaign_is_no_strategy(committed: ProjectFolder, tmp_
 def test_mistakes_of_a_revision_are_told_with_its_name(committed: ProjectFolder) -> None:
     committed.write("rulesets/plain.yaml", rules().replace("suppression", "supression"))
     git(committed, "commit", "-qam", "two")
-    with pytest.raises(Problems, match=r"HEAD:rulesets/plain\.yaml:5"), opened("HEAD", committed.folder):
+    with pytest.raises(Problems, match=r"HEAD:rulesets/plain\.yaml:5"), checked("HEAD", committed.folder):
         pass
 
 
@@ -267,6 +267,6 @@ def test_project_below_the_top_of_its_repository(committed: ProjectFolder, proje
     below = project(3, rules={"plain": rules()}, name="calls/below")
     git(committed, "add", "below")
     git(committed, "commit", "-qm", "two")
-    with opened("HEAD", below.folder) as strategy:
+    with checked("HEAD", below.folder) as strategy:
         assert list(strategy.project.groups) == ["all"]
         assert not (strategy.project.folder / "below").exists()

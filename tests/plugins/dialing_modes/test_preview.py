@@ -15,7 +15,7 @@ def test_nobody_ready_means_no_call() -> None:
 
 
 def test_the_agent_is_bound_before_the_call() -> None:
-    assert Preview.agent_first
+    assert Preview().agent_first
     assert Preview.needs_agents
 
 
