@@ -82,4 +82,4 @@ def test_a_looser_cap_keeps_agents_busier(bounds: dict[str, Any]) -> None:
         bounds["solve"](bounds["campaign"](5, 0.3, cap)).utilisation for cap in (0.0001, 0.01, 0.03, 0.05)
     ]
 
-    assert [100 * share for share in shares] == pytest.approx([79.4, 81.5, 84.1, 85.3], abs=0.051)
+    assert [100 * share for share in shares] == pytest.approx([79.4, 81.5, 84.1, 85.25], abs=0.051)
