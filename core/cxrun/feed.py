@@ -6,7 +6,7 @@ Both are bounded; buffered records are untouched on disk, so dropping a buffer l
 from __future__ import annotations
 
 import operator
-from bisect import insort
+from bisect import bisect_left, insort
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
 
@@ -52,8 +52,8 @@ class Feed:
         self.more = False
         for priority in _PRIORITIES:
             # a full buffer of less urgent records does not keep more urgent ones out
-            ahead = sum(record.priority <= priority for record in self._buffer) if self._buffer else 0
-            room = READ - len(found) - ahead
+            behind = bisect_left(self._buffer, -priority, key=lambda record: -record.priority)
+            room = READ - len(found) - (len(self._buffer) - behind)
             if room <= 0:
                 self.more = True
                 continue
@@ -64,9 +64,10 @@ class Feed:
                 found += [record for record in records if record.record_id not in held] if held else records
         self.anew = self.anew and self.more
         self._learn_chains(found)
-        self._buffer += found
-        # records of one list compare by priority, due time and position in the list
-        self._buffer.sort(reverse=True)
+        if found:
+            self._buffer += found
+            # records of one list compare by priority, due time and position in the list
+            self._buffer.sort(reverse=True)
         # what was cut off is due now, and is looked for again at the next occasion
         self.next_due = int(now) if self.more else self.queue.next_due(now)
         return self._with_chains(found)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
+from cxrun.report import Report
 from cxrun.rota import Turn
 
 
@@ -46,6 +47,7 @@ class Tally:
     turns: list[Turn] = field(default_factory=list)
     effects: Counter[str] = field(default_factory=Counter)
     per_list: dict[str, Counter[str]] = field(default_factory=dict)
+    report: Report = field(default_factory=Report)
     ended: str = ""
 
     @property
