@@ -250,9 +250,9 @@ class Simulated(Dialer):
             },
             "machine_disposition": {
                 "type": "string",
-                "minLength": 1,
                 "description": "The disposition code an agent gives to a machine, fax or silence delivered to him. "
-                "Default: none.",
+                "Default '': he gives none.",
+                "default": "",
             },
             "dispositions": {
                 "type": "object",
@@ -286,7 +286,7 @@ class Simulated(Dialer):
     patience: Numbers = field(default_factory=lambda: _PATIENCE)
     call_analysis: Numbers = field(default_factory=dict)
     lines: int = 0
-    machine_disposition: str | None = None
+    machine_disposition: str = ""
     dispositions: Numbers = field(default_factory=dict)
     callback_after: Mapping[str, str | float] = field(default_factory=dict)
 
@@ -421,7 +421,9 @@ class SimulatedLine:
         self._dispositions = _odds(world.dispositions) if world.dispositions else None
         self._callback_after = {code: seconds(after) for code, after in world.callback_after.items()}
         self._outcomes = _Outcomes(world)
-        self._analysis = _Analysis(world.call_analysis) if any(world.call_analysis.values()) else None
+        analysis = {**_ANALYSIS, **world.call_analysis}
+        acts = analysis["delay"] or analysis["person_as_machine"] or analysis["machine_as_person"]
+        self._analysis = _Analysis(analysis) if acts else None
         self._lines = world.lines or math.inf
         self._congested = 0
         self._calls: dict[str, _Call] = {}
@@ -484,7 +486,7 @@ class SimulatedLine:
                     callback = at + self._callback_after[disposition]
         else:
             at += self._world.machine_talk
-            disposition = self._world.machine_disposition
+            disposition = self._world.machine_disposition or None
         call.agent_id = agent_id
         call.waits_until = -math.inf
         self._schedule(at, Completed(attempt_id, at, disposition, callback), call)
@@ -600,8 +602,7 @@ class _Outcomes:
 class _Analysis:
     """Tells what has answered, after a while, and not always rightly."""
 
-    def __init__(self, given: Numbers) -> None:
-        parts = {**_ANALYSIS, **given}
+    def __init__(self, parts: Numbers) -> None:
         self._delay = _lognormal(mean=parts["delay"], cv=parts["delay_cv"])
         self._errors = {
             _PERSON: (parts["person_as_machine"], _MACHINE),
