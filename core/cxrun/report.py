@@ -190,12 +190,13 @@ class Report:
 
     def data(self) -> dict[str, Any]:
         """Everything as plain data."""
-        staffed = self.total.staffed
+        total = self.total
         return {
+            "total": total.data(),
             "agents_wait": self.agents_wait.data(),
             "callers_wait": self.callers_wait.data(),
             "talk": self.talk.data(),
-            "lists": {name: _of_list(window, staffed) for name, window in self.lists.items()},
+            "lists": {name: _of_list(window, total.staffed) for name, window in self.lists.items()},
             "days": [{"day": _iso(at)[:10], **window.data()} for at, window in self.by_day()],
             "hours": [{"hour": _iso(at), **window.data()} for at, window in self.by_hour()],
         }
