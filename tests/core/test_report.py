@@ -112,7 +112,7 @@ def test_a_run_ends_with_its_report(project: Callable[..., Any], cxrun: Callable
 
     assert "an agent waited for a call" in said
     assert "who answered waited for an agent" in said
-    assert "connects/agent hour" in said
+    assert "per agent hour  busy" in said
     assert said.count("2026-03-02 1") >= 4
 
 

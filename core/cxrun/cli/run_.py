@@ -16,7 +16,7 @@ from cxrun.errors import RunInterrupted, UserError
 if TYPE_CHECKING:
     from cxrun.campaign import Group, Project
     from cxrun.clock import Clock
-    from cxrun.report import Report
+    from cxrun.report import Report, Window
     from cxrun.runner import Run
     from cxrun.store import Store
     from cxrun.tally import Tally
@@ -26,6 +26,8 @@ _TURNS = 12
 """Starts, pauses and stops of groups that the summary tells."""
 _WINDOWS = 24
 """Hours or days that the summary tells."""
+_ENOUGH = 50
+"""Answered calls from which on waits and rates by the hour mean anything; --json always tells them."""
 
 
 @click.command("run")
@@ -212,7 +214,7 @@ def _echo_summary(tally: Tally) -> None:
     for what, count in tally.effects.items():
         failed = what in ("failed", "unknown")
         click.secho(f"{counted(count, 'effect')} {what}", fg="red" if failed else None)
-    if tally.agents:
+    if tally.agents and tally.answered >= _ENOUGH:
         _echo_report(tally.report)
     rows = [
         (name, result, count)
@@ -246,29 +248,33 @@ def _echo_report(report: Report) -> None:
     rows = [
         (
             moment_text(at)[: 10 if by_day else None],
-            window.calls,
-            window.answered,
-            window.abandoned,
-            f"{window.abandon_rate:.2%}" if window.answered else "-",
-            f"{window.utilisation:.1%}" if window.staffed else "-",
-            f"{window.connects_per_hour:.1f}" if window.staffed else "-",
+            *_rates(window, window.staffed),
+            _percent(window.utilisation),
         )
         for at, window in (windows if by_day else report.by_hour())
     ]
-    if rows:
-        click.echo()
-        header = (
-            "day" if by_day else "hour",
-            "calls",
-            "answered",
-            "lost",
-            "of answered",
-            "busy",
-            "connects/agent hour",
-        )
-        echo_columns(rows[:_WINDOWS], header)
+    click.echo()
+    echo_columns(rows[:_WINDOWS], ("day" if by_day else "hour", *_RATES, "busy"))
     if len(rows) > _WINDOWS:
         click.echo(f"... and {len(rows) - _WINDOWS:,} more; --json tells them all")
+    if len(report.lists) > 1:
+        click.echo()
+        lists = [(name, *_rates(window, total.staffed)) for name, window in report.lists.items()]
+        echo_columns(lists, ("list", *_RATES))
+
+
+_RATES = ("calls", "answered", "lost", "of answered", "connects", "per agent hour")
+
+
+def _rates(window: Window, staffed: float) -> tuple[object, ...]:
+    """The columns of a window or list; `staffed` are the seconds of agents its connects are divided by."""
+    lost = _percent(window.abandon_rate, 2) if window.answered else "-"
+    rate = f"{window.connects / staffed * 3600:.1f}" if staffed else "-"
+    return window.calls, window.answered, window.abandoned, lost, window.connects, rate
+
+
+def _percent(share: float, places: int = 1) -> str:
+    return f"{share:.{places}%}"
 
 
 def _as_data(tally: Tally) -> dict[str, Any]:
