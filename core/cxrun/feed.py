@@ -20,6 +20,8 @@ READ: Final = 5000
 _PLACED: Final = operator.attrgetter("placed")
 _FACTS: Final = 50_000
 """Numbers and clients whose facts are remembered before any are forgotten."""
+_FEW: Final = 50
+"""The part of a buffer up to which new records are put in one by one: sorting looks at all of it."""
 _START: Final = (-1, -1)
 _ALONE: Final[list[Record]] = []
 _NONE: Final[list[PastAttempt]] = []
@@ -64,13 +66,27 @@ class Feed:
                 found += [record for record in records if record.record_id not in held] if held else records
         self.anew = self.anew and self.more
         self._learn_chains(found)
-        if found:
+        # records of one list compare by priority, due time and position in the list
+        if len(found) > len(self._buffer) // _FEW:
             self._buffer += found
-            # records of one list compare by priority, due time and position in the list
             self._buffer.sort(reverse=True)
+        else:
+            for record in found:
+                self._put(record)
         # what was cut off is due now, and is looked for again at the next occasion
         self.next_due = int(now) if self.more else self.queue.next_due(now)
         return self._with_chains(found)
+
+    def _put(self, record: Record) -> None:
+        """Put a record in its place of the buffer; the next one to be dialed is the last."""
+        low, high = 0, len(self._buffer)
+        while low < high:
+            middle = (low + high) // 2
+            if record < self._buffer[middle]:
+                low = middle + 1
+            else:
+                high = middle
+        self._buffer.insert(low, record)
 
     @property
     def urgency(self) -> int:
