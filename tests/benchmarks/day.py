@@ -77,7 +77,6 @@ def main() -> None:
             text=True,
         )
         seconds, after = time.perf_counter() - begun, os.times()
-        cxrun(folder, "status", "--why")
     tally = json.loads(done.stdout)
     day = tally["report"]["total"]
     processor = after.children_user + after.children_system - before.children_user - before.children_system

@@ -182,3 +182,21 @@ def test_a_run_without_anybody_who_could_dial_comes_to_an_end(project: Callable[
 
     assert (tally.attempts, tally.ended) == (0, "nothing left to dial")
     assert tally.now < parse_moment("2026-05-01")
+
+
+@pytest.mark.parametrize("mode", [{"preview": {"preview_time": "30s"}}, {"progressive": {}}])
+@pytest.mark.parametrize("outcome", ["no_answer", "answer"])
+def test_nobody_dials_after_the_shift_whatever_the_mode_and_the_result(
+    project: Callable[..., Any], mode: Mapping[str, Any], outcome: str
+) -> None:
+    folder = project(900, agents=2, mode=mode, dialer={"simulated": {"outcomes": {outcome: 1}}})
+    folder.campaign["agent_groups"]["sales"]["roster"] = [{"agents": 2, "from": "13:00", "till": "13:40"}]
+    folder.save()
+
+    folder.run(until=parse_moment("2026-03-02T18:00Z"))
+
+    ((first, last),) = folder.query("SELECT min(placed), max(placed) FROM attempts")
+    start = parse_moment("2026-03-02T13:00Z")
+    assert first - start < 35
+    # whom an agent looks at when his shift ends is still called
+    assert 2100 < last - start < 2400 + 31
