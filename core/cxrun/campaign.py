@@ -76,6 +76,7 @@ class Group:
     plugins: tuple[tuple[str, str], ...]
     after: tuple[str, ...] = ()
     schedule_entries: tuple[Mapping[str, Any], ...] = ()
+    roster: tuple[Mapping[str, Any], ...] = ()
 
     @property
     def mode(self) -> DialingMode:

@@ -24,11 +24,15 @@ class Dial(NamedTuple):
 
 
 class Answered(NamedTuple):
-    """Somebody or something answered; `result` says what the line took it for (answer, answering_machine...)."""
+    """Somebody or something answered; `result` says what the line took it for (answer, answering_machine...).
+
+    `really` is what it was, where a simulated line knows better than it says: nobody who decides is told.
+    """
 
     attempt_id: str
     at: float
     result: CallResult
+    really: CallResult | None = None
 
 
 class Ended(NamedTuple):

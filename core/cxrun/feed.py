@@ -6,7 +6,7 @@ Both are bounded; buffered records are untouched on disk, so dropping a buffer l
 from __future__ import annotations
 
 import operator
-from bisect import insort
+from bisect import bisect_left, insort
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Final
@@ -22,6 +22,8 @@ READ: Final = 5000
 _PLACED: Final = operator.attrgetter("placed")
 _FACTS: Final = 50_000
 """Numbers and clients whose facts are remembered before any are forgotten."""
+_FEW: Final = 50
+"""The part of a buffer up to which new records are put in one by one: sorting looks at all of it."""
 _START: Final = (-1, -1)
 _ALONE: Final[list[Record]] = []
 _NONE: Final[list[PastAttempt]] = []
@@ -56,8 +58,8 @@ class Feed:
         self.more = False
         for priority in _PRIORITIES:
             # a full buffer of less urgent records does not keep more urgent ones out
-            ahead = sum(record.priority <= priority for record in self._buffer) if self._buffer else 0
-            room = READ - len(found) - ahead
+            behind = bisect_left(self._buffer, -priority, key=lambda record: -record.priority)
+            room = READ - len(found) - (len(self._buffer) - behind)
             if room <= 0:
                 self.more = True
                 continue
@@ -68,12 +70,27 @@ class Feed:
                 found += [record for record in records if record.record_id not in held] if held else records
         self.anew = self.anew and self.more
         self._learn_chains(found)
-        self._buffer += found
         # records of one list compare by priority, due time and position in the list
-        self._buffer.sort(reverse=True)
+        if len(found) > len(self._buffer) // _FEW:
+            self._buffer += found
+            self._buffer.sort(reverse=True)
+        else:
+            for record in found:
+                self._put(record)
         # what was cut off is due now, and is looked for again at the next occasion
         self.next_due = int(now) if self.more else self.queue.next_due(now)
         return self._with_chains(found)
+
+    def _put(self, record: Record) -> None:
+        """Put a record in its place of the buffer; the next one to be dialed is the last."""
+        low, high = 0, len(self._buffer)
+        while low < high:
+            middle = (low + high) // 2
+            if record < self._buffer[middle]:
+                low = middle + 1
+            else:
+                high = middle
+        self._buffer.insert(low, record)
 
     @property
     def urgency(self) -> int:

@@ -13,6 +13,7 @@ from cxrun.inheritance import Setting, inherited
 from cxrun.mapping import MAP_SCHEMA, ListSettings
 from cxrun.ordering import complaints as ordering_complaints
 from cxrun.registry import Registry
+from cxrun.roster import problems as roster_problems
 from cxrun.ruleset import PACKAGED, Ruleset, Step, bundled, element_step, read
 from cxrun.schedule import problems as schedule_problems
 from cxrun.schema import schema_problems
@@ -46,6 +47,7 @@ def load_project(folder: FilePath, registry: Registry) -> Project:
     loader.read_mappings(folder)
     loader.check_levels()
     loader.check_schedules()
+    loader.check_rosters()
     loader.check_sequences()
     lists = loader.lists(folder)
     groups = {name: group for name in loader.section("groups") if (group := loader.group(name, lists))}
@@ -268,6 +270,7 @@ class _CampaignLoader:
             plugins=tuple((plugin.name, plugin.digest) for plugin in self.registry.plugins),
             after=_names(data.get("after")),
             schedule_entries=self._schedule(settings),
+            roster=self._roster(settings),
         )
 
     def tell_of_fields(self) -> None:
@@ -292,6 +295,14 @@ class _CampaignLoader:
                     if key in data:
                         known = self.section(f"{key}s")
                         self._check_known((*path, key), key.replace("_", " "), data[key], known)
+
+    def check_rosters(self) -> None:
+        """The shifts of every agent group."""
+        for name, data in self.section("agent_groups").items():
+            for at, message in (
+                roster_problems(data.get("roster", ()), data["agents"]) if "roster" in data else ()
+            ):
+                self.complain(("agent_groups", name, "roster", *at), message)
 
     def check_schedules(self) -> None:
         """Every schedule as it is written, named ones and those of a template or group."""
@@ -438,6 +449,13 @@ class _CampaignLoader:
         for at, message in ordering_complaints(setting.value, contact_list.settings.field_types):
             problem = self.document.problem((*setting.origin.path("ordering"), *at), message)
             self.wrong_for.setdefault(problem, {})[contact_list.name] = None
+
+    def _roster(self, settings: Mapping[str, Setting]) -> tuple[Mapping[str, Any], ...]:
+        """The shifts of the group's agents."""
+        if "agent_group" not in settings:
+            return ()
+        group = self.section("agent_groups").get(settings["agent_group"].value, {})
+        return tuple(group.get("roster", ()))
 
     def _schedule(self, settings: Mapping[str, Setting]) -> tuple[Mapping[str, Any], ...]:
         """The entries of the group's schedule, by its name or as they are."""

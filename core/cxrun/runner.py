@@ -32,6 +32,7 @@ from cxrun.elements import (
     Defer,
     DialAgain,
     DialNext,
+    Drop,
     Exclude,
     Finish,
     MarkAgentError,
@@ -51,6 +52,7 @@ from cxrun.observers import Observers
 from cxrun.ordered import OrderedFeed
 from cxrun.pipeline import Broken, Decision, GiveWay, Settlement, rule_of
 from cxrun.requests import Rules, answer
+from cxrun.roster import Attendance
 from cxrun.rota import Rota, Turn
 from cxrun.store.database import Store
 from cxrun.store.journal import REAL, Entry
@@ -138,6 +140,8 @@ class Run:
         self._external = any(crew.external for crew in self._crews)
         if self._external and not all(crew.external for crew in self._crews):
             raise UserError("groups with a simulated dialer and groups with a real one cannot run together")
+        rosters = {group.agent_group: group.roster for group in groups if group.agent_group in self._pools}
+        self._attendance = Attendance(self._pools, {} if self._external else rosters)
         self._clock = clock(start)
         check_world(store, self._world)
         if self._external:
@@ -296,6 +300,7 @@ class Run:
             self._close(now)
             if self._edits is not None and not self._clock.jumps:
                 self._look_at_edits(self._edits, now)
+            self._attend(now)
             for crew in self._crews:
                 self._obey(crew, crew.engine.tick(now), now)
             if self._asked or (not self._clock.jumps and self._ledger.disturbed):
@@ -430,8 +435,11 @@ class Run:
         elapsed = now - tally.now
         tally.now = now
         if tally.agents and elapsed > 0 and self._at_work:
-            tally.staffed_seconds += elapsed * tally.agents
-            tally.ready_seconds += elapsed * sum(len(pool.ready) for pool in self._pools.values())
+            present = sum(max(0, len(pool.known) - len(pool.gone)) for pool in self._pools.values())
+            ready = sum(len(pool.ready) for pool in self._pools.values())
+            tally.report.worked(now - elapsed, now, present, ready)
+            tally.staffed_seconds += elapsed * present
+            tally.ready_seconds += elapsed * ready
             tally.talk_seconds += elapsed * sum(crew.engine.talking for crew in self._crews)
 
     @property
@@ -460,6 +468,10 @@ class Run:
             patience = None if self._clock.jumps else now + LOOK
             pending = self._ledger.batch.first_due is not None
             moments += self._rota.moments(pending=pending, patience=patience)
+        if moments or self._at_work:
+            shift = self._attendance.next_at(now, self.tally.attempts)
+            if shift is not None:
+                moments.append(shift)
         busy = any(crew.engine.calls for crew in self._crews)
         if (moments or busy) and self.options.until is not None and self.options.until > now:
             moments.append(self.options.until)
@@ -530,6 +542,15 @@ class Run:
                 feed.drop()
         crew.engine.end_previews()
         crew.previewed.clear()
+
+    def _attend(self, now: float) -> None:
+        """Let agents come and go as their roster says."""
+        for pool, agent_id, comes in self._attendance.turn(now):
+            crew = next(crew for crew in self._crews if crew.engine.pool is pool)
+            if comes:
+                self.tally.report.ready(agent_id)
+            told = crew.engine.agent_ready if comes else crew.engine.agent_gone
+            self._obey(crew, told(agent_id, now), now)
 
     def _unfinished(self, crew: Crew) -> bool:
         """Whether a group without calls in progress has anything left to dial, now or later."""
@@ -855,13 +876,17 @@ class Run:
         elif isinstance(event, Completed):
             commands = engine.completed(event.attempt_id, at, event.disposition, event.callback)
         elif isinstance(event, AgentReady):
-            commands = engine.agent_ready(event.agent_id, at)
+            if self._attendance.leaves(event.agent_id):
+                commands = engine.agent_gone(event.agent_id, at)
+            else:
+                self.tally.report.ready(event.agent_id)
+                commands = engine.agent_ready(event.agent_id, at)
         else:
             commands = engine.agent_gone(event.agent_id, at)
         self._obey(crew, commands, at)
 
     def _answered(self, crew: Crew, event: Answered) -> list[Command]:
-        attempt_id, at, result = event
+        attempt_id, at, result, really = event
         call = crew.engine.calls.get(attempt_id)
         if call is None:
             self._hang_up(crew, attempt_id, at)
@@ -871,6 +896,8 @@ class Run:
         self.tally.answered += result == CallResult.ANSWER
         record = life.with_result(call.record, result.code, call.agent_id)
         handling, _ = crew.pipeline.deliver(Call(at, record, result, None, call.agent_id))
+        if really == CallResult.ANSWER != result and isinstance(handling, Drop):
+            self.tally.report.mistaken(crew.feeds[record.list_id].name, at)
         return crew.engine.answered(attempt_id, at, result, handling)
 
     def _obey(self, crew: Crew, commands: Iterable[Command], at: float) -> None:
@@ -879,7 +906,9 @@ class Run:
                 self._settle(crew, command.call, at)
             elif isinstance(command, Connect):
                 crew.line.connect(command.attempt_id, command.agent_id, at, command.destination)
-                self.tally.connects += command.agent_id is not None
+                if command.agent_id is not None:
+                    self.tally.connects += 1
+                    self.tally.report.connected(command.agent_id, at)
             elif isinstance(command, HangUp):
                 crew.line.hang_up(command.attempt_id, at)
             elif isinstance(command, GiveBack):
@@ -940,6 +969,8 @@ class Run:
             self.tally.abandoned += 1
         self.tally.results[result.word] += 1
         self.tally.per_list[feed.name][result.word] += 1
+        if crew.engine.pool is not None:
+            self.tally.report.ended(feed.name, result, call, at)
         if self._observers.wants("attempt_settled"):
             self._observers.keep(
                 AttemptSettled(

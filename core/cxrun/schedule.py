@@ -168,16 +168,19 @@ class _Time:
 
     def _nearest(self, at: float, offsets: range, fits: Any) -> _Ranked | None:
         zone = ZoneInfo(self.zone)
-        if self.once:
-            days = [self.once]
-        else:
-            today = datetime.fromtimestamp(at, zone).date()
-            days = [day for offset in offsets if self._falls(day := today + timedelta(offset))]
-        for day in days:
+        for day in self._days(at, zone, offsets):
             moment = _moment(day, self.second, zone)
             if fits(moment):
                 return _Ranked(Change(moment, self.action, self.zone), self._rank)
         return None
+
+    def _days(self, at: float, zone: ZoneInfo, offsets: range) -> Iterator[date]:
+        """The days it is said on, of those so many days from the day of a moment."""
+        if self.once:
+            yield self.once
+            return
+        today = datetime.fromtimestamp(at, zone).date()
+        yield from (day for offset in offsets if self._falls(day := today + timedelta(offset)))
 
     def _falls(self, day: date) -> bool:
         if self.weekdays is not None:

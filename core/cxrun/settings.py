@@ -11,6 +11,7 @@ from cxrun.mapping import LIST_SCHEMA
 from cxrun.model import DeviceType
 from cxrun.ordering import ORDERING_SETTINGS
 from cxrun.registry import Entry, Registry
+from cxrun.roster import ROSTER_SCHEMA
 from cxrun.schedule import SCHEDULE_SCHEMA
 from cxrun.schema import DRAFT
 from cxrun.times import DURATION
@@ -160,7 +161,10 @@ CAMPAIGN_SCHEMA: Final[Mapping[str, Any]] = {
         "dialing_profiles": _named({"default": _DEFAULT, **DIALING_SETTINGS}, "How to dial."),
         "session_profiles": _named({"default": _DEFAULT, **SESSION_SETTINGS}, "Through what to dial."),
         "agent_groups": _named(
-            {"agents": {"type": "integer", "minimum": 1, "description": "How many agents are logged in."}},
+            {
+                "agents": {"type": "integer", "minimum": 1, "description": "How many agents are logged in."},
+                "roster": ROSTER_SCHEMA,
+            },
             "Who takes the calls.",
             ("agents",),
         ),

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from cxrun.feed import Given
+from cxrun.report import Report
 from cxrun.rota import Turn
 
 
@@ -59,6 +60,7 @@ class Tally:
     notices: list[Notice] = field(default_factory=list)
     effects: Counter[str] = field(default_factory=Counter)
     per_list: dict[str, Counter[str]] = field(default_factory=dict)
+    report: Report = field(default_factory=Report)
     ended: str = ""
 
     @property

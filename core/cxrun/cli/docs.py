@@ -89,6 +89,8 @@ def _show_element(entry: Entry) -> None:
             required = " (required)" if name in schema.get("required", ()) else ""
             default = f" (default: {in_yaml(defaults[name])})" if name in defaults else ""
             click.echo(f"  {name}{required}: {parameter.get('description', '')}{default}")
+            for part, described in parameter.get("properties", {}).items():
+                click.echo(f"    {part}: {described.get('description', '')}")
     if entry.example:
         click.secho("\nExample", bold=True)
         click.echo(textwrap.indent(entry.example, "    "))

@@ -16,6 +16,7 @@ from cxrun.errors import RunInterrupted, UserError
 if TYPE_CHECKING:
     from cxrun.campaign import Group, Project
     from cxrun.clock import Clock
+    from cxrun.report import Report, Window
     from cxrun.runner import Run
     from cxrun.store import Store
     from cxrun.tally import Tally
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
 
 _TURNS = 12
 """Starts, pauses and stops of groups that the summary tells."""
+_WINDOWS = 24
+"""Hours or days that the summary tells."""
+_ENOUGH = 50
+"""Answered calls from which on waits and rates by the hour mean anything; --json always tells them."""
 
 
 @click.command("run")
@@ -194,7 +199,7 @@ def _picture(tally: Tally) -> Any:
 def _line(tally: Tally) -> str:
     from cxrun.moments import moment_text
 
-    agents = f", agents {tally.utilisation:.0%} busy" if tally.agents else ""
+    agents = f", {tally.abandon_rate:.2%} lost, agents {tally.utilisation:.0%} busy" if tally.agents else ""
     return f"{moment_text(tally.now)}  {tally.attempts:,} attempts, {tally.answered:,} answered{agents}"
 
 
@@ -227,6 +232,8 @@ def _echo_summary(tally: Tally) -> None:
     for what, count in tally.effects.items():
         failed = what in ("failed", "unknown")
         click.secho(f"{counted(count, 'effect')} {what}", fg="red" if failed else None)
+    if tally.agents and tally.answered >= _ENOUGH:
+        _echo_report(tally.report)
     rows = [
         (name, result, count)
         for name, results in tally.per_list.items()
@@ -237,11 +244,63 @@ def _echo_summary(tally: Tally) -> None:
         echo_columns(rows, ("list", "call result", "calls"))
 
 
+def _echo_report(report: Report) -> None:
+    """Waits, and what each day came to; for a run within a day, each hour."""
+    from cxrun.moments import moment_text
+
+    for who, spread in (("an agent", report.agents_wait), ("who answered", report.callers_wait)):
+        if spread.count:
+            waited = "waited for a call" if who == "an agent" else "waited for an agent"
+            click.echo(
+                f"{who} {waited} {spread.mean:.1f} s on average, 90% of times {spread.quantile(0.9):.1f} s or less"
+            )
+    total = report.total
+    if total.mistaken:
+        lost = (total.abandoned + total.mistaken) / (total.answered + total.mistaken)
+        people = "person was" if total.mistaken == 1 else "people were"
+        click.echo(
+            f"{total.mistaken:,} {people} taken for a machine and hung up on; {lost:.2%} abandoned with them"
+        )
+    windows = list(report.by_day())
+    by_day = len(windows) > 1
+    rows = [
+        (
+            moment_text(at)[: 10 if by_day else None],
+            *_rates(window, window.staffed),
+            _percent(window.utilisation),
+        )
+        for at, window in (windows if by_day else report.by_hour())
+    ]
+    click.echo()
+    echo_columns(rows[:_WINDOWS], ("day" if by_day else "hour", *_RATES, "busy"))
+    if len(rows) > _WINDOWS:
+        click.echo(f"... and {len(rows) - _WINDOWS:,} more; --json tells them all")
+    if len(report.lists) > 1:
+        click.echo()
+        lists = [(name, *_rates(window, total.staffed)) for name, window in report.lists.items()]
+        echo_columns(lists, ("list", *_RATES))
+
+
+_RATES = ("calls", "answered", "lost", "of answered", "connects", "per agent hour")
+
+
+def _rates(window: Window, staffed: float) -> tuple[object, ...]:
+    """The columns of a window or list; `staffed` are the seconds of agents its connects are divided by."""
+    lost = _percent(window.abandon_rate, 2) if window.answered else "-"
+    rate = f"{window.connects / staffed * 3600:.1f}" if staffed else "-"
+    return window.calls, window.answered, window.abandoned, lost, window.connects, rate
+
+
+def _percent(share: float, places: int = 1) -> str:
+    return f"{share:.{places}%}"
+
+
 def _as_data(tally: Tally) -> dict[str, Any]:
     return {
         **vars(tally),
         "turns": [turn._asdict() for turn in tally.turns],
         "notices": [notice._asdict() for notice in tally.notices],
+        "report": tally.report.data() if tally.agents else None,
         "abandon_rate": tally.abandon_rate,
         "utilisation": tally.utilisation,
     }

@@ -89,6 +89,7 @@ _MACHINE_ANSWERS_AFTER: Final[Numbers] = {"min": 12, "max": 22}
 _TALK: Final[Numbers] = {"mean": 120, "cv": 0.9}
 _WRAP: Final[Numbers] = {"mean": 20, "cv": 0.5}
 _PATIENCE: Final[Numbers] = {"mean": 8}
+_ANALYSIS: Final[Numbers] = {"delay": 0, "delay_cv": 0.5, "person_as_machine": 0, "machine_as_person": 0}
 
 _WEIGHT: Final[Schema] = {"type": "number", "minimum": 0, "maximum": 1e9}
 _SECONDS: Final[Schema] = {"type": "number", "minimum": 0, "maximum": 86400}
@@ -103,6 +104,7 @@ _PARTS: Final[Mapping[str, Schema]] = {
         "description": "Coefficient of variation: standard deviation divided by mean, no unit; 0 for a constant.",
     },
 }
+_SHARE: Final[Schema] = {"type": "number", "minimum": 0, "maximum": 1}
 
 
 def _time_schema(description: str, default: Numbers) -> Schema:
@@ -155,7 +157,8 @@ class Simulated(Dialer):
     time of the campaign is a no_answer. The weights can be bent by the local hour and weekday of the record,
     its device type and the number of the attempt; `cxrun learn` finds all of them in your own history. A person
     who waits for an agent longer than his patience hangs up, and the call is abandoned; a machine waits until it
-    is connected or released.
+    is connected or released. With `call_analysis` the line takes its time to tell a person from a machine, and
+    errs; with `lines` the trunk can be full.
 
     Example::
 
@@ -215,6 +218,49 @@ class Simulated(Dialer):
             "patience": _time_schema(
                 "How long an answered person waits for an agent before he hangs up, exponential.", _PATIENCE
             ),
+            "call_analysis": {
+                "type": "object",
+                "additionalProperties": False,
+                "minProperties": 1,
+                "properties": {
+                    "delay": _duration_schema(
+                        "From when somebody or something answers until the line has found out what it is, "
+                        "lognormal; the answer is told then, and patience begins then.",
+                        0,
+                    ),
+                    "delay_cv": {**_PARTS["cv"], "default": 0.5},
+                    "person_as_machine": {
+                        **_SHARE,
+                        "description": "Share of persons taken for an answering machine, 0 to 1; a report of the "
+                        "run counts those who are hung up on. Default 0.",
+                        "default": 0,
+                    },
+                    "machine_as_person": {
+                        **_SHARE,
+                        "description": "Share of answering machines taken for a person, 0 to 1; an agent who is "
+                        "connected loses `machine_talk`. Default 0.",
+                        "default": 0,
+                    },
+                },
+                "description": "How long the line listens to an answer before it says what it is, and how often it "
+                "errs. Default {}: at once, and never.",
+                "default": {},
+            },
+            "lines": {
+                "type": "integer",
+                "minimum": 0,
+                "maximum": 1_000_000,
+                "description": "Lines of the trunk, each group's its own; a call placed when all are taken comes "
+                "to all_trunks_busy after `fail_after`. Who dials does not know of them, unlike `ports`. "
+                "Default 0: any number.",
+                "default": 0,
+            },
+            "machine_disposition": {
+                "type": "string",
+                "description": "The disposition code an agent gives to a machine, fax or silence delivered to him. "
+                "Default '': he gives none.",
+                "default": "",
+            },
             "dispositions": {
                 "type": "object",
                 "additionalProperties": _WEIGHT,
@@ -246,6 +292,9 @@ class Simulated(Dialer):
     machine_talk: float = 6
     announcement: float = 30
     patience: Numbers = field(default_factory=lambda: _PATIENCE)
+    call_analysis: Numbers = field(default_factory=dict)
+    lines: int = 0
+    machine_disposition: str = ""
     dispositions: Numbers = field(default_factory=dict)
     callback_after: Mapping[str, str | float] = field(default_factory=dict)
 
@@ -305,7 +354,7 @@ class Simulated(Dialer):
 
 
 _Luck = tuple[int, ...]
-"""The eight 64-bit numbers drawn for a call, used by these indices; the last one is spare.
+"""The eight 64-bit numbers drawn for a call, used by these indices.
 
 A number stands for one above 0 and below 1, `((luck >> 12) + 0.5) * _UNIT`: 52 bits and a half are exact in a
 float, 64 would round up to 1.
@@ -318,6 +367,7 @@ _WAITED: Final = 3
 _TALKED: Final = 4
 _WRAPPED: Final = 5
 _DISPOSED: Final = 6
+_ANALYSED_AS: Final = 7
 
 
 @dataclass(slots=True)
@@ -327,6 +377,7 @@ class _Call:
     attempt_id: str
     luck: _Luck
     result: CallResult
+    congested: bool = False
     due: int = 0
     waits_until: float = -math.inf
     agent_id: str | None = None
@@ -383,6 +434,11 @@ class SimulatedLine:
         self._dispositions = _odds(world.dispositions) if world.dispositions else None
         self._callback_after = {code: seconds(after) for code, after in world.callback_after.items()}
         self._outcomes = _Outcomes(world)
+        analysis = {**_ANALYSIS, **world.call_analysis}
+        acts = analysis["delay"] or analysis["person_as_machine"] or analysis["machine_as_person"]
+        self._analysis = _Analysis(analysis) if acts else None
+        self._lines = world.lines or math.inf
+        self._congested = 0
         self._calls: dict[str, _Call] = {}
         self._agenda = _Agenda()
         self._count = 0
@@ -395,6 +451,10 @@ class SimulatedLine:
         drawn.update(_IDENTITY.pack(record.record_id, record.attempt))
         luck = _LUCK.unpack(drawn.digest())
         result = self._outcomes.draw(record, at, luck[_OUTCOME])
+        congested = len(self._calls) - self._congested >= self._lines
+        if congested:
+            result = CallResult.ALL_TRUNKS_BUSY
+            self._congested += 1
         event: Answered | Ended
         if result in _FAILED:
             at += self._world.fail_after
@@ -406,11 +466,19 @@ class SimulatedLine:
                 rings = (self._machine_answers_after if machine else self._pick_up)(luck[_PICKED_UP])
             if rings <= ring_time:
                 at += self._post_dial_delay(luck[_POST_DIAL]) + rings
-                event = Answered(attempt_id, at, result)
+                if self._analysis is None:
+                    event = Answered(attempt_id, at, result)
+                else:
+                    drawn.update(_ANALYSED)
+                    delay, taken_for = self._analysis.of(
+                        result, luck[_ANALYSED_AS], _LUCK.unpack(drawn.digest())[0]
+                    )
+                    at += delay
+                    event = Answered(attempt_id, at, taken_for, result)
             else:
                 at += self._post_dial_delay(luck[_POST_DIAL]) + ring_time
                 event = Ended(attempt_id, at, _NO_ANSWER)
-        call = self._calls[attempt_id] = _Call(attempt_id, luck, result)
+        call = self._calls[attempt_id] = _Call(attempt_id, luck, result, congested)
         self._schedule(at, event, call)
 
     def connect(self, attempt_id: str, agent_id: str | None, at: float, destination: str = "agent") -> None:
@@ -431,6 +499,7 @@ class SimulatedLine:
                     callback = at + self._callback_after[disposition]
         else:
             at += self._world.machine_talk
+            disposition = self._world.machine_disposition or None
         call.agent_id = agent_id
         call.waits_until = -math.inf
         self._schedule(at, Completed(attempt_id, at, disposition, callback), call)
@@ -438,6 +507,7 @@ class SimulatedLine:
     def hang_up(self, attempt_id: str, at: float) -> None:
         call = self._calls.pop(attempt_id, None)
         if call is not None:
+            self._congested -= call.congested
             call.due = 0
             if call.agent_id is not None:
                 self._release_agent(call.agent_id, call, at)
@@ -460,6 +530,7 @@ class SimulatedLine:
                     self._wait_for_agent(call, at)
                 else:
                     del self._calls[call.attempt_id]
+                    self._congested -= call.congested
                     if call.agent_id is not None:
                         self._release_agent(call.agent_id, call, at)
             yield event
@@ -555,10 +626,29 @@ class _Outcomes:
         return known
 
 
+class _Analysis:
+    """Tells what has answered, after a while, and not always rightly."""
+
+    def __init__(self, parts: Numbers) -> None:
+        self._delay = _lognormal(mean=parts["delay"], cv=parts["delay_cv"])
+        self._errors = {
+            _PERSON: (parts["person_as_machine"], _MACHINE),
+            _MACHINE: (parts["machine_as_person"], _PERSON),
+        }
+
+    def of(self, result: CallResult, error: int, delay: int) -> tuple[float, CallResult]:
+        """How long the line listens, and what it takes the answer for; two numbers of luck decide."""
+        share, mistaken = self._errors.get(result, (0.0, result))
+        taken_for = mistaken if ((error >> 12) + 0.5) * _UNIT < share else result
+        return self._delay(delay), taken_for
+
+
 # --- inverse distribution functions of a 64-bit number -------------------------------------------
 
 _IDENTITY: Final = struct.Struct("<qq")
 _LUCK: Final = struct.Struct("<8Q")
+_ANALYSED: Final = b"call analysis"
+"""Draws more numbers for the same call."""
 
 _Draw = Callable[[int], float]
 _T = TypeVar("_T", bound=Hashable)

@@ -805,3 +805,121 @@ def test_what_no_schema_can_say_is_refused_when_built(parameters: dict[str, Any]
 def test_all_that_is_wrong_is_said_at_once() -> None:
     with pytest.raises(ValueError, match=r"post_dial_delay: .*; dispositions: .*; outcomes: "):
         Simulated.build({"post_dial_delay": {"min": 9}, "dispositions": {"x": 0}, "outcomes": {"busy": 0}})
+
+
+# --- call analysis ---
+
+PERSONS: dict[str, Any] = {**CONSTANT, "outcomes": {"answer": 1}}
+MACHINES: dict[str, Any] = {**CONSTANT, "outcomes": {"answering_machine": 1}}
+
+
+def answers(line: Line, placed: Iterable[Dial]) -> list[Answered]:
+    for item in placed:
+        line.place(item)
+    return [event for event in line.events(math.inf) if isinstance(event, Answered)]
+
+
+def test_an_answer_is_told_once_the_line_has_found_out_what_it_is() -> None:
+    line = opened(**PERSONS, call_analysis={"delay": 2, "delay_cv": 0}, patience={"mean": 86400})
+    line.place(dial())
+
+    assert drained(line, START + 20) == [Answered("1-1", START + 12, CallResult.ANSWER, CallResult.ANSWER)]
+
+
+def test_the_delay_of_call_analysis_is_lognormal() -> None:
+    met = answers(opened(**PERSONS, call_analysis={"delay": 2, "delay_cv": 0.25}), dials(4000))
+    waited = [event.at - START - 10 for event in met]
+
+    assert fmean(waited) == pytest.approx(2, rel=0.02)
+    assert stdev(waited) == pytest.approx(0.5, rel=0.06)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "error", "taken_for"),
+    [
+        ("answer", "person_as_machine", CallResult.ANSWERING_MACHINE),
+        ("answering_machine", "machine_as_person", CallResult.ANSWER),
+    ],
+)
+def test_call_analysis_errs_as_often_as_it_is_told_to(
+    outcome: str, error: str, taken_for: CallResult
+) -> None:
+    really = CallResult[outcome.upper()]
+    parameters = {**CONSTANT, "outcomes": {outcome: 1}}
+
+    met = answers(opened(**parameters, call_analysis={error: 0.2}), dials(4000))
+
+    assert {event.really for event in met} == {really}
+    assert {event.result for event in met} == {really, taken_for}
+    assert sum(event.result is taken_for for event in met) / 4000 == pytest.approx(0.2, abs=0.025)
+
+
+def test_a_fax_is_never_taken_for_anything_else() -> None:
+    errors = {"person_as_machine": 1, "machine_as_person": 1}
+
+    met = answers(opened(**CONSTANT, outcomes={"fax_detected": 1}, call_analysis=errors), dials(50))
+
+    assert {event.result for event in met} == {CallResult.FAX_DETECTED}
+
+
+def test_a_machine_taken_for_a_person_costs_its_agent_a_moment() -> None:
+    line = opened(**MACHINES, call_analysis={"machine_as_person": 1}, machine_disposition="MACHINE")
+    line.place(dial())
+    (answered,) = drained(line)
+    assert isinstance(answered, Answered)
+
+    line.connect("1-1", "ann", answered.at)
+
+    assert drained(line) == [
+        Completed("1-1", answered.at + 6, "MACHINE"),
+        AgentReady("ann", answered.at + 26),
+    ]
+
+
+def test_call_analysis_changes_nobody_s_luck_but_its_own() -> None:
+    """Whom the line takes for what has nothing to do with who answers, when, and for how long he talks."""
+    plain = answers(opened(patience={"mean": 86400}), dials(500))
+    judged = answers(opened(patience={"mean": 86400}, call_analysis={"person_as_machine": 0.5}), dials(500))
+
+    assert [(e.attempt_id, e.at, e.result) for e in plain] == [(e.attempt_id, e.at, e.really) for e in judged]
+
+
+def test_without_call_analysis_nothing_is_said_about_the_truth() -> None:
+    assert {event.really for event in answers(opened(call_analysis={"delay_cv": 1}), dials(50))} == {None}
+
+
+# --- lines ---
+
+
+def test_a_call_without_a_line_is_congested() -> None:
+    line = opened(**LISTENS, lines=2)
+    for item in dials(5):
+        line.place(item)
+
+    first = drained(line, START + 1)
+
+    assert first == [Ended(f"{n}-1", START + 1, CallResult.ALL_TRUNKS_BUSY) for n in (3, 4, 5)]
+
+
+def test_a_line_is_free_again_when_its_call_has_ended() -> None:
+    line = opened(**LISTENS, lines=1)
+    line.place(dial(1))
+    line.place(dial(2))
+    drained(line, START + 12)
+    line.hang_up("1-1", START + 12)
+
+    line.place(dial(3, at=START + 12))
+    line.place(dial(4, at=START + 12))
+
+    assert drained(line, START + 30) == [
+        Ended("4-1", START + 13, CallResult.ALL_TRUNKS_BUSY),
+        Answered("3-1", START + 22, CallResult.ANSWER),
+    ]
+
+
+def test_congestion_does_not_change_the_luck_of_the_calls_that_got_a_line() -> None:
+    free = first_events(opened(), dials(100))
+    short = first_events(opened(lines=40), dials(100))
+
+    assert [short[f"{n}-1"] for n in range(1, 41)] == [free[f"{n}-1"] for n in range(1, 41)]
+    assert {short[f"{n}-1"] for n in range(41, 101)} == {(CallResult.ALL_TRUNKS_BUSY, 1)}
