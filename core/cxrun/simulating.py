@@ -25,14 +25,14 @@ from zoneinfo import ZoneInfo
 from cxrun.campaign import Group, Project
 from cxrun.clock import VirtualClock
 from cxrun.elements import Filter
-from cxrun.errors import Problems, UserError, near
+from cxrun.errors import Problem, Problems, UserError, near
 from cxrun.estimating import Estimate, estimate
 from cxrun.importing import import_list, is_imported
 from cxrun.loading import load_project
 from cxrun.model import CallResult, codes_by_word
 from cxrun.moments import parse_moment
 from cxrun.registry import load_registry
-from cxrun.ruleset import Ruleset, element_step
+from cxrun.ruleset import Ruleset, Step, element_step
 from cxrun.runner import Run
 from cxrun.store import Store
 from cxrun.store.copying import copy_store, make_private, private_store
@@ -51,7 +51,7 @@ from cxrun.store.lists import stored_lists
 from cxrun.store.runs import last_reached
 from cxrun.strategies import Strategy
 from cxrun.tally import Options, Tally
-from cxrun.yamlfile import load
+from cxrun.yamlfile import Document, load
 
 DIALER: Final = "simulated"
 DAYS: Final = 30
@@ -139,6 +139,25 @@ class Trial:
     errors: int
 
 
+class Move(NamedTuple):
+    """Records only one of two strategies dials: how many, and what kept the other from it.
+
+    `blocked` says that a rule set them aside, `why` which, or in words what became of them.
+    """
+
+    blocked: bool
+    why: str
+    records: int
+
+
+class Round(NamedTuple):
+    """One seed: a trial for each strategy; if there are two, the records that only the second or the first dialed."""
+
+    trials: tuple[Trial, ...]
+    newly_dialed: tuple[Move, ...] = ()
+    no_longer_dialed: tuple[Move, ...] = ()
+
+
 class Wish(NamedTuple):
     """What is to be simulated, as asked for; the times are texts, None for what is usual."""
 
@@ -204,25 +223,6 @@ def trials(
         yield from pool.map(_play, seeds)
     finally:
         pool.shutdown(cancel_futures=True)
-
-
-class Move(NamedTuple):
-    """Records only one of two strategies dials: how many, and what kept the other from it.
-
-    `blocked` says that a rule set them aside, `why` which, or in words what became of them.
-    """
-
-    blocked: bool
-    why: str
-    records: int
-
-
-class Round(NamedTuple):
-    """One seed: a trial for each strategy; if there are two, the records that only the second or the first dialed."""
-
-    trials: tuple[Trial, ...]
-    newly_dialed: tuple[Move, ...] = ()
-    no_longer_dialed: tuple[Move, ...] = ()
 
 
 _theatre: _Theatre | None = None
@@ -470,14 +470,14 @@ def left_out(project: Project, groups: Sequence[str]) -> list[str]:
     )
 
 
-def _simulated(group: Group, project: Project, model: Path | None) -> Any:
+def _simulated(group: Group, project: Project, model: Path | None) -> Step:
     """The step of the simulated dialer: its own parameters, if the group has it, then those of the model.
 
     Raises Problems for a model that is not right.
     """
     own = dict(group.settings["dialer"].value.get(DIALER) or {}) if not group.dialer.external else {}
     if model is None:
-        document, data = _inherited(group), dict[str, Any]()
+        document, data = Document(group.mark.file, None, {(): group.mark}, []), dict[str, Any]()
     else:
         document = load(model)
         if document.problems:
@@ -492,18 +492,11 @@ def _simulated(group: Group, project: Project, model: Path | None) -> Any:
             after = {code: time for code, time in own.pop("callback_after", {}).items() if code in codes}
             own |= {"callback_after": after} if after else {}
     merged = {**own, **data} if isinstance(data, dict) else data
-    problems: list[Any] = []
+    problems: list[Problem] = []
     step = element_step(document, (), {DIALER: merged}, "dialer", project.registry, problems)
     if problems or step is None:
         raise Problems(problems)
     return step
-
-
-def _inherited(group: Group) -> Any:
-    """Where a group's own settings stand, for problems with what it inherits."""
-    from cxrun.yamlfile import Document
-
-    return Document(group.mark.file, None, {(): group.mark}, [])
 
 
 def _times(groups: Sequence[Group], wish: Wish, reached: float | None) -> tuple[float, float]:

@@ -104,7 +104,8 @@ def test_known_parameters_are_recovered(project: MakeProject) -> None:
         calls * abs(chances(WORLD, *cell)["answer"] - chances(found.parameters, *cell)["answer"])
         for cell, calls in often.items()
     )
-    assert wrong / sum(often.values()) < 0.025
+    # some 25 parameters from n calls leave a standard error of sqrt(0.25 * 25 / n) in a chance
+    assert wrong / sum(often.values()) < (0.25 * 25 / found.attempts) ** 0.5
     assert found.parameters["talk"]["mean"] == pytest.approx(90, rel=0.05)
     assert found.parameters["talk"]["cv"] == pytest.approx(0.5, rel=0.1)
     given = found.parameters["dispositions"]

@@ -189,7 +189,7 @@ def _echo(data: dict[str, Any]) -> None:
     metrics = {metric.key: metric for metric in shown_metrics(data)}
     for title, table in (("day", days), ("hour", dict(sorted(times.items())))):
         click.echo()
-        rows = [(key, *(written(metrics[c], round(row[c], 1)) for c in shown)) for key, row in table.items()]
+        rows = [(key, *(written(metrics[c], row[c]) for c in shown)) for key, row in table.items()]
         columns(rows, (title, *(metrics[column].text for column in shown)))
     for trial in data["trials"]:
         if trial["errors"]:
