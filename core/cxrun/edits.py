@@ -68,6 +68,8 @@ def hindrances(old: Group, new: Group) -> Iterator[str]:
             yield f"another {name}"
     if new.agents != old.agents:
         yield "another number of agents"
+    if new.roster != old.roster:
+        yield "another roster"
     if new.lists.keys() != old.lists.keys():
         yield "other contact lists"
     if new.after != old.after:

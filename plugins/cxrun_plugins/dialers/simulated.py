@@ -306,8 +306,20 @@ class Simulated(Dialer):
     def open(self, opening: Opening) -> Line:
         return SimulatedLine(self, opening.seed)
 
-    def chance_of_answer(self, tz: str, device: int, attempt: int, at: float, ring_time: float) -> float:
-        return self._answers.of(tz, device, attempt, at) * _share_within(ring_time, **self.time("pick_up"))
+    def chance_of_answer(
+        self, tz: str, device: int, attempt: int, at: float, ring_time: float
+    ) -> float | None:
+        if self.lines:
+            # whether the trunk is full depends on all the other calls
+            return None
+        analysis = {**_ANALYSIS, **self.call_analysis}
+        person, machine = (self._answers.of(kind, tz, device, attempt, at) for kind in (_PERSON, _MACHINE))
+        person *= _share_within(ring_time, **self.time("pick_up"))
+        first, last = (self.time("machine_answers_after")[end] for end in ("min", "max"))
+        machine *= (
+            min(1.0, max(0.0, (ring_time - first) / (last - first))) if last > first else first <= ring_time
+        )
+        return person * (1 - analysis["person_as_machine"]) + machine * analysis["machine_as_person"]
 
     @cached_property
     def _answers(self) -> _Outcomes:
@@ -584,12 +596,12 @@ class _Outcomes:
             return _pick(self._plain, luck)
         return _pick(self._odds_of(record.tz, record.contact_info_type, record.attempt, at), luck)
 
-    def of(self, tz: str, device: int, attempt: int, at: float) -> float:
-        """The chance that it is a person who would answer."""
+    def of(self, result: CallResult, tz: str, device: int, attempt: int, at: float) -> float:
+        """The chance of a result, could the call ring for ever."""
         bounds, values = self._odds_of(tz, device, attempt, at)
-        if _PERSON not in values:
+        if result not in values:
             return 0.0
-        place = values.index(_PERSON)
+        place = values.index(result)
         return ([*bounds, 1.0][place]) - ([0.0, *bounds][place])
 
     def _odds_of(self, tz: str, device: int, attempt: int, at: float) -> _Odds[CallResult]:

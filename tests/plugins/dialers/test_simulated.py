@@ -305,6 +305,8 @@ def test_factors_of_a_weekday_act_by_the_local_day_of_the_record() -> None:
         {"by_device": {"mobile": {"answering_machine": 0}}, "by_attempt": {"1": {"answer": 0.3}}},
         {"pick_up": {"mean": 20, "cv": 1}},
         {"pick_up": {"mean": 30, "cv": 0}},
+        {"call_analysis": {"person_as_machine": 0.3, "machine_as_person": 0.2}},
+        {"call_analysis": {"machine_as_person": 0.5}, "machine_answers_after": {"min": 10, "max": 40}},
     ],
 )
 def test_chance_of_answer_is_the_share_of_calls_a_person_answers(parameters: dict[str, Any]) -> None:
@@ -316,6 +318,10 @@ def test_chance_of_answer_is_the_share_of_calls_a_person_answers(parameters: dic
     met = results(opened(**parameters), dials(4000))
 
     assert met[CallResult.ANSWER] / 4000 == pytest.approx(chance, abs=0.03)
+
+
+def test_chance_of_answer_is_unknown_where_the_trunk_can_be_full() -> None:
+    assert Simulated.build({"lines": 3}).chance_of_answer("", 0, 1, START, 25) is None
 
 
 def test_factors_of_a_device_act_on_that_device_only() -> None:
