@@ -10,7 +10,7 @@ can be counted over a whole list.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -375,7 +375,29 @@ class DialingMode(ElementBase):
 
 
 class Filter(ElementBase):
-    """Decides whether a record may be dialed now. One that raises fails closed: no dial."""
+    """Decides whether a record may be dialed now. One that raises fails closed: no dial.
+
+    Beside `check` there is only what makes an answer about many records or moments quick, and an explanation
+    telling; a filter without it is asked about every record by itself. `asks_outside` says that the verdict comes
+    from outside of this process: then it is not asked about other moments than the present one.
+    """
+
+    asks_outside: ClassVar[bool] = False
+
+    def alike(self, moment: Moment) -> Hashable | None:
+        """A value that is the same for records that get the same verdict at any one moment, whichever it is.
+
+        None if this record has to be asked about by itself.
+        """
+        return None
+
+    def passes_until(self, moment: Moment) -> float:
+        """Until when (Unix UTC seconds) a record that passes goes on passing, if nothing else happens to it."""
+        return moment.now
+
+    def figures(self, moment: Moment) -> str:
+        """What was counted or compared, as an explanation tells it beside the verdict; "" for nothing."""
+        return ""
 
     @property
     def window(self) -> float:

@@ -251,6 +251,19 @@ class Queue:
             found.setdefault(row[STATE], []).append((self._record(row[:-1]), row[-1]))
         return found
 
+    def excluded_leaders(self) -> Iterator[Record]:
+        """Of each chain that its rules exclude whole, the record that is next under other rules."""
+        _find_leaders(self._store, self.list_id)
+        own = "".join(f', c."{name}"' for name in self._own)
+        rows = self._db.execute(
+            f"SELECT {_RECORD.format(state='q')}{own} "
+            "FROM temp.leaders l CROSS JOIN queue q ON q.list_id = ? AND q.priority = ? AND q.due = ? "
+            "AND q.record_id = l.record_id JOIN records r ON r.record_id = q.record_id "
+            f"JOIN contacts_{self.list_id} c ON c.chain_id = r.chain_id ORDER BY l.record_id",
+            (self.list_id, ASLEEP, NEVER),
+        )
+        return (self._record(row) for row in rows)
+
     def in_work(self) -> list[Record]:
         """The records whose call was placed and whose result is not known here."""
         return [self._record(row) for row in self._db.execute(self._in_work, (self.list_id,))]
@@ -436,6 +449,26 @@ def look_again(store: Store, list_id: int, reason: Reason, chained: Reason) -> i
     excluded = f"list_id = {list_id:d} AND priority = {ASLEEP} AND due = {NEVER}"
     if not db.execute(f"SELECT EXISTS (SELECT 1 FROM queue WHERE {excluded})").fetchone()[0]:
         return int(count)
+    _find_leaders(store, list_id)
+    count += db.execute(
+        f"UPDATE queue SET priority = {PRIORITY_OF_TYPE}, due = dial_sched_time, reason_id = ? "
+        f"WHERE {excluded} AND record_id IN (SELECT record_id FROM leaders)",
+        (waiting,),
+    ).rowcount
+    count += db.execute(
+        f"UPDATE queue SET due = {CHAINED}, record_status = {int(RecordStatus.CHAIN_READY)}, reason_id = ? "
+        f"WHERE {excluded}",
+        (asleep,),
+    ).rowcount
+    db.execute("DROP TABLE temp.leaders")
+    return int(count)
+
+
+def _find_leaders(store: Store, list_id: int) -> None:
+    """Make the table `leaders`: of each chain that is excluded whole, the record that would be next."""
+    db = store.connection
+    excluded = f"list_id = {list_id:d} AND priority = {ASLEEP} AND due = {NEVER}"
+    db.execute("DROP TABLE IF EXISTS temp.leaders")
     db.execute("CREATE TEMP TABLE led (chain_id INTEGER PRIMARY KEY)")
     db.execute(
         "INSERT INTO led SELECT chain_id FROM queue JOIN records USING (record_id) "
@@ -451,16 +484,4 @@ def look_again(store: Store, list_id: int, reason: Reason, chained: Reason) -> i
         f"WHERE q.{excluded.replace('AND ', 'AND q.')} AND r.chain_id NOT IN (SELECT chain_id FROM led)) "
         "WHERE place = 1"
     )
-    count += db.execute(
-        f"UPDATE queue SET priority = {PRIORITY_OF_TYPE}, due = dial_sched_time, reason_id = ? "
-        f"WHERE {excluded} AND record_id IN (SELECT record_id FROM leaders)",
-        (waiting,),
-    ).rowcount
-    count += db.execute(
-        f"UPDATE queue SET due = {CHAINED}, record_status = {int(RecordStatus.CHAIN_READY)}, reason_id = ? "
-        f"WHERE {excluded}",
-        (asleep,),
-    ).rowcount
-    db.execute("DROP TABLE led")
-    db.execute("DROP TABLE leaders")
-    return int(count)
+    db.execute("DROP TABLE temp.led")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from cxrun.model import ASLEEP, CALLBACKS, CHAINED, PRIORITY, CallResult, Reason, RecordStatus, Rule
 from cxrun.store.database import Store
@@ -250,3 +250,59 @@ def _reason(row: tuple[object, ...]) -> Reason:
     state, text, kind, name, ruleset, file, line = row
     rule = Rule(str(kind), str(name), str(ruleset), str(file), int(str(line))) if name else None
     return Reason(str(state), str(text), rule)
+
+
+class CallFigures(NamedTuple):
+    """How the calls of a list went, on average, in seconds.
+
+    `line` is from the dial until somebody or something answers, or until it is over; `taken` from the dial to the
+    end; `talk` with an agent. `delivered` is the share of calls that an agent took, `again` the share after which
+    the customer was to be called again, `wait` how long after.
+    """
+
+    calls: int
+    line: float
+    taken: float
+    delivered: float
+    talk: float
+    again: float
+    wait: float
+
+
+_LATEST: Final = 500_000
+"""Journal rows that are looked at, the latest first, to tell what follows a call."""
+
+
+def call_figures(store: Store, list_id: int) -> CallFigures:
+    """How the calls of a list went that were made by runs of this store."""
+    db = store.connection
+    with_agent = "agent_id IS NOT NULL AND connected IS NOT NULL"
+    calls, line, taken, delivered, talk = db.execute(
+        f"SELECT count(*), avg(coalesce(answered, ended) - placed), avg(ended - placed), avg({with_agent}), "
+        f"avg(CASE WHEN {with_agent} THEN ended - connected END) FROM attempts "
+        "WHERE list_id = ? AND run_id > 0 AND ended IS NOT NULL",
+        (list_id,),
+    ).fetchone()
+    again, wait = db.execute(
+        "SELECT avg(CASE WHEN event = 'next_in_chain' THEN NULL "
+        "ELSE event NOT IN ('finish', 'suppress', 'update_chain', 'agent_error') END), "
+        "avg(CASE WHEN due > 0 AND event IN ('dial_again', 'next_in_chain') THEN due - at END) FROM journal "
+        "CROSS JOIN records USING (record_id) WHERE seq > (SELECT max(seq) FROM journal) - ? AND list_id = ? AND "
+        "event IN ('finish', 'suppress', 'update_chain', 'agent_error', 'dial_again', 'dial_next', 'next_in_chain')",
+        (_LATEST, list_id),
+    ).fetchone()
+    return CallFigures(calls, line or 0, taken or 0, delivered or 0, talk or 0, again or 0, wait or 0)
+
+
+def customers(store: Store, list_id: int) -> tuple[int, int, int]:
+    """How many chains a list has, how many of them are not finished, and how many of those are being dialed."""
+    db = store.connection
+    everybody = db.execute(f"SELECT count(*) FROM contacts_{list_id:d}").fetchone()[0]
+    in_work = "SELECT chain_id FROM in_work JOIN records USING (record_id) WHERE in_work.list_id = ?1"
+    unfinished = db.execute(
+        "SELECT count(*) FROM (SELECT chain_id FROM queue JOIN records USING (record_id) "
+        f"WHERE queue.list_id = ?1 UNION {in_work})",
+        (list_id,),
+    ).fetchone()[0]
+    dialing = db.execute(f"SELECT count(*) FROM (SELECT DISTINCT chain_id FROM ({in_work}))", (list_id,)).fetchone()[0]
+    return everybody, unfinished, dialing

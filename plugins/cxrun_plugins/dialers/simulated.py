@@ -29,6 +29,7 @@ from cxrun import (
     Dial,
     Dialer,
     Ended,
+    Expected,
     Line,
     Opening,
     Progress,
@@ -248,6 +249,21 @@ class Simulated(Dialer):
 
     def open(self, opening: Opening) -> Line:
         return SimulatedLine(self, opening.seed)
+
+    def expected(self, ring_time: float) -> Expected:
+        """By `outcomes` and the mean times; what bends them by hour, device or attempt is left out."""
+        total = math.fsum(self.outcomes.values())
+        machine = self.time("machine_answers_after")
+        delay = self.time("post_dial_delay")
+        rings = {_PERSON.word: self.time("pick_up")["mean"], _MACHINE.word: (machine["min"] + machine["max"]) / 2}
+        before = (delay["min"] + delay["max"]) / 2
+        failed = {result.word for result in _FAILED}
+        line = 0.0
+        for word, weight in self.outcomes.items():
+            takes = self.fail_after if word in failed else before + min(rings.get(word, ring_time), ring_time)
+            line += weight / total * takes
+        delivered = self.outcomes.get(_PERSON.word, 0.0) / total
+        return Expected(line, delivered, self.time("talk")["mean"], self.time("wrap")["mean"])
 
     def _problems(self) -> Iterator[str]:
         for name in ("post_dial_delay", "machine_answers_after"):

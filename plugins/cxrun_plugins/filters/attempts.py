@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any, ClassVar, Final, NamedTuple
 
 from cxrun import (
@@ -63,6 +64,16 @@ class _Cap(NamedTuple):
         if self.within == "day":
             leaves = next_day(moment.record.zones, placed)
         return PASS if leaves <= moment.now else Defer(leaves, self.reason)
+
+    def figures(self, counted: Sequence[PastAttempt], moment: Moment) -> str:
+        """How many count at the moment, e.g. 2 of 3 in 24h."""
+        zones, now = moment.record.zones, moment.now
+        if self.within == "day":
+            count = sum(next_day(zones, attempt.placed) > now for attempt in counted)
+        else:
+            count = sum(attempt.placed + self.window > now for attempt in counted)
+        span = "" if self.within is None else " today" if self.within == "day" else f" in {_span(self.within)}"
+        return f"{count} of {self.at_most}{span}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,17 +175,24 @@ class Attempts(Filter):
     def attempt_field(self) -> str | None:
         return None if isinstance(self.per, str) else self.per["field"]
 
+    def alike(self, moment: Moment) -> str | None:
+        return "" if len(moment.attempts) < self._least else None
+
+    def passes_until(self, moment: Moment) -> float:
+        return inf
+
+    def figures(self, moment: Moment) -> str:
+        counted = self._count(moment.attempts_per(self.per) or ())
+        told = (cap.figures(counted, moment) for cap in self._caps)
+        return f"{', '.join(told)} per {per_text(self.per)}"
+
     def check(self, moment: Moment) -> Verdict:
         if len(moment.attempts) < self._least:
             return PASS
         attempts = moment.attempts_per(self.per)
         if attempts is None:
             return Exclude(f"no {self.attempt_field} to count attempts by")
-        counted = [
-            attempt
-            for attempt in attempts
-            if attempt.call_result in self._counted or attempt.disposition in self.dispositions
-        ]
+        counted = self._count(attempts)
         longest: Verdict = PASS
         for cap in self._caps:
             verdict = cap.verdict(counted, moment)
@@ -185,6 +203,18 @@ class Attempts(Filter):
             ):
                 longest = verdict
         return longest
+
+    def _count(self, attempts: Sequence[PastAttempt]) -> list[PastAttempt]:
+        """Those that count, oldest first."""
+        return [
+            attempt
+            for attempt in attempts
+            if attempt.call_result in self._counted or attempt.disposition in self.dispositions
+        ]
+
+
+def _span(within: str | float) -> str:
+    return within if isinstance(within, str) else duration_text(within)
 
 
 def _cap(at_most: int, within: str | float | None, per: Per) -> _Cap:
@@ -198,7 +228,7 @@ def _cap(at_most: int, within: str | float | None, per: Per) -> _Cap:
     if within == "day":
         span = " today"
     elif within is not None:
-        span = f" in {within if isinstance(within, str) else duration_text(within)}"
+        span = f" in {_span(within)}"
     return _Cap(at_most, within, window, f"{at_most} {noun}{span} per {per_text(per)} reached")
 
 

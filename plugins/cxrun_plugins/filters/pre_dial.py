@@ -104,6 +104,8 @@ class PreDial(Filter):
         if port == 0:
             raise ValueError(f"'{self.url}' has no port one can connect to")
 
+    asks_outside: ClassVar[bool] = True
+
     def check(self, moment: Moment) -> Verdict:
         since = self._rests.get(self.url)
         if since is not None and since <= moment.now < since + _REST:

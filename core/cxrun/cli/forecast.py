@@ -1,0 +1,218 @@
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from cxrun.cli import Session, completing
+from cxrun.cli.terminal import (
+    clear_progress,
+    counted,
+    echo_columns,
+    echo_json,
+    json_option,
+    show_progress,
+)
+from cxrun.errors import UserError
+
+if TYPE_CHECKING:
+    from cxrun.forecasting.forecast import Forecast, GroupForecast, ListForecast
+
+_ZONES = 12
+"""Zones that are told one by one."""
+
+
+@click.command("forecast")
+@click.argument("groups", nargs=-1, shell_complete=completing.groups)
+@click.option("--hours", type=click.IntRange(1, 24 * 92), default=168, show_default=True, help="How many hours.")
+@click.option("--at", "when", metavar="TIME", help="Begin at a moment (2026-03-02T18:00Z) or after a duration (8h).")
+@click.option("--calls-per-hour", type=click.FloatRange(0, min_open=True),
+              help="What a group can do, instead of what was measured or the dialer expects.")  # fmt: skip
+@click.option("--zone", metavar="ZONE", default="UTC", show_default=True, help="On whose clock hours are shown.")
+@click.option("--by", type=click.Choice(["day", "hour"]), default="day", show_default=True, help="Rows of the table.")
+@click.option("--svg", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False), help="Draw it as SVG.")
+@click.option("--html", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False),
+              help="Write a page with picture, table and assumptions.")  # fmt: skip
+@json_option
+@click.pass_obj
+def command(
+    session: Session,
+    groups: tuple[str, ...],
+    hours: int,
+    when: str | None,
+    calls_per_hour: float | None,
+    zone: str,
+    by: str,
+    svg: Path | None,
+    html: Path | None,
+    as_json: bool,
+) -> None:
+    """Tell how many customers GROUPS can dial in each coming hour, and when lists are used up.
+
+    A customer counts in each hour in which one of his numbers may be dialed, by schedule, rules and caps, if nobody
+    calls him before. When a list is used up is a model; its assumptions are printed.
+
+    \b
+    Example:
+      cxrun forecast
+      cxrun forecast welcome_east --hours 48 --zone America/New_York
+      cxrun forecast --html forecast.html
+    """
+    from cxrun.asking import reading
+    from cxrun.forecasting.forecast import forecast
+    from cxrun.forecasting.picture import page, picture
+    from cxrun.moments import parse_moment
+    from cxrun.requests import now_of
+    from cxrun.times import known_zone
+
+    if not known_zone(zone):
+        raise UserError(f"no time zone named '{zone}'; write an IANA name such as America/New_York")
+    project = session.project
+    chosen = [project.group(name) for name in groups] if groups else list(project.groups.values())
+    if not chosen:
+        raise UserError("campaign.yaml has no campaign group")
+
+    def progress(name: str, done: int) -> None:
+        show_progress(name, done, "customers looked at")
+
+    with session.store(create=False) as store:
+        now = now_of(project, store)
+        start = parse_moment(when, now) if when else now
+        if start < now:
+            raise UserError("a forecast begins now or later; `cxrun explain --at` looks back")
+        with reading(store, chosen):
+            found = forecast(store, chosen, start, hours, calls_per_hour, progress)
+        clear_progress()
+    for file, drawn in ((svg, picture), (html, page)):
+        if file is not None:
+            file.write_text(drawn(found, zone), encoding="utf-8")
+            click.echo(f"wrote {file}", err=as_json)
+    if as_json:
+        echo_json(found.as_data())
+        return
+    _echo(found, zone, by)
+
+
+def _echo(found: Forecast, zone: str, by: str) -> None:
+    from cxrun.forecasting.forecast import COUNTED
+    from cxrun.moments import moment_text
+
+    click.echo(
+        f"{moment_text(found.edges[0], zone)} to {moment_text(found.edges[-1], zone)}, {counted(found.hours, 'hour')}"
+    )
+    click.echo(f"open: {COUNTED}")
+    for group in found.groups:
+        click.echo()
+        _echo_group(group)
+        for one in group.lists:
+            click.echo()
+            _echo_list(one, found.edges, zone, by)
+
+
+def _echo_group(group: GroupForecast) -> None:
+    pace = group.pace
+    click.secho(f"group {group.group.name}", bold=True, nl=False)
+    if pace is None:
+        click.echo(": nothing is known of its calls, so not when its lists are used up; say --calls-per-hour")
+    elif pace.limit == "given":
+        click.echo(f": {pace.calls:,.0f} calls an hour")
+    else:
+        click.echo(f": {pace.calls:,.0f} calls an hour at most, by its {pace.limit}")
+    for sentence in (*(pace.assumptions if pace else ()), *group.notes):
+        click.echo(f"  - {sentence}")
+
+
+def _echo_list(one: ListForecast, edges: list[float], zone: str, by: str) -> None:
+    click.secho(f"list {one.name}", bold=True, nl=False)
+    click.echo(f": {told(one, zone)}")
+    if one.asleep:
+        click.echo(f"  {counted(one.asleep, 'customer')} excluded by the rules before")
+    for (reason, rule), count in one.excluded.most_common(5):
+        click.echo(f"  {counted(count, 'customer')} excluded: {reason}{f' ({rule})' if rule else ''}")
+    for reason, count in one.never.most_common(5):
+        click.secho(f"  {counted(count, 'customer')} never: {reason}", fg="red")
+    if one.later:
+        click.echo(f"  {counted(one.later, 'customer')} not in these hours, but later")
+    if not any(one.open):
+        return
+    _draw(one, edges, zone)
+    click.echo()
+    echo_columns(*rows(one, edges, zone, by))
+    zones = sorted(one.zones, key=lambda name: -one.zone_customers[name])
+    if len(zones) > 1:
+        click.echo()
+        echo_columns(
+            [
+                (name or "unknown", one.zone_customers[name], sum(map(bool, one.zones[name])), max(one.zones[name]))
+                for name in zones[:_ZONES]
+            ],
+            ("zone", "customers", "hours open", "most in an hour"),
+        )
+        if len(zones) > _ZONES:
+            click.echo(f"... and {len(zones) - _ZONES:,} more zones; --json tells them all")
+
+
+def told(one: ListForecast, zone: str) -> str:
+    """What there is to be said of a list, in a line."""
+    from cxrun.moments import moment_text
+
+    words = f"{counted(one.waiting, 'customer')} waiting, {one.finished:,} finished"
+    if one.dialing:
+        words += f", {one.dialing:,} being dialed"
+    if not one.weight:
+        return f"{words}; paused"
+    if one.used_up is not None:
+        return f"{words}; used up by {moment_text(one.used_up, zone)}"
+    if one.dialed and any(one.open):
+        return f"{words}; not used up in these hours, {one.left[-1]:,.0f} of those who can be dialed are left"
+    return words
+
+
+def rows(one: ListForecast, edges: list[float], zone: str, by: str) -> tuple[list[tuple[object, ...]], tuple[str, ...]]:
+    """The table of a list, by day or by hour, and its header."""
+    from cxrun.forecasting.picture import days
+
+    header = ("day", "hours open", "most in an hour") if by == "day" else ("hour", "open")
+    if one.dialed:
+        header += ("calls", "left")
+    table: list[tuple[object, ...]] = []
+    for day, hours in days(edges, zone).items():
+        parts = [[n for n, _ in hours]] if by == "day" else [[n] for n, _ in hours]
+        for part, (_, hour) in zip(parts, hours, strict=False):
+            opened = [one.open[n] for n in part]
+            row: tuple[object, ...] = (f"{day:%a %Y-%m-%d}", sum(map(bool, opened)), max(opened))
+            if by == "hour":
+                row = (f"{day:%a %Y-%m-%d} {hour:02}:00", opened[0])
+            if one.dialed:
+                row += (round(sum(one.dialed[n] for n in part)), round(one.left[part[-1]]))
+            table.append(row)
+    return table, header
+
+
+def _draw(one: ListForecast, edges: list[float], zone: str) -> None:
+    """The open hours as bars, a row for each day."""
+    from rich.console import Console
+    from rich.text import Text
+
+    from cxrun.forecasting.picture import days
+
+    console = Console(file=sys.stdout, width=90, highlight=False)
+    most = max(one.open)
+    console.print(Text(f"open by hour, {zone}; a full block is {most:,}", style="dim"))
+    console.print(Text("           " + "".join(f"{hour:02}    " for hour in range(0, 24, 3)), style="dim"))
+    for day, hours in days(edges, zone).items():
+        line = Text(f"{day:%a %m-%d}  ", style="dim")
+        cells = dict((hour, one.open[n]) for n, hour in hours)
+        for hour in range(24):
+            if hour not in cells:
+                line.append("  ")
+            elif not cells[hour]:
+                line.append("··", style="dim")
+            else:
+                line.append(_BLOCKS[-(-cells[hour] * 8 // most) - 1] * 2, style="cyan")
+        console.print(line)
+
+
+_BLOCKS = "▁▂▃▄▅▆▇█"
