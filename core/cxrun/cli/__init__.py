@@ -19,12 +19,13 @@ if TYPE_CHECKING:
     from cxrun.store.lists import StoredList
 
 COMMANDS: Final = (
-    "demo", "init", "migrate", "validate", "test", "show", "import", "undo", "split", "run", "status", "explain", "next",
-    "forecast", "dnc", "cancel", "result", "callback", "recycle", "export", "plugins", "rulesets", "docs", "schema",
+    "demo", "init", "migrate", "validate", "test", "show", "import", "undo", "split", "run", "status", "explain",
+    "next", "forecast", "dnc", "cancel", "result", "callback", "recycle", "export", "plugins", "rulesets", "docs",
+    "schema",
 )  # fmt: skip
 """The built-in commands in the order a newcomer meets them."""
 _TAKEN: Final = ("import", "next", "run")
-"""Commands that live in `import_.py`, `next_.py` and `run_.py`: their names are Python's, or that of a function here."""
+"""Commands that live in `import_.py` and the like: two names are Python's, the other that of a function here."""
 
 
 _PLUGIN_COMMANDS: Final = "cxrun.plugin_commands"

@@ -26,13 +26,23 @@ _ZONES = 12
 
 @click.command("forecast")
 @click.argument("groups", nargs=-1, shell_complete=completing.groups)
-@click.option("--hours", type=click.IntRange(1, 24 * 92), default=168, show_default=True, help="How many hours.")
-@click.option("--at", "when", metavar="TIME", help="Begin at a moment (2026-03-02T18:00Z) or after a duration (8h).")
+@click.option(
+    "--hours", type=click.IntRange(1, 24 * 92), default=168, show_default=True, help="How many hours."
+)
+@click.option(
+    "--at", "when", metavar="TIME", help="Begin at a moment (2026-03-02T18:00Z) or after a duration (8h)."
+)
 @click.option("--calls-per-hour", type=click.FloatRange(0, min_open=True),
               help="What a group can do, instead of what was measured or the dialer expects.")  # fmt: skip
-@click.option("--zone", metavar="ZONE", default="UTC", show_default=True, help="On whose clock hours are shown.")
-@click.option("--by", type=click.Choice(["day", "hour"]), default="day", show_default=True, help="Rows of the table.")
-@click.option("--svg", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False), help="Draw it as SVG.")
+@click.option(
+    "--zone", metavar="ZONE", default="UTC", show_default=True, help="On whose clock hours are shown."
+)
+@click.option(
+    "--by", type=click.Choice(["day", "hour"]), default="day", show_default=True, help="Rows of the table."
+)
+@click.option(
+    "--svg", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False), help="Draw it as SVG."
+)
 @click.option("--html", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False),
               help="Write a page with picture, table and assumptions.")  # fmt: skip
 @json_option
@@ -112,83 +122,32 @@ def _echo(found: Forecast, zone: str, by: str) -> None:
 
 
 def _echo_group(group: GroupForecast) -> None:
-    pace = group.pace
+    from cxrun.forecasting.picture import pace_text
+
     click.secho(f"group {group.group.name}", bold=True, nl=False)
-    if pace is None:
-        click.echo(": nothing is known of its calls, so not when its lists are used up; say --calls-per-hour")
-    elif pace.limit == "given":
-        click.echo(f": {pace.calls:,.0f} calls an hour")
-    else:
-        click.echo(f": {pace.calls:,.0f} calls an hour at most, by its {pace.limit}")
-    for sentence in (*(pace.assumptions if pace else ()), *group.notes):
+    click.echo(f": {pace_text(group)}")
+    for sentence in (*(group.pace.assumptions if group.pace else ()), *group.notes):
         click.echo(f"  - {sentence}")
 
 
 def _echo_list(one: ListForecast, edges: list[float], zone: str, by: str) -> None:
+    from cxrun.forecasting.picture import by_day, by_hour, by_zone, obstacles, summary
+
     click.secho(f"list {one.name}", bold=True, nl=False)
-    click.echo(f": {told(one, zone)}")
-    if one.asleep:
-        click.echo(f"  {counted(one.asleep, 'customer')} excluded by the rules before")
-    for (reason, rule), count in one.excluded.most_common(5):
-        click.echo(f"  {counted(count, 'customer')} excluded: {reason}{f' ({rule})' if rule else ''}")
-    for reason, count in one.never.most_common(5):
-        click.secho(f"  {counted(count, 'customer')} never: {reason}", fg="red")
-    if one.later:
-        click.echo(f"  {counted(one.later, 'customer')} not in these hours, but later")
+    click.echo(f": {summary(one, zone)}")
+    for sentence in obstacles(one, 5):
+        click.echo(f"  {sentence}")
     if not any(one.open):
         return
     _draw(one, edges, zone)
     click.echo()
-    echo_columns(*rows(one, edges, zone, by))
-    zones = sorted(one.zones, key=lambda name: -one.zone_customers[name])
-    if len(zones) > 1:
+    echo_columns(*(by_day if by == "day" else by_hour)(one, edges, zone))
+    rows, header = by_zone(one)
+    if len(rows) > 1:
         click.echo()
-        echo_columns(
-            [
-                (name or "unknown", one.zone_customers[name], sum(map(bool, one.zones[name])), max(one.zones[name]))
-                for name in zones[:_ZONES]
-            ],
-            ("zone", "customers", "hours open", "most in an hour"),
-        )
-        if len(zones) > _ZONES:
-            click.echo(f"... and {len(zones) - _ZONES:,} more zones; --json tells them all")
-
-
-def told(one: ListForecast, zone: str) -> str:
-    """What there is to be said of a list, in a line."""
-    from cxrun.moments import moment_text
-
-    words = f"{counted(one.waiting, 'customer')} waiting, {one.finished:,} finished"
-    if one.dialing:
-        words += f", {one.dialing:,} being dialed"
-    if not one.weight:
-        return f"{words}; paused"
-    if one.used_up is not None:
-        return f"{words}; used up by {moment_text(one.used_up, zone)}"
-    if one.dialed and any(one.open):
-        return f"{words}; not used up in these hours, {one.left[-1]:,.0f} of those who can be dialed are left"
-    return words
-
-
-def rows(one: ListForecast, edges: list[float], zone: str, by: str) -> tuple[list[tuple[object, ...]], tuple[str, ...]]:
-    """The table of a list, by day or by hour, and its header."""
-    from cxrun.forecasting.picture import days
-
-    header = ("day", "hours open", "most in an hour") if by == "day" else ("hour", "open")
-    if one.dialed:
-        header += ("calls", "left")
-    table: list[tuple[object, ...]] = []
-    for day, hours in days(edges, zone).items():
-        parts = [[n for n, _ in hours]] if by == "day" else [[n] for n, _ in hours]
-        for part, (_, hour) in zip(parts, hours, strict=False):
-            opened = [one.open[n] for n in part]
-            row: tuple[object, ...] = (f"{day:%a %Y-%m-%d}", sum(map(bool, opened)), max(opened))
-            if by == "hour":
-                row = (f"{day:%a %Y-%m-%d} {hour:02}:00", opened[0])
-            if one.dialed:
-                row += (round(sum(one.dialed[n] for n in part)), round(one.left[part[-1]]))
-            table.append(row)
-    return table, header
+        echo_columns(rows[:_ZONES], header)
+        if len(rows) > _ZONES:
+            click.echo(f"... and {len(rows) - _ZONES:,} more zones; --json tells them all")
 
 
 def _draw(one: ListForecast, edges: list[float], zone: str) -> None:

@@ -77,7 +77,11 @@ class ListForecast:
                     "from": edges[n],
                     "till": edges[n + 1],
                     "open": self.open[n],
-                    **({"calls": round(self.dialed[n], 2), "left": round(self.left[n], 2)} if self.dialed else {}),
+                    **(
+                        {"calls": round(self.dialed[n], 2), "left": round(self.left[n], 2)}
+                        if self.dialed
+                        else {}
+                    ),
                 }
                 for n in range(len(self.open))
             ],
@@ -182,7 +186,9 @@ def forecast(
             for rule in asking.left_out:
                 notes.append(f"{rule} asks somebody outside; it is taken to have no objection")
             if asking.rules_changed:
-                notes.append(f"the rules have changed since list {name} was dialed; it is looked at by the new ones")
+                notes.append(
+                    f"the rules have changed since list {name} was dialed; it is looked at by the new ones"
+                )
             lists.append(_of_list(store, known[name].list_id, name, weight, outlook, asking.rules_changed))
             pace = pace_of(group, call_figures(store, known[name].list_id), calls_per_hour)
             if pace is not None:
@@ -276,7 +282,9 @@ def _flow(groups: Sequence[GroupForecast], edges: Sequence[float]) -> None:
     for n in range(len(edges) - 1):
         open_now = {id(stock): stock.begin(n) for each in stocks.values() for stock in each}
         busy = [
-            group for group in at_work if group.shifts[n] and any(open_now[id(s)] > 0 for s in stocks[id(group)])
+            group
+            for group in at_work
+            if group.shifts[n] and any(open_now[id(s)] > 0 for s in stocks[id(group)])
         ]
         pools = Counter(group.group.agent_group for group in busy if group.group.mode.needs_agents)
         for group in at_work:

@@ -37,7 +37,9 @@ def pace_of(group: Group, figures: CallFigures, given: float | None = None) -> P
     again = wait = 0.0
     if measured:
         again, wait = figures.again, figures.wait
-        told.append(f"after {again:.1%} of calls the customer is called again, {_span(wait)} later on average")
+        told.append(
+            f"after {again:.1%} of calls the customer is called again, {_span(wait)} later on average"
+        )
     else:
         told.append("every customer is done with one call: too few calls were made to tell how many it takes")
     if given is not None:
@@ -54,17 +56,19 @@ def pace_of(group: Group, figures: CallFigures, given: float | None = None) -> P
             told.append("wrapping up is not measured and takes no time")
     else:
         assert expected is not None
-        told.insert(0, "times and shares are what the dialer expects on average; no hour is better than another")
+        told.insert(
+            0, "times and shares are what the dialer expects on average; no hour is better than another"
+        )
         how = expected
         taken = how.line + how.delivered * how.talk
     return _sum(group, how, taken, again, wait, told)
 
 
-def _sum(
-    group: Group, how: Expected, taken: float, again: float, wait: float, told: list[str]
-) -> Pace:
+def _sum(group: Group, how: Expected, taken: float, again: float, wait: float, told: list[str]) -> Pace:
     mode, settings = group.mode, group.settings
-    rate = min(settings["calls_per_second"].value, mode.calls_per_second or settings["calls_per_second"].value)
+    rate = min(
+        settings["calls_per_second"].value, mode.calls_per_second or settings["calls_per_second"].value
+    )
     limits = {"calls per second": rate * 3600}
     ports = settings["ports"].value
     if mode.needs_agents:

@@ -12,13 +12,15 @@ from typing import Any, Final, NamedTuple
 from cxrun import life
 from cxrun.asking import Asking, Chain
 from cxrun.elements import Defer, Exclude
-from cxrun.model import ASLEEP, CALLBACKS, NEVER, Record, Rule
+from cxrun.model import ASLEEP, CALLBACKS, NEVER, DeviceType, Record, RecordType, Rule, word_of
 from cxrun.pipeline import GiveWay
 from cxrun.schedule import Shifts
 
 FRUITLESS: Final = 31
 """Starts in a row at which the rules put a record off, after which a run would give its group up."""
-NEVER_MET: Final = f"the schedule of the group does not meet the hours of its rules at {FRUITLESS} starts in a row"
+NEVER_MET: Final = (
+    f"the schedule of the group does not meet the hours of its rules at {FRUITLESS} starts in a row"
+)
 _PATIENCE: Final = 2000
 """How many decisions in a row are followed."""
 _REMEMBERED: Final = 50_000
@@ -52,6 +54,31 @@ class Prospect:
     at: float | None
     holds: tuple[Hold, ...] = ()
     never: str = ""
+
+    def as_data(self) -> dict[str, Any]:
+        """As plain data."""
+        record = self.record
+        return {
+            "at": self.at,
+            "record_id": record.record_id,
+            "phone": record.phone,
+            "device": word_of(DeviceType, record.contact_info_type),
+            "record_type": word_of(RecordType, record.record_type),
+            "client_id": record.client_id,
+            "zone": record.zones[0] if record.zones else None,
+            "never": self.never or None,
+            "holds": [
+                {
+                    "record_id": hold.record_id,
+                    "since": hold.since,
+                    "until": hold.until,
+                    "kind": hold.kind,
+                    "reason": hold.reason,
+                    "rule": hold.rule._asdict() if hold.rule else None,
+                }
+                for hold in self.holds
+            ],
+        }
 
 
 class Future:
@@ -103,7 +130,9 @@ class _Course:
         for _ in range(_PATIENCE):
             leader = self._leader()
             if leader is None:
-                return self._never(self.holds[-1].reason if self.holds else "it waits for its turn in the chain")
+                return self._never(
+                    self.holds[-1].reason if self.holds else "it waits for its turn in the chain"
+                )
             self.last = leader
             if leader.due > self.now:
                 if not self.put_off:
@@ -204,7 +233,9 @@ def _value(record: Record, field: str) -> Any:
     """The value of a field as ordering sees it: what is empty is missing, but for the list's own fields."""
     if field in record.fields and field != "state":
         return record.fields[field]
-    return getattr(record, field) or None if isinstance(getattr(record, field), str) else getattr(record, field)
+    return (
+        getattr(record, field) or None if isinstance(getattr(record, field), str) else getattr(record, field)
+    )
 
 
 def _compare(one: tuple[bool, bool, Any], other: tuple[bool, bool, Any]) -> int:
@@ -264,7 +295,12 @@ def _candidates(future: Future, worst: Callable[[], Any]) -> Iterator[Chain]:
         for chain in batch:
             record, key = chain[0], worst()
             if usual and key is not None:
-                earliest = (max(future.at, float(record.due)), places[record.priority], record.due, record.record_id)
+                earliest = (
+                    max(future.at, float(record.due)),
+                    places[record.priority],
+                    record.due,
+                    record.record_id,
+                )
                 if earliest > key:
                     # the queue is in this order, so nobody of this priority that follows can be earlier
                     passed.add(record.priority)

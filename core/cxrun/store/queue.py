@@ -270,13 +270,16 @@ class Queue:
 
     def find(self, record_id: int) -> Record | None:
         """A record as it stands, wherever it is."""
-        for place in ("queue", "in_work", "closed"):
+        place = waiting_place(self._store, self.list_id, record_id)
+        if place is not None:
+            return next(iter(self.at([(*place, record_id)])), None)
+        for table in ("in_work", "closed"):
             columns = _RECORD.format(state="s")
-            if place == "closed":
+            if table == "closed":
                 columns = columns.replace("s.priority, s.due", "0, 0")
             own = "".join(f', c."{name}"' for name in self._own)
             row = self._db.execute(
-                f"SELECT {columns}{own} FROM {place} s JOIN records r ON r.record_id = s.record_id "
+                f"SELECT {columns}{own} FROM {table} s JOIN records r ON r.record_id = s.record_id "
                 f"JOIN contacts_{self.list_id} c ON c.chain_id = r.chain_id WHERE s.list_id = ? AND s.record_id = ?",
                 (self.list_id, record_id),
             ).fetchone()
@@ -286,6 +289,31 @@ class Queue:
 
     def _record(self, row: tuple[object, ...]) -> Record:
         return Record.of_row(row, self._own)
+
+
+def waiting_place(store: Store, list_id: int, record_id: int) -> tuple[int, int] | None:
+    """The priority and due time of a waiting record, None if it does not wait.
+
+    The queue is not made to find one record: it is looked for where the journal says it may be, then anywhere.
+    """
+    db = store.connection
+    for table in ("in_work", "closed"):
+        if db.execute(f"SELECT 1 FROM {table} WHERE record_id = ?", (record_id,)).fetchone():
+            return None
+    row = db.execute(
+        f"WITH dues (due) AS (VALUES (0), ({CHAINED}), ({NEVER}) UNION SELECT due FROM journal WHERE record_id = ?2), "
+        f"priorities (priority) AS (VALUES ({ASLEEP}), {', '.join(f'({p})' for p in sorted(set(PRIORITY.values())))}) "
+        "SELECT q.priority, q.due FROM dues CROSS JOIN priorities CROSS JOIN queue q ON q.list_id = ?1 "
+        "AND q.priority = priorities.priority AND q.due = dues.due AND q.record_id = ?2",
+        (list_id, record_id),
+    ).fetchone()
+    row = (
+        row
+        or db.execute(
+            "SELECT priority, due FROM queue WHERE list_id = ? AND record_id = ?", (list_id, record_id)
+        ).fetchone()
+    )
+    return (row[0], row[1]) if row else None
 
 
 def past_attempts(

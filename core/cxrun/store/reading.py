@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from cxrun.model import ASLEEP, CALLBACKS, CHAINED, PRIORITY, CallResult, Reason, RecordStatus, Rule
 from cxrun.store.database import Store
-from cxrun.store.queue import AttemptRow
+from cxrun.store.queue import AttemptRow, waiting_place
 
 
 class Counted(NamedTuple):
@@ -216,14 +216,39 @@ def promises(store: Store) -> list[Promise]:
 
 def current_reason(store: Store, record_id: int, list_id: int) -> Reason | None:
     """Why the record is as it is now."""
-    for place in ("queue", "in_work", "closed"):
-        row = store.connection.execute(
-            f"SELECT {_REASON} FROM {place} t JOIN reasons s USING (reason_id) WHERE t.list_id = ? AND t.record_id = ?",
-            (list_id, record_id),
+    db = store.connection
+    row = None
+    place = waiting_place(store, list_id, record_id)
+    if place is not None:
+        row = db.execute(
+            f"SELECT {_REASON} FROM queue t JOIN reasons s USING (reason_id) "
+            "WHERE t.list_id = ? AND t.priority = ? AND t.due = ? AND t.record_id = ?",
+            (list_id, *place, record_id),
         ).fetchone()
-        if row:
-            return _reason(row)
-    return None
+    for table in ("in_work", "closed"):
+        row = (
+            row
+            or db.execute(
+                f"SELECT {_REASON} FROM {table} t JOIN reasons s USING (reason_id) "
+                "WHERE t.list_id = ? AND t.record_id = ?",
+                (list_id, record_id),
+            ).fetchone()
+        )
+    return _reason(row) if row else None
+
+
+def rules_changes(store: Store, list_name: str) -> list[Happened]:
+    """When the rules of a list were others than before, so that what they had put off was looked at anew."""
+    rows = store.connection.execute(
+        f"SELECT j.seq, j.at, j.run_id, j.event, {_REASON}, runs.frozen FROM journal j "
+        "JOIN reasons s USING (reason_id) JOIN runs USING (run_id) "
+        "WHERE j.record_id = 0 AND j.event = 'rules_changed' ORDER BY j.seq"
+    )
+    return [
+        Happened(row[0], row[1], row[2], row[3], 0, 0, 0, _reason(row[4:11]))
+        for row in rows
+        if any(list_name in group["lists"] for group in json.loads(row[11]).values())
+    ]
 
 
 def life_of(store: Store, record_id: int) -> Iterator[Happened]:
@@ -304,5 +329,7 @@ def customers(store: Store, list_id: int) -> tuple[int, int, int]:
         f"WHERE queue.list_id = ?1 UNION {in_work})",
         (list_id,),
     ).fetchone()[0]
-    dialing = db.execute(f"SELECT count(*) FROM (SELECT DISTINCT chain_id FROM ({in_work}))", (list_id,)).fetchone()[0]
+    dialing = db.execute(
+        f"SELECT count(*) FROM (SELECT DISTINCT chain_id FROM ({in_work}))", (list_id,)
+    ).fetchone()[0]
     return everybody, unfinished, dialing

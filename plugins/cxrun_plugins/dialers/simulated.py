@@ -255,7 +255,10 @@ class Simulated(Dialer):
         total = math.fsum(self.outcomes.values())
         machine = self.time("machine_answers_after")
         delay = self.time("post_dial_delay")
-        rings = {_PERSON.word: self.time("pick_up")["mean"], _MACHINE.word: (machine["min"] + machine["max"]) / 2}
+        rings = {
+            _PERSON.word: self.time("pick_up")["mean"],
+            _MACHINE.word: (machine["min"] + machine["max"]) / 2,
+        }
         before = (delay["min"] + delay["max"]) / 2
         failed = {result.word for result in _FAILED}
         line = 0.0

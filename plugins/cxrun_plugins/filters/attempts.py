@@ -72,7 +72,9 @@ class _Cap(NamedTuple):
             count = sum(next_day(zones, attempt.placed) > now for attempt in counted)
         else:
             count = sum(attempt.placed + self.window > now for attempt in counted)
-        span = "" if self.within is None else " today" if self.within == "day" else f" in {_span(self.within)}"
+        span = (
+            "" if self.within is None else " today" if self.within == "day" else f" in {_span(self.within)}"
+        )
         return f"{count} of {self.at_most}{span}"
 
 

@@ -50,7 +50,7 @@ class Where(Filter):
 
     def figures(self, moment: Moment) -> str:
         record = moment.record
-        values = {name: getattr(record, name, record.fields.get(name)) for name in self.condition.fields}
+        values = {name: getattr(record, name, record.fields.get(name)) for name in self.condition.fields()}
         return ", ".join(
             f"{name} is {'empty' if values[name] in (None, '') else values[name]}" for name in sorted(values)
         )
