@@ -120,18 +120,14 @@ _FOR_RULES_THAT_NAME_IT: Final = frozenset({CallResult.UNKNOWN, CallResult.AGENT
 Check = Callable[[Moment], Verdict | GiveWay]
 
 
-class Asked(NamedTuple):
-    """A filter as a group asks it; `step` is None for the order of devices."""
+class Asked:
+    """A filter as a group asks it; `step` is that of its ruleset, None for the order of devices."""
 
-    check: Check
-    rule: Rule
-    step: Step | None
-
-    @property
-    def element(self) -> Filter | None:
-        """The filter itself, None for the order of devices."""
-        element = self.step.element if self.step else None
-        return element if isinstance(element, Filter) else None
+    def __init__(self, check: Check, rule: Rule, step: Step | None) -> None:
+        self.check = check
+        self.rule = rule
+        self.step = step
+        self.element = step.element if step is not None and isinstance(step.element, Filter) else None
 
     def concerns(self, record: Record) -> bool:
         """Whether its `when` is true of the record."""
@@ -139,15 +135,15 @@ class Asked(NamedTuple):
 
     def alike(self, moment: Moment) -> Hashable | None:
         """A value that is the same for records of which it says the same at any one moment; None for no such."""
-        if self.element is None:
+        element, step = self.element, self.step
+        if element is None or step is None:
             verdict = self.check(moment)
             return None if isinstance(verdict, GiveWay) else verdict.reason
-        if not self.concerns(moment.record):
-            return _NOT_CONCERNED
         try:
-            return self.element.alike(moment)
+            if step.when is not None and not step.when.holds(moment.record):
+                return _NOT_CONCERNED
+            return element.alike(moment)
         except Exception:
-            # whoever raises here raises in the check too, or is asked there what it says
             return None
 
     def passes_until(self, moment: Moment) -> float:
@@ -189,6 +185,10 @@ class Pipeline:
                 strict=True,
             )
         )
+        self._alike = [
+            asked.element.alike if asked.element and asked.step and asked.step.when is None else asked.alike
+            for asked in self.filters
+        ]
         self._handlers = [
             (step.when, step.element.handle, rule_of(step, "result handler", ruleset.name))
             for ruleset in rulesets
@@ -227,7 +227,11 @@ class Pipeline:
 
         None for a filter that has to be asked about this record by itself.
         """
-        return tuple([asked.alike(moment) for asked in self.filters])
+        try:
+            return tuple([alike(moment) for alike in self._alike])
+        except Exception:
+            # what raises here raises in its check too, or says there what it has to say
+            return tuple([asked.alike(moment) for asked in self.filters])
 
     def deliver(self, call: Call) -> tuple[Deliver | Drop, Rule | Broken | None]:
         """Where an answered call goes. Unless a handler speaks, a live person is delivered, all else dropped."""

@@ -34,7 +34,10 @@ _PATIENCE: Final = 2000
 
 
 class Pattern(NamedTuple):
-    """Customers of one zone who can be dialed in the same hours: bit n of `hours` stands for the n-th."""
+    """Customers who can be dialed in the same hours: bit n of `hours` stands for the n-th.
+
+    `zone` is that of the number whose turn it is.
+    """
 
     zone: str
     hours: int
@@ -85,11 +88,11 @@ class Outlook:
     # --- one customer ---
 
     def _add(self, leader: Record, others: Sequence[Record]) -> None:
-        pipeline = self.asking.pipeline
+        pipeline, zone, start = self.asking.pipeline, leader.tz, self.start
         for _ in range(_PATIENCE):
-            since = max(self.start, float(leader.due))
+            since = float(leader.due) if leader.due > start else start
             if since >= self.end:
-                self.patterns[Pattern(leader.tz, 0)] += 1
+                self.patterns[Pattern(zone, 0)] += 1
                 return
             if leader.record_type in CALLBACKS:
                 break
@@ -97,10 +100,10 @@ class Outlook:
             kinds = pipeline.alike(moment)
             alone = [n for n, kind in enumerate(kinds) if kind is None] if None in kinds else ()
             kind = self._kind(kinds, alone, moment)
-            if kind.excluded is None or not (alone or others or since > self.start):
+            if kind.excluded is None or not (alone or others or since > start):
                 passes = self._when_they_pass(alone, moment) if alone else since
                 if passes is not None:
-                    self._count(leader, others, kind, passes)
+                    self._count(zone, leader, others, kind, passes)
                     return
             # is it excluded, or does it give way, as soon as it is asked about?
             first = self._first_running(since)
@@ -119,9 +122,9 @@ class Outlook:
                 break
             leader = awake[0]
             others = [record for record in records.values() if record is not leader]
-        self._walk(leader, others)
+        self._walk(zone, leader, others)
 
-    def _count(self, leader: Record, others: Sequence[Record], kind: _Kind, since: float) -> None:
+    def _count(self, zone: str, leader: Record, others: Sequence[Record], kind: _Kind, since: float) -> None:
         """Count a customer for the hours of a kind, from a moment on."""
         hours = 0
         if since < self.end:
@@ -132,14 +135,14 @@ class Outlook:
                     hours |= 1 << n
             else:
                 hours = kind.hours >> n << n
-        self.patterns[Pattern(leader.tz, hours)] += 1
+        self.patterns[Pattern(zone, hours)] += 1
         if not hours:
             if kind.excluded is not None:
                 self.excluded[kind.excluded] += 1
             elif kind.never:
                 self.never[kind.never] += 1
 
-    def _walk(self, leader: Record, others: Sequence[Record]) -> None:
+    def _walk(self, zone: str, leader: Record, others: Sequence[Record]) -> None:
         """Ask about a customer hour by hour."""
         course = _Course(self, leader, others)
         hours = 0
@@ -148,7 +151,7 @@ class Outlook:
                 hours |= 1 << n
             elif course.over:
                 break
-        self.patterns[Pattern(leader.tz, hours)] += 1
+        self.patterns[Pattern(zone, hours)] += 1
         if course.over and not hours:
             self.excluded[course.over] += 1
 

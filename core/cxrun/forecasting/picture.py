@@ -17,7 +17,7 @@ _LEFT: Final = 74
 _RIGHT: Final = 24
 _PLOT: Final = _WIDTH - _LEFT - _RIGHT
 _TALL: Final = 170
-_GAP: Final = 46
+_GAP: Final = 62
 """Between the two charts of a list: room for the days and a heading."""
 _HEAD: Final = 64
 _PANEL: Final = _HEAD + 2 * _TALL + _GAP + 60
@@ -79,12 +79,14 @@ def _panel(found: Forecast, group: GroupForecast, one: ListForecast, zone: str) 
         f'<text class="heading" x="{_LEFT}" y="{top - 8}">calls in the hour (bars), and customers not done yet '
         '(<tspan class="endtext">line</tspan>), by the model</text>'
     )
-    scale = max(max(one.dialed), max(one.left), 1.0)
+    scale = max(max(one.dialed), max(one.left) + one.dialed[0], 1.0)
     yield from _chart(found, one.dialed, top, "calls", zone, scale)
     yield from _days(found, top, zone)
     top_of = _scale(scale)[1]
+    start = one.left[0] + one.dialed[0] * (1 - group.pace.again if group.pace else 1)
     points = " ".join(
-        f"{_x(found, n + 1):.1f},{top + _TALL - left / top_of * _TALL:.1f}" for n, left in enumerate(one.left)
+        f"{_x(found, n):.1f},{top + _TALL - left / top_of * _TALL:.1f}"
+        for n, left in enumerate([start, *one.left])
     )
     yield f'<polyline class="left" points="{points}"/>'
     if one.used_up is not None:
