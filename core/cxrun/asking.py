@@ -49,7 +49,7 @@ def reading(store: Store, groups: Iterable[Group]) -> Iterator[None]:
 
 
 class Asking:
-    """Makes the moments of one list. `at` is the first moment that is asked about (Unix UTC seconds).
+    """Makes the moments of one list. `at` is the present, or an earlier moment that is asked about (Unix UTC seconds).
 
     `pipeline` is that of the group, without the filters that ask somebody outside: what they would say later
     cannot be known. `left_out` names them.
@@ -72,7 +72,7 @@ class Asking:
         self.rules_changed = stored.rules_digest not in ("", group.digest)
         self._store = store
         self._at = at
-        self._imports = imports_of(store, stored)
+        self._imports = imports_of(store, stored, None if group.dialer.external else at)
         self._ring_time = group.duration("ring_time")
         self._forget()
 

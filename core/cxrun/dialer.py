@@ -103,7 +103,7 @@ class Opening(NamedTuple):
 class Expected(NamedTuple):
     """How calls go on average, in seconds: on the line until somebody answers or nobody does, talking, wrapping up.
 
-    `delivered` is the share of calls that an agent takes, 0 to 1.
+    `delivered` is the share of calls that an agent takes, or the announcement, 0 to 1.
     """
 
     line: float
@@ -118,8 +118,11 @@ class Dialer(ElementBase):
 
     external: ClassVar[bool] = True
 
-    def expected(self, ring_time: float) -> Expected | None:
-        """How its calls are expected to go where nothing has been measured; None if that is not known."""
+    def expected(self, ring_time: float, *, agents: bool) -> Expected | None:
+        """How its calls are expected to go where nothing has been measured; None if that is not known.
+
+        `agents` is False for a group whose calls an announcement or IVR takes.
+        """
         return None
 
     def open(self, opening: Opening) -> Line:

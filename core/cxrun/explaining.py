@@ -317,7 +317,7 @@ class _Teller:
         if why.state in ("closed", "in work"):
             return Look(at, record, why, past, decided, (), None, ())
         with reading(self.store, [group]):
-            asking = Asking(self.store, group, self.stored, at)
+            asking = Asking(self.store, group, self.stored, min(self.now, at))
             asking.learn([record, *others])
             make = asking.moment_then if past else asking.moment
             moment = make(record, others, at)

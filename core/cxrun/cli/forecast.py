@@ -93,7 +93,7 @@ def command(
         if start < now:
             raise UserError("a forecast begins now or later; `cxrun explain --at` looks back")
         with reading(store, chosen):
-            found = forecast(store, chosen, start, hours, calls_per_hour, progress)
+            found = forecast(store, chosen, now, start, hours, calls_per_hour, progress)
         clear_progress()
     for file, drawn in ((svg, picture), (html, page)):
         if file is not None:

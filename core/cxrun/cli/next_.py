@@ -68,12 +68,12 @@ def command(
             if not found:
                 raise UserError(f"no record with the id, number or client id '{record}' in {store.file}")
             with reading(store, project.groups.values()):
-                told = _of_records(project, store, found, at)
+                told = _of_records(project, store, found, now, at)
             _echo_records(told, now, as_json=as_json)
             return
         names = [session.stored_list(store, list_name).name] if list_name else list(stored_lists(store))
         with reading(store, project.groups.values()):
-            lists = {name: _of_list(project, store, name, at, limit) for name in names}
+            lists = {name: _of_list(project, store, name, now, at, limit) for name in names}
     if as_json:
         echo_json(
             [
@@ -96,7 +96,7 @@ def _group_of(project: Project, list_name: str) -> Group:
 
 
 def _of_records(
-    project: Project, store: Store, found: list[tuple[int, int]], at: float
+    project: Project, store: Store, found: list[tuple[int, int]], now: float, at: float
 ) -> list[tuple[str, str, Prospect | None]]:
     """Of each chain that these records belong to: its name, where it stands if nothing is to come, what comes."""
     from cxrun.asking import Asking
@@ -111,7 +111,7 @@ def _of_records(
     for list_id, record_id in found:
         stored = by_id[list_id]
         group = _group_of(project, stored.name)
-        asking = Asking(store, group, stored, at)
+        asking = Asking(store, group, stored, now)
         chain_ids = chain_of(store, list_id, record_id)
         members = [member for _, number in chain_ids if (member := asking.queue.find(number)) is not None]
         chain_id = members[0].chain_id
@@ -139,14 +139,16 @@ def _of_records(
     return list(told.values())
 
 
-def _of_list(project: Project, store: Store, name: str, at: float, limit: int) -> tuple[list[Prospect], int]:
+def _of_list(
+    project: Project, store: Store, name: str, now: float, at: float, limit: int
+) -> tuple[list[Prospect], int]:
     from cxrun.asking import Asking
     from cxrun.forecasting.prospects import Future, upcoming
     from cxrun.schedule import Shifts
     from cxrun.store.lists import stored_lists
 
     group = _group_of(project, name)
-    asking = Asking(store, group, stored_lists(store)[name], at)
+    asking = Asking(store, group, stored_lists(store)[name], now)
     future = Future(asking, Shifts(group.schedule, at), at)
     found = upcoming(future, limit, lambda done: show_progress(name, done, "customers looked at"))
     clear_progress()

@@ -155,12 +155,13 @@ COUNTED: Final = (
 def forecast(
     store: Store,
     groups: Sequence[Group],
+    now: float,
     start: float,
     hours: int,
     calls_per_hour: float | None = None,
     progress: Progress = lambda name, done: None,
 ) -> Forecast:
-    """Look at the hours from `start` on. Raises UserError for a list that is not imported."""
+    """Look at the hours from `start` on, which is `now` or later. Raises UserError for a list that is not imported."""
     known = stored_lists(store)
     found = []
     edges: list[float] = []
@@ -175,7 +176,7 @@ def forecast(
         for name, weight in group.lists.items():
             if name not in known:
                 raise UserError(f"contact list '{name}' is not imported yet; `cxrun import {name}` does it")
-            asking = Asking(store, group, known[name], start)
+            asking = Asking(store, group, known[name], now)
             outlook = Outlook(asking, shifts, start, hours)
             edges = outlook.edges
             running = [sum(till - since for since, till in outlook.spans(n)) for n in range(hours)]

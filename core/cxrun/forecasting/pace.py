@@ -44,7 +44,7 @@ def pace_of(group: Group, figures: CallFigures, given: float | None = None) -> P
         told.append("every customer is done with one call: too few calls were made to tell how many it takes")
     if given is not None:
         return Pace(given, "given", again, wait, (f"{given:,.0f} calls an hour, as given", *told))
-    expected = group.dialer.expected(group.duration("ring_time"))
+    expected = group.dialer.expected(group.duration("ring_time"), agents=group.mode.needs_agents)
     if not measured and expected is None:
         return None
     if measured:

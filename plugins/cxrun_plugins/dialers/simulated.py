@@ -250,7 +250,7 @@ class Simulated(Dialer):
     def open(self, opening: Opening) -> Line:
         return SimulatedLine(self, opening.seed)
 
-    def expected(self, ring_time: float) -> Expected:
+    def expected(self, ring_time: float, *, agents: bool) -> Expected:
         """By `outcomes` and the mean times; what bends them by hour, device or attempt is left out."""
         total = math.fsum(self.outcomes.values())
         machine = self.time("machine_answers_after")
@@ -266,6 +266,8 @@ class Simulated(Dialer):
             takes = self.fail_after if word in failed else before + min(rings.get(word, ring_time), ring_time)
             line += weight / total * takes
         delivered = self.outcomes.get(_PERSON.word, 0.0) / total
+        if not agents:
+            return Expected(line, delivered, self.announcement, 0.0)
         return Expected(line, delivered, self.time("talk")["mean"], self.time("wrap")["mean"])
 
     def _problems(self) -> Iterator[str]:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from cxrun.asking import Asking
     from tests.conftest import ProjectFolder
+
+    from cxrun.asking import Asking
 
 HELD = """\
 ruleset: held

@@ -70,10 +70,23 @@ def test_the_hours_are_those_of_asking_in_every_minute(
 
 @pytest.mark.parametrize(
     "settings",
-    [{}, {"until": 0}, {"until": 0, "in_order": True}, {"schedule": OFFICE, "in_order": True}, {"filters": "  - moody\n"},
-     {"until": 0, "filters": "  - where: {field: chain_n, gt: 1}\n"}],
-    ids=["dialed", "fresh", "with an order of devices", "with an order and a past", "with a filter of which nothing is known", "heirs"],
-)  # fmt: skip
+    [
+        {},
+        {"until": 0},
+        {"until": 0, "in_order": True},
+        {"schedule": OFFICE, "in_order": True},
+        {"filters": "  - moody\n"},
+        {"until": 0, "filters": "  - where: {field: chain_n, gt: 1}\n"},
+    ],
+    ids=[
+        "dialed",
+        "fresh",
+        "ordered, fresh",
+        "ordered, dialed",
+        "a filter of which nothing is known",
+        "heirs",
+    ],
+)
 def test_the_hours_of_whole_chains_are_those_of_going_through_them(
     held: Any, asking: Any, settings: dict[str, Any]
 ) -> None:
