@@ -163,7 +163,10 @@ def _draw(one: ListForecast, edges: list[float], zone: str) -> None:
     console.print(Text("           " + "".join(f"{hour:02}    " for hour in range(0, 24, 3)), style="dim"))
     for day, hours in days(edges, zone).items():
         line = Text(f"{day:%a %m-%d}  ", style="dim")
-        cells = dict((hour, one.open[n]) for n, hour in hours)
+        cells: dict[int, int] = {}
+        for n, hour in hours:
+            # an hour that comes twice when clocks are set back is drawn once
+            cells[hour] = max(cells.get(hour, 0), one.open[n])
         for hour in range(24):
             if hour not in cells:
                 line.append("  ")

@@ -79,11 +79,11 @@ def _panel(found: Forecast, group: GroupForecast, one: ListForecast, zone: str) 
         f'<text class="heading" x="{_LEFT}" y="{top - 8}">calls in the hour (bars), and customers not done yet '
         '(<tspan class="endtext">line</tspan>), by the model</text>'
     )
-    scale = max(max(one.dialed), max(one.left) + one.dialed[0], 1.0)
+    start = one.left[0] + one.dialed[0] * (1 - group.pace.again if group.pace else 1)
+    scale = max(*one.dialed, start, 1.0)
     yield from _chart(found, one.dialed, top, "calls", zone, scale)
     yield from _days(found, top, zone)
     top_of = _scale(scale)[1]
-    start = one.left[0] + one.dialed[0] * (1 - group.pace.again if group.pace else 1)
     points = " ".join(
         f"{_x(found, n):.1f},{top + _TALL - left / top_of * _TALL:.1f}"
         for n, left in enumerate([start, *one.left])

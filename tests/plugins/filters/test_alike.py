@@ -1,4 +1,4 @@
-"""What filters say of themselves is true: records that are alike get the same verdict, and who passes goes on passing."""
+"""What filters say of themselves is true: of records that are alike they say the same, who passes goes on passing."""
 
 from __future__ import annotations
 
