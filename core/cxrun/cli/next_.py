@@ -128,7 +128,8 @@ def _of_records(
             told[chain_id] = (title, "a call is in progress", None)
         elif awake:
             (chain,) = asking.chains(awake[:1])
-            told[chain_id] = (title, "", Future(asking, Shifts(group.schedule, at), at).of(chain))
+            prospect = Future(asking, Shifts(group.schedule, at), at).of(chain)
+            told[chain_id] = (title, "", _because(store, list_id, prospect))
         elif asleep:
             reason = reasons[asleep[0].record_id]
             assert reason is not None
@@ -152,7 +153,23 @@ def _of_list(
     future = Future(asking, Shifts(group.schedule, at), at)
     found = upcoming(future, limit, lambda done: show_progress(name, done, "customers looked at"))
     clear_progress()
-    return found
+    return [_because(store, asking.stored.list_id, prospect) for prospect in found[0]], found[1]
+
+
+def _because(store: Store, list_id: int, prospect: Prospect) -> Prospect:
+    """The prospect with the reason why its record is not due yet, as it was given then."""
+    from dataclasses import replace
+
+    from cxrun.store.reading import current_reason
+
+    if not prospect.holds or prospect.holds[0].kind != "due":
+        return prospect
+    first = prospect.holds[0]
+    reason = current_reason(store, first.record_id, list_id)
+    if reason is None or reason.state not in ("deferred", "waiting"):
+        return prospect
+    told = first._replace(reason=reason.text, rule=reason.rule)
+    return replace(prospect, holds=(told, *prospect.holds[1:]))
 
 
 def _echo_records(told: list[tuple[str, str, Prospect | None]], now: float, *, as_json: bool) -> None:
