@@ -142,7 +142,8 @@ def _of_records(
 
 def _of_list(
     project: Project, store: Store, name: str, now: float, at: float, limit: int
-) -> tuple[list[Prospect], int]:
+) -> tuple[list[Prospect], int | None]:
+    """The next records, and how many customers never are; None if not all were looked at."""
     from cxrun.asking import Asking
     from cxrun.forecasting.prospects import Future, upcoming
     from cxrun.schedule import Shifts
@@ -153,7 +154,9 @@ def _of_list(
     future = Future(asking, Shifts(group.schedule, at), at)
     found = upcoming(future, limit, lambda done: show_progress(name, done, "customers looked at"))
     clear_progress()
-    return [_because(store, asking.stored.list_id, prospect) for prospect in found[0]], found[1]
+    return [_because(store, asking.stored.list_id, prospect) for prospect in found[0]], (
+        found[1] if len(found[0]) < limit else None
+    )
 
 
 def _because(store: Store, list_id: int, prospect: Prospect) -> Prospect:
@@ -217,7 +220,7 @@ def _when(prospect: Prospect, now: float) -> str:
     )
 
 
-def _echo_list(name: str, prospects: list[Prospect], never: int, now: float) -> None:
+def _echo_list(name: str, prospects: list[Prospect], never: int | None, now: float) -> None:
     from cxrun.model import DeviceType, RecordType, word_of
     from cxrun.moments import moment_text
 
