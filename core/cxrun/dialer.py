@@ -104,11 +104,30 @@ class Opening(NamedTuple):
     environment: Mapping[str, str]
 
 
+class Expected(NamedTuple):
+    """How calls go on average, in seconds: on the line until somebody answers or nobody does, talking, wrapping up.
+
+    `delivered` is the share of calls that an agent takes, or the announcement, 0 to 1.
+    """
+
+    line: float
+    delivered: float
+    talk: float
+    wrap: float
+
+
 class Dialer(ElementBase):
     """Places calls. `external` is True if its calls outlive this process: then every intent is committed
     before the call is placed."""
 
     external: ClassVar[bool] = True
+
+    def expected(self, ring_time: float, *, agents: bool) -> Expected | None:
+        """How its calls are expected to go where nothing has been measured; None if that is not known.
+
+        `agents` is False for a group whose calls an announcement or IVR takes.
+        """
+        return None
 
     def open(self, opening: Opening) -> Line:
         raise NotImplementedError

@@ -10,7 +10,7 @@ can be counted over a whole list.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -479,10 +479,13 @@ class Cap(NamedTuple):
 class Filter(ElementBase):
     """Decides whether a record may be dialed now. One that raises fails closed: no dial.
 
+    Beside `check` there is only what makes an answer about many records or moments quick, and an explanation
+    telling; a filter without it is asked about every record by itself.
+
     `asks_others` marks a filter whose answer comes from somebody else, and may cost something: it is asked before a
-    dial, and neither for a certificate nor where calls are only thought about or simulated. `by_clock` marks those that
-    open and close with the time of day or the date and look at nothing but the place of a record, so that `cxrun lint`
-    can ask them when they ever let somebody through.
+    dial, and neither about other moments than the present one nor where calls are only thought about or simulated.
+    `by_clock` marks those that open and close with the time of day or the date and look at nothing but the place of a
+    record, so that `cxrun lint` can ask them when they ever let somebody through.
     """
 
     asks_others: ClassVar[bool] = False
@@ -492,6 +495,21 @@ class Filter(ElementBase):
     def caps(self) -> Sequence[Cap]:
         """The caps on attempts that it keeps, for `cxrun lint`."""
         return ()
+
+    def alike(self, moment: Moment) -> Hashable | None:
+        """A value that is the same for records that get the same verdict at any one moment, whichever it is.
+
+        None if this record has to be asked about by itself.
+        """
+        return None
+
+    def passes_until(self, moment: Moment) -> float:
+        """Until when (Unix UTC seconds) a record that passes goes on passing, if nothing else happens to it."""
+        return moment.now
+
+    def figures(self, moment: Moment) -> str:
+        """What was counted or compared, as an explanation tells it beside the verdict; "" for nothing."""
+        return ""
 
     @property
     def window(self) -> float:

@@ -6,7 +6,8 @@ arguments give the same decision in a run, a dry run and an explanation.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Hashable, Sequence
 from pathlib import PurePath
 from typing import Any, Final, NamedTuple
 
@@ -102,6 +103,7 @@ class Broken(NamedTuple):
     message: str
 
 
+_NOT_CONCERNED: Final = "-"
 _DIALABLE: Final = Decision(PASS, None)
 _DROP: Final = Drop("no result handler wants the call")
 _DELIVER: Final = Deliver("a live person is always delivered")
@@ -118,6 +120,50 @@ _FOR_RULES_THAT_NAME_IT: Final = frozenset({CallResult.UNKNOWN, CallResult.AGENT
 Check = Callable[[Moment], Verdict | GiveWay]
 
 
+class Asked:
+    """A filter as a group asks it; `step` is that of its ruleset, None for the order of devices."""
+
+    def __init__(self, check: Check, rule: Rule, step: Step | None) -> None:
+        self.check = check
+        self.rule = rule
+        self.step = step
+        self.element = step.element if step is not None and isinstance(step.element, Filter) else None
+
+    def concerns(self, record: Record) -> bool:
+        """Whether its `when` is true of the record."""
+        return self.step is None or self.step.when is None or self.step.when.holds(record)
+
+    def alike(self, moment: Moment) -> Hashable | None:
+        """A value that is the same for records of which it says the same at any one moment; None for no such."""
+        element, step = self.element, self.step
+        if element is None or step is None:
+            verdict = self.check(moment)
+            return None if isinstance(verdict, GiveWay) else verdict.reason
+        try:
+            if step.when is not None and not step.when.holds(moment.record):
+                return _NOT_CONCERNED
+            return element.alike(moment)
+        except Exception:
+            return None
+
+    def passes_until(self, moment: Moment) -> float:
+        """Until when a record it lets pass goes on passing, if nothing else happens."""
+        if self.element is None or not self.concerns(moment.record):
+            return math.inf
+        try:
+            return self.element.passes_until(moment)
+        except Exception:
+            return moment.now
+
+    def ask(self, moment: Moment) -> Decision:
+        """What it says by itself; one that raises fails closed, as in a decision."""
+        try:
+            verdict = self.check(moment)
+            return Decision(PASS if _passes(verdict) else verdict, self.rule)
+        except Exception as error:
+            return Decision(Exclude(f"plugin error: {_described(error)}"), self.rule._replace(kind="error"))
+
+
 class Pipeline:
     """The rulesets of one campaign group, compiled; `devices` is the order of devices, if it has one."""
 
@@ -130,6 +176,18 @@ class Pipeline:
             (_guarded(step), rule_of(step, "filter", ruleset.name))
             for ruleset in rulesets
             for step in ruleset.filters
+        ]
+        self.filters = tuple(
+            Asked(check, rule, step)
+            for (check, rule), step in zip(
+                self._filters,
+                [*([None] if devices else []), *(step for ruleset in rulesets for step in ruleset.filters)],
+                strict=True,
+            )
+        )
+        self._alike = [
+            asked.element.alike if asked.element and asked.step and asked.step.when is None else asked.alike
+            for asked in self.filters
         ]
         self._handlers = [
             (step.when, step.element.handle, rule_of(step, "result handler", ruleset.name))
@@ -162,14 +220,18 @@ class Pipeline:
 
     def verdicts(self, moment: Moment) -> list[Decision]:
         """What every filter says, in order, whether or not one before it objected."""
-        answers = []
-        for check, rule in self._filters:
-            try:
-                verdict = check(moment)
-                answers.append(Decision(PASS if _passes(verdict) else verdict, rule))
-            except Exception as error:
-                answers.append(Decision(Exclude(f"plugin error: {_described(error)}"), rule))
-        return answers
+        return [asked.ask(moment) for asked in self.filters]
+
+    def alike(self, moment: Moment) -> tuple[Hashable | None, ...]:
+        """Of each filter a value that is the same for records of which it says the same at any one moment.
+
+        None for a filter that has to be asked about this record by itself.
+        """
+        try:
+            return tuple([alike(moment) for alike in self._alike])
+        except Exception:
+            # what raises here raises in its check too, or says there what it has to say
+            return tuple([asked.alike(moment) for asked in self.filters])
 
     def deliver(self, call: Call) -> tuple[Deliver | Drop, Rule | Broken | None]:
         """Where an answered call goes. Unless a handler speaks, a live person is delivered, all else dropped."""

@@ -10,7 +10,9 @@ summer time begins counts when the clocks have skipped it, one that comes twice 
 
 from __future__ import annotations
 
+import math
 import re
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -125,6 +127,57 @@ class Schedule:
         found = (time.first(at) for time in self._times if time.action == "start")
         first = min((change for change in found if change), key=lambda c: c.at, default=None)
         return first.change if first else None
+
+
+class Shifts:
+    """When a group may dial by its schedule, from a moment on; always, if it has none.
+
+    A shift is from a start till the next pause or stop, as (since, till) in Unix UTC seconds.
+    """
+
+    def __init__(self, schedule: Schedule | None, since: float) -> None:
+        self._schedule = schedule
+        self._shifts: list[tuple[float, float]] = []
+        self._known = since
+        self._ended = False
+        if schedule is None:
+            self._shifts.append((-math.inf, math.inf))
+            self._ended = True
+        else:
+            said = schedule.said(since)
+            self._running: float | None = since if said is not None and said.action == "start" else None
+
+    def at(self, moment: float) -> tuple[float, float] | None:
+        """The shift a moment is in, else the next one; None if there will be none."""
+        n = bisect_right(self._shifts, moment, key=lambda shift: shift[1])
+        while n == len(self._shifts):
+            if self._ended:
+                return None
+            self._read_on()
+            n = bisect_right(self._shifts, moment, key=lambda shift: shift[1])
+        return self._shifts[n]
+
+    def _read_on(self) -> None:
+        """Find the next shift."""
+        assert self._schedule is not None
+        for _ in range(_FURTHEST):
+            change = self._schedule.next(self._known)
+            if change is None:
+                self._ended = True
+                if self._running is not None:
+                    self._shifts.append((self._running, math.inf))
+                return
+            self._known = change.at
+            if change.action == "start":
+                self._running = change.at if self._running is None else self._running
+            elif self._running is not None:
+                self._shifts.append((self._running, change.at))
+                self._running = None
+                return
+        # it never stops as far as one can see
+        self._ended = True
+        if self._running is not None:
+            self._shifts.append((self._running, math.inf))
 
 
 class _Ranked(NamedTuple):

@@ -8,11 +8,11 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from cxrun.moments import moment_text, parse_moment
-from cxrun.schedule import SCHEDULE_SCHEMA, Schedule, problems
+from cxrun.schedule import SCHEDULE_SCHEMA, Schedule, Shifts, problems
 from cxrun.schema import accepts
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -210,3 +210,28 @@ def test_what_is_wrong_with_an_entry_is_told_with_its_place(
     [(found, said)] = problems([entry])
     assert found == at
     assert said.startswith(message)
+
+
+@settings(deadline=None)
+@given(st.lists(entries(), min_size=1, max_size=3), st.datetimes(datetime(2026, 3, 6), datetime(2026, 3, 9)))
+def test_shifts_are_when_a_schedule_says_start(schedule: list[dict[str, Any]], begin: datetime) -> None:
+    start = begin.replace(tzinfo=UTC).timestamp()
+    said, shifts = Schedule(schedule), Shifts(Schedule(schedule), start)
+    for later in range(0, 4 * 86400, 5400):
+        at = start + later
+        change, shift = said.said(at), shifts.at(at)
+        running = change is not None and change.action == "start"
+        assert running == (shift is not None and shift[0] <= at < shift[1]), moment_text(at)
+
+
+def test_a_group_without_a_schedule_has_one_shift() -> None:
+    assert Shifts(None, 0.0).at(1e9) == (float("-inf"), float("inf"))
+
+
+def test_after_the_last_start_there_is_no_shift() -> None:
+    shifts = Shifts(Schedule([{"date": "2026-03-02", "start": "09:00", "stop": "10:00"}]), 0.0)
+    assert shifts.at(parse_moment("2026-03-02T09:30Z")) == (
+        parse_moment("2026-03-02T09:00Z"),
+        parse_moment("2026-03-02T10:00Z"),
+    )
+    assert shifts.at(parse_moment("2026-03-02T10:00Z")) is None

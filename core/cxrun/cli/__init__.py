@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 COMMANDS: Final = (
     "demo", "init", "migrate", "validate", "lint", "test", "show", "import", "undo", "split", "run", "group",
-    "status", "explain", "simulate", "learn", "compare", "diff", "replay", "plan", "apply", "audit", "dnc", "cancel",
-    "result", "callback", "recycle", "export", "plugins", "rulesets", "docs", "schema",
+    "status", "explain", "next", "forecast", "simulate", "learn", "compare", "diff", "replay", "plan", "apply", "audit",
+    "dnc", "cancel", "result", "callback", "recycle", "export", "plugins", "rulesets", "docs", "schema",
 )  # fmt: skip
 """The built-in commands in the order a newcomer meets them."""
-_TAKEN: Final = ("import", "run")
-"""Commands that live in `import_.py` and `run_.py`: one name is Python's, the other that of a function here."""
+_TAKEN: Final = ("import", "next", "run")
+"""Commands that live in `import_.py` and the like: two names are Python's, the other that of a function here."""
 
 
 _PLUGIN_COMMANDS: Final = "cxrun.plugin_commands"

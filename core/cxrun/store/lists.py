@@ -398,13 +398,16 @@ def date_imports(store: Store, at: float | None) -> None:
     store.connection.execute("UPDATE imports SET since = coalesce(?, at) WHERE since IS NULL", (at,))
 
 
-def imports_of(store: Store, stored: StoredList) -> list[tuple[int, float]]:
-    """The first chain of each import of a list, and of those it was split from, and when that was, in order."""
+def imports_of(store: Store, stored: StoredList, undated: float | None = None) -> list[tuple[int, float]]:
+    """The first chain of each import of a list, and of those it was split from, and when that was, in order.
+
+    `undated` is when those were that no run has dated yet, None for when they were done.
+    """
     return store.connection.execute(
         "WITH RECURSIVE origins (list_id) AS (VALUES (?) UNION SELECT split_from FROM lists JOIN origins "
-        "USING (list_id) WHERE split_from IS NOT NULL) SELECT first_chain, coalesce(since, at) FROM imports "
+        "USING (list_id) WHERE split_from IS NOT NULL) SELECT first_chain, coalesce(since, ?, at) FROM imports "
         "JOIN origins USING (list_id) WHERE loaded > 0 ORDER BY first_chain, import_id",
-        (stored.list_id,),
+        (stored.list_id, undated),
     ).fetchall()
 
 

@@ -304,19 +304,35 @@ class Queue:
             found.setdefault(row[STATE], []).append((self._record(row[:-1]), row[-1]))
         return found
 
+    def excluded_leaders(self) -> Iterator[Record]:
+        """Of each chain that its rules exclude whole, the record that is next under other rules."""
+        _find_leaders(self._store, self.list_id)
+        own = "".join(f', c."{name}"' for name in self._own)
+        rows = self._db.execute(
+            f"SELECT {_RECORD.format(state='q')}{own} "
+            "FROM temp.leaders l CROSS JOIN queue q ON q.list_id = ? AND q.priority = ? AND q.due = ? "
+            "AND q.record_id = l.record_id JOIN records r ON r.record_id = q.record_id "
+            f"JOIN contacts_{self.list_id} c ON c.chain_id = r.chain_id ORDER BY l.record_id",
+            (self.list_id, ASLEEP, NEVER),
+        )
+        return (self._record(row) for row in rows)
+
     def in_work(self) -> list[Record]:
         """The records whose call was placed and whose result is not known here."""
         return [self._record(row) for row in self._db.execute(self._in_work, (self.list_id,))]
 
     def find(self, record_id: int) -> Record | None:
         """A record as it stands, wherever it is."""
-        for place in ("queue", "in_work", "closed"):
+        place = waiting_place(self._store, self.list_id, record_id)
+        if place is not None:
+            return next(iter(self.at([(*place, record_id)])), None)
+        for table in ("in_work", "closed"):
             columns = _RECORD.format(state="s")
-            if place == "closed":
+            if table == "closed":
                 columns = columns.replace("s.priority, s.due", "0, 0")
             own = "".join(f', c."{name}"' for name in self._own)
             row = self._db.execute(
-                f"SELECT {columns}{own} FROM {place} s JOIN records r ON r.record_id = s.record_id "
+                f"SELECT {columns}{own} FROM {table} s JOIN records r ON r.record_id = s.record_id "
                 f"JOIN contacts_{self.list_id} c ON c.chain_id = r.chain_id WHERE s.list_id = ? AND s.record_id = ?",
                 (self.list_id, record_id),
             ).fetchone()
@@ -326,6 +342,31 @@ class Queue:
 
     def _record(self, row: tuple[object, ...]) -> Record:
         return Record.of_row(row, self._own)
+
+
+def waiting_place(store: Store, list_id: int, record_id: int) -> tuple[int, int] | None:
+    """The priority and due time of a waiting record, None if it does not wait.
+
+    The queue is not made to find one record: it is looked for where the journal says it may be, then anywhere.
+    """
+    db = store.connection
+    for table in ("in_work", "closed"):
+        if db.execute(f"SELECT 1 FROM {table} WHERE record_id = ?", (record_id,)).fetchone():
+            return None
+    row = db.execute(
+        f"WITH dues (due) AS (VALUES (0), ({CHAINED}), ({NEVER}) UNION SELECT due FROM journal WHERE record_id = ?2), "
+        f"priorities (priority) AS (VALUES ({ASLEEP}), {', '.join(f'({p})' for p in sorted(set(PRIORITY.values())))}) "
+        "SELECT q.priority, q.due FROM dues CROSS JOIN priorities CROSS JOIN queue q ON q.list_id = ?1 "
+        "AND q.priority = priorities.priority AND q.due = dues.due AND q.record_id = ?2",
+        (list_id, record_id),
+    ).fetchone()
+    row = (
+        row
+        or db.execute(
+            "SELECT priority, due FROM queue WHERE list_id = ? AND record_id = ?", (list_id, record_id)
+        ).fetchone()
+    )
+    return (row[0], row[1]) if row else None
 
 
 def past_attempts(
@@ -530,6 +571,26 @@ def look_again(
     excluded = f"list_id = {list_id:d} AND priority = {ASLEEP} AND due = {NEVER}"
     if not db.execute(f"SELECT EXISTS (SELECT 1 FROM queue WHERE {excluded})").fetchone()[0]:
         return int(count)
+    _find_leaders(store, list_id)
+    count += db.execute(
+        f"UPDATE queue SET priority = {PRIORITY_OF_TYPE}, due = dial_sched_time, reason_id = ? "
+        f"WHERE {excluded} AND record_id IN (SELECT record_id FROM leaders)",
+        (waiting,),
+    ).rowcount
+    count += db.execute(
+        f"UPDATE queue SET due = {CHAINED}, record_status = {int(RecordStatus.CHAIN_READY)}, reason_id = ? "
+        f"WHERE {excluded}",
+        (asleep,),
+    ).rowcount
+    db.execute("DROP TABLE temp.leaders")
+    return int(count)
+
+
+def _find_leaders(store: Store, list_id: int) -> None:
+    """Make the table `leaders`: of each chain that is excluded whole, the record that would be next."""
+    db = store.connection
+    excluded = f"list_id = {list_id:d} AND priority = {ASLEEP} AND due = {NEVER}"
+    db.execute("DROP TABLE IF EXISTS temp.leaders")
     db.execute("CREATE TEMP TABLE led (chain_id INTEGER PRIMARY KEY)")
     db.execute(
         "INSERT INTO led SELECT chain_id FROM queue JOIN records USING (record_id) "
@@ -545,16 +606,4 @@ def look_again(
         f"WHERE q.{excluded.replace('AND ', 'AND q.')} AND r.chain_id NOT IN (SELECT chain_id FROM led)) "
         "WHERE place = 1"
     )
-    count += db.execute(
-        f"UPDATE queue SET priority = {PRIORITY_OF_TYPE}, due = dial_sched_time, reason_id = ? "
-        f"WHERE {excluded} AND record_id IN (SELECT record_id FROM leaders)",
-        (waiting,),
-    ).rowcount
-    count += db.execute(
-        f"UPDATE queue SET due = {CHAINED}, record_status = {int(RecordStatus.CHAIN_READY)}, reason_id = ? "
-        f"WHERE {excluded}",
-        (asleep,),
-    ).rowcount
-    db.execute("DROP TABLE led")
-    db.execute("DROP TABLE leaders")
-    return int(count)
+    db.execute("DROP TABLE temp.led")

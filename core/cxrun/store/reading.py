@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from cxrun.model import ASLEEP, CALLBACKS, CHAINED, PRIORITY, CallResult, Reason, RecordStatus, Rule
 from cxrun.moments import moment_text
 from cxrun.store.database import Store
-from cxrun.store.queue import AttemptRow
+from cxrun.store.queue import AttemptRow, waiting_place
 
 
 class Counted(NamedTuple):
@@ -217,14 +217,39 @@ def promises(store: Store) -> list[Promise]:
 
 def current_reason(store: Store, record_id: int, list_id: int) -> Reason | None:
     """Why the record is as it is now."""
-    for place in ("queue", "in_work", "closed"):
-        row = store.connection.execute(
-            f"SELECT {_REASON} FROM {place} t JOIN reasons s USING (reason_id) WHERE t.list_id = ? AND t.record_id = ?",
-            (list_id, record_id),
+    db = store.connection
+    row = None
+    place = waiting_place(store, list_id, record_id)
+    if place is not None:
+        row = db.execute(
+            f"SELECT {_REASON} FROM queue t JOIN reasons s USING (reason_id) "
+            "WHERE t.list_id = ? AND t.priority = ? AND t.due = ? AND t.record_id = ?",
+            (list_id, *place, record_id),
         ).fetchone()
-        if row:
-            return reason_of_row(row)
-    return None
+    for table in ("in_work", "closed"):
+        row = (
+            row
+            or db.execute(
+                f"SELECT {_REASON} FROM {table} t JOIN reasons s USING (reason_id) "
+                "WHERE t.list_id = ? AND t.record_id = ?",
+                (list_id, record_id),
+            ).fetchone()
+        )
+    return reason_of_row(row) if row else None
+
+
+def rules_changes(store: Store, list_name: str) -> list[Happened]:
+    """When the rules of a list were others than before, so that what they had put off was looked at anew."""
+    rows = store.connection.execute(
+        f"SELECT j.seq, j.at, j.run_id, j.event, {_REASON}, runs.frozen FROM journal j "
+        "JOIN reasons s USING (reason_id) JOIN runs USING (run_id) "
+        "WHERE j.record_id = 0 AND j.event = 'rules_changed' ORDER BY j.seq"
+    )
+    return [
+        Happened(row[0], row[1], row[2], row[3], 0, 0, 0, reason_of_row(row[4:11]))
+        for row in rows
+        if any(list_name in group["lists"] for group in json.loads(row[11]).values())
+    ]
 
 
 def life_of(store: Store, record_id: int) -> Iterator[Happened]:
@@ -273,3 +298,61 @@ def reason_of_row(row: tuple[object, ...]) -> Reason:
     state, text, kind, name, ruleset, file, line = row
     rule = Rule(str(kind), str(name), str(ruleset), str(file), int(str(line))) if name else None
     return Reason(str(state), str(text), rule)
+
+
+class CallFigures(NamedTuple):
+    """How the calls of a list went, on average, in seconds.
+
+    `line` is from the dial until somebody or something answers, or until it is over; `taken` from the dial to the
+    end; `talk` with an agent. `delivered` is the share of calls that an agent took, `again` the share after which
+    the customer was to be called again, `wait` how long after.
+    """
+
+    calls: int
+    line: float
+    taken: float
+    delivered: float
+    talk: float
+    again: float
+    wait: float
+
+
+_LATEST: Final = 500_000
+"""Journal rows that are looked at, the latest first, to tell what follows a call."""
+
+
+def call_figures(store: Store, list_id: int) -> CallFigures:
+    """How the calls of a list went that were made by runs of this store."""
+    db = store.connection
+    with_agent = "agent_id IS NOT NULL AND connected IS NOT NULL"
+    calls, line, taken, delivered, talk = db.execute(
+        f"SELECT count(*), avg(coalesce(answered, ended) - placed), avg(ended - placed), avg({with_agent}), "
+        f"avg(CASE WHEN {with_agent} THEN ended - connected END) FROM attempts "
+        "WHERE list_id = ? AND run_id > 0 AND ended IS NOT NULL",
+        (list_id,),
+    ).fetchone()
+    again, wait = db.execute(
+        "SELECT avg(CASE WHEN event = 'next_in_chain' THEN NULL "
+        "ELSE event NOT IN ('finish', 'suppress', 'update_chain', 'agent_error') END), "
+        "avg(CASE WHEN due > 0 AND event IN ('dial_again', 'next_in_chain') THEN due - at END) FROM journal "
+        "CROSS JOIN records USING (record_id) WHERE seq > (SELECT max(seq) FROM journal) - ? AND list_id = ? AND "
+        "event IN ('finish', 'suppress', 'update_chain', 'agent_error', 'dial_again', 'dial_next', 'next_in_chain')",
+        (_LATEST, list_id),
+    ).fetchone()
+    return CallFigures(calls, line or 0, taken or 0, delivered or 0, talk or 0, again or 0, wait or 0)
+
+
+def customers(store: Store, list_id: int) -> tuple[int, int, int]:
+    """How many chains a list has, how many of them are not finished, and how many of those are being dialed."""
+    db = store.connection
+    everybody = db.execute(f"SELECT count(*) FROM contacts_{list_id:d}").fetchone()[0]
+    in_work = "SELECT chain_id FROM in_work JOIN records USING (record_id) WHERE in_work.list_id = ?1"
+    unfinished = db.execute(
+        "SELECT count(*) FROM (SELECT chain_id FROM queue JOIN records USING (record_id) "
+        f"WHERE queue.list_id = ?1 UNION {in_work})",
+        (list_id,),
+    ).fetchone()[0]
+    dialing = db.execute(
+        f"SELECT count(*) FROM (SELECT DISTINCT chain_id FROM ({in_work}))", (list_id,)
+    ).fetchone()[0]
+    return everybody, unfinished, dialing

@@ -31,6 +31,7 @@ from cxrun import (
     Dial,
     Dialer,
     Ended,
+    Expected,
     Line,
     Opening,
     Progress,
@@ -324,6 +325,26 @@ class Simulated(Dialer):
     @cached_property
     def _answers(self) -> _Outcomes:
         return _Outcomes(self)
+
+    def expected(self, ring_time: float, *, agents: bool) -> Expected:
+        """By `outcomes` and the mean times; what bends them by hour, device or attempt is left out."""
+        total = math.fsum(self.outcomes.values())
+        machine = self.time("machine_answers_after")
+        delay = self.time("post_dial_delay")
+        rings = {
+            _PERSON.word: self.time("pick_up")["mean"],
+            _MACHINE.word: (machine["min"] + machine["max"]) / 2,
+        }
+        before = (delay["min"] + delay["max"]) / 2
+        failed = {result.word for result in _FAILED}
+        line = 0.0
+        for word, weight in self.outcomes.items():
+            takes = self.fail_after if word in failed else before + min(rings.get(word, ring_time), ring_time)
+            line += weight / total * takes
+        delivered = self.outcomes.get(_PERSON.word, 0.0) / total
+        if not agents:
+            return Expected(line, delivered, self.announcement, 0.0)
+        return Expected(line, delivered, self.time("talk")["mean"], self.time("wrap")["mean"])
 
     def _problems(self) -> Iterator[str]:
         for name in ("post_dial_delay", "machine_answers_after"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any, ClassVar, Final, NamedTuple
 
 from cxrun import (
@@ -74,6 +75,11 @@ class _Cap(NamedTuple):
         if self.within == "day":
             leaves = next_day(moment.record.zones, placed)
         return PASS if leaves <= moment.now else Defer(leaves, self.reason)
+
+    def figures(self, counted: Sequence[PastAttempt], moment: Moment) -> str:
+        """How many count at the moment, e.g. 2 of 3 in 24h."""
+        count = sum(self.counts(attempt, moment) for attempt in counted)
+        return f"{count} of {self.at_most} {self.span}".rstrip()
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +192,17 @@ class Attempts(Filter):
             )
             for cap in self._caps
         ]
+
+    def alike(self, moment: Moment) -> str | None:
+        return "" if len(moment.attempts) < self._least else None
+
+    def passes_until(self, moment: Moment) -> float:
+        return inf
+
+    def figures(self, moment: Moment) -> str:
+        counted = self._counted_of(moment) or []
+        told = (cap.figures(counted, moment) for cap in self._caps)
+        return f"{', '.join(told)} per {per_text(self.per)}"
 
     def check(self, moment: Moment) -> Verdict:
         if len(moment.attempts) < self._least:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from functools import cache
@@ -232,22 +232,37 @@ class CallingDates(Filter):
     def own_fields(self) -> Sequence[str]:
         return () if self.state_field is None else (self.state_field,)
 
+    def alike(self, moment: Moment) -> Hashable:
+        return self._kind(moment)[0]
+
+    def passes_until(self, moment: Moment) -> float:
+        return self._now(moment).till
+
     def check(self, moment: Moment) -> Verdict:
-        record, now = moment.record, moment.now
+        return self._now(moment).verdict
+
+    def _kind(self, moment: Moment) -> tuple[Hashable, Place, tuple[_Emergency, ...]]:
+        """Where the record is, the emergencies that may be there, and a value that is the same where they are."""
+        record = moment.record
         place = place_of(record, self.state_field)
         emergencies = tuple(
             emergency
             for emergency in self._emergencies
             if not emergency.regions or any(region.covers(place) is not False for region in emergency.regions)
         )
-        key = (record.tz, moment.ring_time, place.country, place.state, emergencies)
+        return (record.tz, moment.ring_time, place.country, place.state, emergencies), place, emergencies
+
+    def _now(self, moment: Moment) -> Stretch:
+        """The verdict, and over which time it does not change."""
+        record, now = moment.record, moment.now
+        key, place, emergencies = self._kind(moment)
         stretch = self._stretches.get(key)
         if stretch is None or not stretch.since <= now < stretch.till:
             if len(self._stretches) >= CACHED:
                 self._stretches.clear()
             stretch = self._stretch(record.zones, place, emergencies, now, moment.ring_time)
             self._stretches[key] = stretch
-        return stretch.verdict
+        return stretch
 
     def evidence(self, moment: Moment) -> Sequence[Evidence]:
         zones = zones_to_keep(moment.record.zones, self.unknown_zone)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
@@ -193,24 +193,46 @@ class CallingHours(Filter):
     def own_fields(self) -> Sequence[str]:
         return () if self.state_field is None else (self.state_field,)
 
+    def alike(self, moment: Moment) -> Hashable:
+        return self._kind(moment)[0]
+
+    def passes_until(self, moment: Moment) -> float:
+        return self._now(moment).till
+
+    def figures(self, moment: Moment) -> str:
+        stretch = self._now(moment)
+        zones = zones_to_keep(moment.record.zones, self.unknown_zone)
+        if stretch.verdict is not PASS or isinstance(zones, Exclude):
+            return ""
+        closes = datetime.fromtimestamp(stretch.till, ZoneInfo(zones[0]))
+        return f"open in {_zones_text(zones)}, the last call starts before {closes:%H:%M:%S}"
+
     def check(self, moment: Moment) -> Verdict:
-        record, now = moment.record, moment.now
+        return self._now(moment).verdict
+
+    def _kind(self, moment: Moment) -> tuple[Hashable, Sequence[_Plan | None]]:
+        """The hours that count for a record, None for its own, and a value that is the same where they are."""
+        record = moment.record
         plans = self._plans(record)
-        key: object = (record.tz, moment.ring_time)
+        key: Hashable = (record.tz, moment.ring_time)
         if self._regions:
             key = (key, *(plan and plan.text for plan in plans))
         if None in plans:
             key = (key, record.daily_from, record.daily_till)
+        return key, plans
+
+    def _now(self, moment: Moment) -> Stretch:
+        """The verdict, and over which time it does not change."""
+        record, now = moment.record, moment.now
+        key, plans = self._kind(moment)
         stretch = self._stretches.get(key)
-        if stretch is not None:
-            since, till, verdict = stretch
-            if since <= now < till:
-                return verdict
+        if stretch is not None and stretch.since <= now < stretch.till:
+            return stretch
         if len(self._stretches) >= CACHED:
             self._stretches.clear()
         kept = [plan or _own_plan(record.daily_from, record.daily_till) for plan in plans]
         stretch = self._stretches[key] = self._stretch(record, kept, now, moment.ring_time)
-        return stretch.verdict
+        return stretch
 
     def evidence(self, moment: Moment) -> Sequence[Evidence]:
         record = moment.record

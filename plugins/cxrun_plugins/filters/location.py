@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from math import inf
 from typing import ClassVar
 
 from cxrun import (
@@ -83,6 +84,17 @@ class Location(Filter):
 
     def own_fields(self) -> Sequence[str]:
         return () if self.state_field is None else (self.state_field,)
+
+    def alike(self, moment: Moment) -> str:
+        verdict = self.check(moment)
+        return verdict.reason
+
+    def passes_until(self, moment: Moment) -> float:
+        return inf
+
+    def figures(self, moment: Moment) -> str:
+        country, state, _ = place_of(moment.record, self.state_field)
+        return f"in {'-'.join(filter(None, (country, state)))}" if country else "country unknown"
 
     def check(self, moment: Moment) -> Verdict:
         place = place_of(moment.record, self.state_field)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from hashlib import blake2b
+from math import inf
 from typing import ClassVar
 
 from cxrun import PASS, Check, Exclude, Filter, Moment, Problem, Schema, Scope, Verdict, check, hookimpl
@@ -64,6 +65,12 @@ class Percentage(Filter):
         if self.skip + self.share > 100:
             raise ValueError(f"skip {self.skip:g} and share {self.share:g} go beyond 100 percent")
         object.__setattr__(self, "_excluded", Exclude(f"not in the sample of {self.share:g}%"))
+
+    def alike(self, moment: Moment) -> bool:
+        return self.check(moment) is PASS
+
+    def passes_until(self, moment: Moment) -> float:
+        return inf
 
     def check(self, moment: Moment) -> Verdict:
         digest = blake2b(f"{self.salt}:{moment.record.client}".encode(), digest_size=8).digest()

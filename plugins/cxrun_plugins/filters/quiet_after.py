@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from math import inf
 from typing import ClassVar, Final
 
 from cxrun import (
@@ -131,6 +132,12 @@ class QuietAfter(Filter):
     @property
     def attempt_field(self) -> str | None:
         return None if isinstance(self.per, str) else self.per["field"]
+
+    def alike(self, moment: Moment) -> str | None:
+        return "" if not moment.attempts and self.attempt_field is None else None
+
+    def passes_until(self, moment: Moment) -> float:
+        return inf
 
     def check(self, moment: Moment) -> Verdict:
         if not moment.attempts and self.attempt_field is None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import field as attribute
 from datetime import UTC, datetime
+from math import inf
 from typing import ClassVar, Final
 from zoneinfo import ZoneInfo
 
@@ -91,8 +92,21 @@ class RecordAge(Filter):
     def own_fields(self) -> Sequence[str]:
         return () if self.field is None else (self.field,)
 
+    def alike(self, moment: Moment) -> float | str | None:
+        if self.field is not None:
+            return None
+        return "" if moment.imported is None else moment.imported
+
+    def passes_until(self, moment: Moment) -> float:
+        since = self._since(moment)
+        return inf if since is None else since + self._oldest
+
+    def figures(self, moment: Moment) -> str:
+        since = self._since(moment)
+        return "" if since is None else f"{(moment.now - since) / 86400:.1f} days old"
+
     def check(self, moment: Moment) -> Verdict:
-        since = moment.imported if self.field is None else self._date(moment.record)
+        since = self._since(moment)
         if since is None:
             unknown = "the import" if self.field is None else self.field
             return Exclude(f"the date of {unknown} is not known")
@@ -102,6 +116,10 @@ class RecordAge(Filter):
         if moment.now < since + self._youngest:
             return Defer(since + self._youngest, f"younger than {_text(self.at_least)} {what}")
         return PASS
+
+    def _since(self, moment: Moment) -> float | None:
+        """From when the age counts, None if that is not known."""
+        return moment.imported if self.field is None else self._date(moment.record)
 
     def _date(self, record: Record) -> float | None:
         """When the list says it was, None if it does not."""

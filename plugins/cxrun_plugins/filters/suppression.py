@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import ClassVar, Final
 
 from cxrun import PASS, Defer, Evidence, Exclude, Filter, Moment, Schema, Suppression, Verdict, hookimpl
@@ -46,6 +47,17 @@ class SuppressionLists(Filter):
 
     def suppression_lists(self) -> Sequence[str]:
         return self.lists or ()
+
+    def alike(self, moment: Moment) -> str | None:
+        return None if moment.suppressions else ""
+
+    def passes_until(self, moment: Moment) -> float:
+        later = (entry.valid_from for entry in moment.suppressions if entry.valid_from > moment.now)
+        return min(later, default=inf)
+
+    def figures(self, moment: Moment) -> str:
+        applying = [entry for entry in moment.suppressions if self._applies(entry, moment)]
+        return "" if applying else "no entry names it"
 
     def check(self, moment: Moment) -> Verdict:
         if not moment.suppressions:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any, ClassVar, Self
 
 from cxrun import PASS, Condition, Exclude, Filter, Moment, Record, Schema, Verdict, hookimpl
@@ -40,6 +41,19 @@ class Where(Filter):
         if not parameters:
             raise ValueError("a condition is expected, e.g. where: {field: attempt, lt: 3}")
         return cls(Condition(parameters))
+
+    def alike(self, moment: Moment) -> bool:
+        return self._holds(moment.record)
+
+    def passes_until(self, moment: Moment) -> float:
+        return inf
+
+    def figures(self, moment: Moment) -> str:
+        record = moment.record
+        values = {name: getattr(record, name, record.fields.get(name)) for name in self.condition.fields()}
+        return ", ".join(
+            f"{name} is {'empty' if values[name] in (None, '') else values[name]}" for name in sorted(values)
+        )
 
     def check(self, moment: Moment) -> Verdict:
         return PASS if self._holds(moment.record) else self._excluded

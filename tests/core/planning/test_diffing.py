@@ -241,7 +241,7 @@ def test_history_is_replayed_by_a_revision(committed: ProjectFolder, cxrun: Cxru
 @pytest.mark.parametrize("name", ["nonsense", "HEAD~7", "--all", "-x"])
 def test_what_is_neither_folder_nor_revision_is_refused(committed: ProjectFolder, name: str) -> None:
     with (
-        pytest.raises(UserError, match="is no project folder and no git revision"),
+        pytest.raises(UserError, match="no YAML file and no git revision"),
         checked(name, committed.folder),
     ):
         pass
