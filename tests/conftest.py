@@ -120,23 +120,30 @@ class ProjectFolder:
         clock: Callable[[float], Clock] | None = None,
         watch: Callable[[Tally], None] | None = None,
         environment: Mapping[str, str] | None = None,
+        edited: bool = False,
         **options: Any,
     ) -> Tally:
-        """Import what is new and run in this process; the clock is virtual unless `wall`."""
+        """Import what is new and run in this process; the clock is virtual unless `wall`.
+
+        If the project is `edited` while it runs, the run takes that over.
+        """
         import time
 
         from cxrun.clock import VirtualClock, WallClock
+        from cxrun.edits import Edits
         from cxrun.moments import parse_moment
+        from cxrun.registry import load_registry
         from cxrun.runner import Run
         from cxrun.tally import Options
 
         self.import_lists()
+        edits = Edits(self.folder, load_registry(self.folder)) if edited else None
         project = self.load()
         chosen = [project.group(name) for name in groups] or list(project.groups.values())
         start = time.time() if wall else parse_moment(START)
         made = clock or ((lambda at: WallClock(0.02)) if wall else VirtualClock)
         with self.store() as store:
-            run = Run(project, chosen, store, made, start, Options(**options), environment)
+            run = Run(project, chosen, store, made, start, Options(**options), environment, edits)
             return run.drive(watch) if watch else run.drive()
 
     def reached(self) -> float:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import TypedDict
+
 from cxrun.campaign import Group
 from cxrun.dialer import Line
 from cxrun.engine import AgentPool, Engine
@@ -25,32 +28,38 @@ class Crew:
         start: float,
         credits: dict[int, float],
     ) -> None:
-        settings = group.settings
-        self.group = group
-        self.pipeline = group.pipeline
         self.line = line
         self.feeds = {feed.queue.list_id: feed for feed in feeds}
-        self.shares = Shares({feed.queue.list_id: group.lists[feed.name] for feed in feeds}, credits)
-        self._only = feeds[0] if len(feeds) == 1 else None
         self.previewed: dict[int, int] = {}
         """Records the engine holds though they are not dialed yet, each with its chain."""
         self.dialing: set[int] = set()
         """Records that are being called."""
-        self.callbacks = group.callbacks
         self.working = True
         self.watched = False
         self.refused = 0
         self.external = group.dialer.external
-        self.caller_id = settings["caller_id"].value if "caller_id" in settings else None
+        self.engine = Engine(group.mode, pool, start=start, **_pace(group))
+        self._obey(group, credits)
+
+    def _obey(self, group: Group, credits: Mapping[int, float]) -> None:
+        """Work by the rules and settings of a group."""
+        self.group = group
+        self.pipeline = group.pipeline
+        self.callbacks = group.callbacks
+        self.caller_id = group.settings["caller_id"].value if "caller_id" in group.settings else None
         self.ring_time = group.duration("ring_time")
-        self.engine = Engine(
-            group.mode,
-            pool,
-            start=start,
-            ports=settings["ports"].value,
-            calls_per_second=settings["calls_per_second"].value,
-            connect_window=group.duration("connect_window"),
-        )
+        for feed in self.feeds.values():
+            feed.paused = not group.lists[feed.name]
+            if feed.paused:
+                feed.drop()
+        weights = {key: group.lists[feed.name] for key, feed in self.feeds.items() if not feed.paused}
+        self.shares = Shares(weights, credits)
+        self._only = self.feeds[next(iter(weights))] if len(weights) == 1 else None
+
+    def change(self, group: Group) -> None:
+        """Go on under other rules and settings."""
+        self.engine.change(group.mode, **_pace(group))
+        self._obey(group, self.shares.credits)
 
     @property
     def held(self) -> set[int]:
@@ -96,3 +105,18 @@ class Crew:
         if engine.full:
             return "ports"
         return "agents" if engine.pool is not None and not engine.pool.ready else ""
+
+
+class _Pace(TypedDict):
+    ports: int
+    calls_per_second: float
+    connect_window: float
+
+
+def _pace(group: Group) -> _Pace:
+    """The settings of a group that its engine obeys beside the mode."""
+    return {
+        "ports": group.settings["ports"].value,
+        "calls_per_second": group.settings["calls_per_second"].value,
+        "connect_window": group.duration("connect_window"),
+    }

@@ -137,7 +137,6 @@ class Engine:
         calls_per_second: float,
         connect_window: float,
     ) -> None:
-        self._mode = mode
         self.pool = pool
         self.calls: dict[str, LiveCall] = {}
         self.waiting: deque[str] = deque()
@@ -145,15 +144,22 @@ class Engine:
         self.talking = 0
         self.placed = 0
         self._start = start
-        self._ports = ports
-        self._rate = min(calls_per_second, mode.calls_per_second or calls_per_second)
-        self._connect_window = connect_window
         self._slot = start
         self._previews: list[tuple[float, int, Record, str]] = []
         self._waits: list[tuple[float, Record, str]] = []
         self._counter = 0
         self._wrapping: set[str] = set()
         self._pacing = Pacing(start)
+        self.change(mode, ports=ports, calls_per_second=calls_per_second, connect_window=connect_window)
+
+    def change(
+        self, mode: DialingMode, *, ports: int, calls_per_second: float, connect_window: float
+    ) -> None:
+        """Go on under other settings; calls in progress and previews stay as they are."""
+        self._mode = mode
+        self._ports = ports
+        self._rate = min(calls_per_second, mode.calls_per_second or calls_per_second)
+        self._connect_window = connect_window
 
     @property
     def in_progress(self) -> int:

@@ -35,6 +35,8 @@ class Feed:
         self.name = name
         self.queue = queue
         self.more = True
+        self.paused = False
+        """Whether nothing is read from it for now."""
         self.anew = False
         """Whether it reads again what it has read before."""
         self.next_due: int | None = None
@@ -105,7 +107,10 @@ class Feed:
         return records
 
     def _learn_chains(self, records: Iterable[Record]) -> None:
-        chains = [r.chain_id for r in records if r.chain_size > 1]
+        self.read_chains([record.chain_id for record in records if record.chain_size > 1])
+
+    def read_chains(self, chains: Collection[int]) -> None:
+        """Read which records of these chains are not closed, whatever was known of them."""
         for chain_id in chains:
             # whoever slept may be closed since, and a chain of which nobody sleeps is not found below
             self._chains.pop(chain_id, None)
@@ -115,7 +120,9 @@ class Feed:
         """Forget the buffer and read from the front again."""
         self._buffer.clear()
         self._cursors = dict.fromkeys(_PRIORITIES, _START)
-        self.more = self.anew = True
+        self.more = self.anew = not self.paused
+        if self.paused:
+            self.next_due = None
 
 
 class Facts:

@@ -390,8 +390,12 @@ def promised(record: Record, at: float, now: float, agent_id: str | None) -> Cha
 
 
 def late(record: Record, now: float, callbacks: Callbacks) -> bool:
-    """Whether a callback that is due has been missed."""
-    return record.record_type in CALLBACKS and now > record.dial_sched_time + callbacks.tolerance
+    """Whether a callback that is due has been missed; one that is tried again waits for the rules first."""
+    if record.record_type not in CALLBACKS:
+        return False
+    again = record.record_status == _MISSED and callbacks.missed == "retry"
+    promised = max(record.due, record.dial_sched_time) if again else record.dial_sched_time
+    return now > promised + callbacks.tolerance
 
 
 def missed(record: Record, chain: Sequence[Record], now: float, callbacks: Callbacks) -> Change:

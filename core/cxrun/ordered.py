@@ -72,6 +72,6 @@ class OrderedFeed(Feed):
 
     def drop(self) -> None:
         """Forget the buffer; what others have put into the queue is looked for when there is time."""
-        self._buffer.clear()
-        self.more = True
+        super().drop()
+        self.anew = True
         self._stale = self._till >= 0

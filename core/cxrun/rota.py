@@ -103,6 +103,16 @@ class Rota:
             if busy:
                 yield place.change.at
 
+    def replan(self) -> None:
+        """The schedules have changed: ask them all anew."""
+        for place in self._places.values():
+            place.planned = place.planned or place.crew.group.schedule is not None
+            place.asked = place.change = None
+            place.over = False
+            place.fruitless = 0
+            place.crew.watched = place.crew.watched or place.planned
+        self._planned = [place for place in self._places.values() if place.planned]
+
     def states(self) -> dict[str, dict[str, object]]:
         """Each group's state, what it waits for, and what its schedule says next, as plain data."""
         return {name: self._state(place) for name, place in self._places.items()}

@@ -23,6 +23,7 @@ from cxrun.campaign import Group, Project
 from cxrun.clock import Clock
 from cxrun.crew import Crew
 from cxrun.dialer import AgentReady, Answered, Completed, Dial, Ended, Opening, Progress
+from cxrun.edits import Edits, hindrances
 from cxrun.effects import Effects
 from cxrun.elements import (
     PASS,
@@ -58,10 +59,14 @@ from cxrun.store.queue import Queue, keep_attempt_fields, look_again
 from cxrun.store.ready import Ready
 from cxrun.store.requests import asked_of
 from cxrun.store.runs import check_world, finish_run, last_reached, placed_at, start_run
-from cxrun.tally import Options, Tally
+from cxrun.tally import Notice, Options, Tally
 
 POLL: Final = 5.0
 """Seconds of the run's clock between looks for records that have become due."""
+LOOK: Final = 1.0
+"""Seconds of the run's clock between looks at the project's files, unless the clock jumps."""
+RULES_CHANGED: Final = "rules changed"
+"""How a run ends that goes on as another one because somebody has changed the files."""
 FLUSH: Final = 10_000
 """Changes that are written together at most."""
 _PATIENCE: Final = 0.05
@@ -84,7 +89,8 @@ _MISSED: Final = {
 class Run:
     """Drives the records of campaign groups until nothing is left to dial or a limit is reached.
 
-    `clock` makes the clock, given where to start: `start`, or where the last run on this store stopped.
+    `clock` makes the clock, given where to start: `start`, or where the last run on this store stopped. Unless it
+    jumps, what `edits` tells of is taken over while the run is at work.
     Raises StoreBusy if another run has the store, UserError if a list is not imported.
     """
 
@@ -97,9 +103,11 @@ class Run:
         start: float,
         options: Options,
         environment: Mapping[str, str] | None = None,
+        edits: Edits | None = None,
     ) -> None:
         self.options = options
         self.stop = False
+        self._edits = edits
         self._store = store
         store.take_lease()
         try:
@@ -134,15 +142,32 @@ class Run:
             # a call in the real world must not outlive the memory of it, not even if the power fails
             store.make_durable()
         self._ledger = Ledger(store)
-        attempt_fields = {field for crew in self._crews for field in crew.pipeline.attempt_fields}
-        self._facts = Facts(store, max(crew.pipeline.window for crew in self._crews), sorted(attempt_fields))
-        self._attempt_fields = attempt_fields
-        self._retention = project.retention
         self._observers = Observers(project.registry)
         self._synced = start - POLL
+        self._looked = start
         self._closing = ""
         self._in_call: dict[str, int] = {}
         self._reasons: dict[tuple[bool, CallResult, str, Rule | None], Reason] = {}
+        self._know(project)
+        self._asked = True
+        self.tally = Tally(start, start, agents=sum(pool.size for pool in self._pools.values()))
+        self.tally.per_list = {feed.name: Counter() for crew in self._crews for feed in crew.feeds.values()}
+        self._effects = Effects(
+            self._ledger, project.registry, project.folder, environment, self.tally.effects,
+            sending=self._external or options.send_effects,
+        )  # fmt: skip
+        self._effects.check(_treatments(groups))
+        self._start = start
+        self._groups = tuple(group.name for group in groups)
+        self._begin(project, start)
+
+    def _know(self, project: Project) -> None:
+        """What the rules of the groups need to know beside the records."""
+        store = self._store
+        self._attempt_fields = {field for crew in self._crews for field in crew.pipeline.attempt_fields}
+        window = max(crew.pipeline.window for crew in self._crews)
+        self._facts = Facts(store, window, sorted(self._attempt_fields))
+        self._retention = project.retention
         self._rules = {
             self._lists[name].list_id: Rules(
                 Queue(store, self._lists[name].list_id, list(self._lists[name].field_types)),
@@ -152,30 +177,16 @@ class Run:
             for crew in self._crews
             for name in crew.group.lists
         }
-        self._asked = True
-        self.tally = Tally(start, start, agents=sum(pool.size for pool in self._pools.values()))
-        self.tally.per_list = {feed.name: Counter() for crew in self._crews for feed in crew.feeds.values()}
-        self._effects = Effects(
-            self._ledger, project.registry, project.folder, environment, self.tally.effects,
-            sending=self._external or options.send_effects,
-        )  # fmt: skip
-        self._effects.check(
-            [
-                step.element
-                for group in groups
-                for ruleset in group.rulesets
-                for step in ruleset.steps()
-                if isinstance(step.element, Treatment)
-            ]
-        )
-        self._start = start
-        self._groups = tuple(group.name for group in groups)
+
+    def _begin(self, project: Project, at: float) -> None:
+        """Note with which settings and code the run goes on from now."""
         versions = {"cxrun": __version__, "python": platform.python_version()}
         versions |= {plugin.name: plugin.version for plugin in project.registry.plugins}
+        groups = [crew.group for crew in self._crews]
         frozen = {group.name: group.as_frozen() for group in groups}
         texts = {digest: text for group in groups for digest, text in group.texts.items()}
         self.run_id = start_run(
-            store, options.seed, self._groups, frozen, versions, start, world=self._world, texts=texts
+            self._store, self.options.seed, self._groups, frozen, versions, at, world=self._world, texts=texts
         )
         self._ledger.run_id = self.run_id
 
@@ -188,11 +199,10 @@ class Run:
 
     def _crew(self, group: Group, opening: Opening) -> Crew:
         feeds = []
-        for name, weight in group.lists.items():
+        for name in group.lists:
             if name not in self._lists:
                 raise UserError(f"contact list '{name}' is not imported yet; `cxrun import {name}` does it")
-            if weight:
-                feeds.append(self._feed(group, name))
+            feeds.append(self._feed(group, name))
         pool = None
         if group.mode.needs_agents and group.agent_group:
             pool = self._pools.setdefault(group.agent_group, AgentPool(group.agent_group, group.agents))
@@ -239,7 +249,7 @@ class Run:
             self._ledger.lock()
             self._ledger.attempt_fields = sorted(keep_attempt_fields(self._store, self._attempt_fields))
             self._date_imports()
-            self._freeze_rules()
+            self._freeze_rules(self._start)
             self._resume()
             self._effects.resume(self._start)
             self._lock()
@@ -270,6 +280,8 @@ class Run:
             now = self._clock.now()
             self._turn(now)
             self._close(now)
+            if self._edits is not None and not self._clock.jumps:
+                self._look_at_edits(self._edits, now)
             for crew in self._crews:
                 self._obey(crew, crew.engine.tick(now), now)
             if self._asked or (not self._clock.jumps and self._ledger.disturbed):
@@ -466,12 +478,18 @@ class Run:
             self._facts.keep([*buffered, *(call.record for call in self._calls())])
         for crew in self._rota.working:
             for feed in crew.feeds.values():
-                self._facts.learn(feed.refill(now, crew.held), now)
+                if not feed.paused:
+                    self._facts.learn(feed.refill(now, crew.held), now)
 
     def _calls(self) -> Iterator[LiveCall]:
         """Every call in progress."""
         for crew in self._crews:
             yield from crew.engine.calls.values()
+
+    def _chains_in_hand(self) -> set[int]:
+        """The chains of which a record is being called, looked at by an agent, or waits for its own."""
+        chains = {call.record.chain_id for call in self._calls()}
+        return chains.union(*(crew.previewed.values() for crew in self._crews))
 
     # --- schedules and sequences ---
 
@@ -502,9 +520,57 @@ class Run:
         if known is None or known[0] != so_far:
             self._lock()
             self._ledger.flush()
-            known = (so_far, any(feed.queue.unfinished() for feed in crew.feeds.values()))
+            known = (so_far, any(f.queue.unfinished() for f in crew.feeds.values() if not f.paused))
             self._left[crew.group.name] = known
         return known[1]
+
+    # --- edits ---
+
+    def _look_at_edits(self, edits: Edits, now: float) -> None:
+        """Take over what has changed in the files; what cannot be taken over is told, and nothing changes."""
+        if now < self._looked + LOOK:
+            return
+        self._looked = now
+        try:
+            project = edits.news()
+            if project is None:
+                return
+            for crew in self._crews:
+                name = crew.group.name
+                for hindrance in hindrances(crew.group, project.group(name)):
+                    raise UserError(f"group '{name}': {hindrance} needs a new run")
+            self._effects.check(_treatments(project.group(crew.group.name) for crew in self._crews))
+        except UserError as error:
+            self.tally.notices.append(Notice(now, f"the run goes on under the rules it had: {error}"))
+            self._watch(self.tally)
+            return
+        self._take_over(project, now)
+
+    def _take_over(self, project: Project, now: float) -> None:
+        """Go on under the rules of another state of the project, as a new run of the same world."""
+        # calls in progress are of the run that placed them
+        self._commit(everything=True)
+        self._lock()
+        for crew in self._crews:
+            crew.change(project.group(crew.group.name))
+        self._lists = stored_lists(self._store)
+        self._know(project)
+        self._ledger.attempt_fields = sorted(keep_attempt_fields(self._store, self._attempt_fields))
+        finish_run(self._store, self.run_id, RULES_CHANGED)
+        self._observers.tell(
+            "run_finished", [RunFinished(self.run_id, now, self.tally.attempts, RULES_CHANGED)]
+        )
+        self._begin(project, now)
+        self._observers.tell("run_started", [RunStarted(self.run_id, now, self._groups, self.options.seed)])
+        self._freeze_rules(now)
+        self._read_anew()
+        in_hand = self._chains_in_hand()
+        for crew in self._crews:
+            for feed in crew.feeds.values():
+                feed.read_chains(in_hand)
+        self._rota.replan()
+        self.tally.notices.append(Notice(now, "the files have changed: the run goes on under the new rules"))
+        self._commit()
 
     # --- dialing ---
 
@@ -894,8 +960,7 @@ class Run:
         if not changed and not self._asked:
             return ()
         self._ledger.flush()
-        in_hand = {call.record.chain_id for call in self._calls()}
-        in_hand.update(chain for crew in self._crews for chain in crew.previewed.values())
+        in_hand = self._chains_in_hand()
         answered = answer(
             self._store, self.run_id, self._clock.now(), self._rules, in_hand, seed=self.options.seed
         )
@@ -942,15 +1007,15 @@ class Run:
             for feed in crew.feeds.values():
                 feed.imports = imports_of(self._store, self._lists[feed.name])
 
-    def _freeze_rules(self) -> None:
+    def _freeze_rules(self, now: float) -> None:
         """A list whose rules are not those it was last dialed under is looked at anew."""
         for crew in self._crews:
             for feed in crew.feeds.values():
                 stored = self._lists[feed.name]
                 if stored.rules_digest not in ("", crew.group.digest):
-                    look_again(self._store, stored.list_id, _RULES_CHANGED, IN_CHAIN)
+                    look_again(self._store, stored.list_id, _RULES_CHANGED, IN_CHAIN, crew.held)
                     self._ledger.batch.journal.append(
-                        (self._start, "rules_changed", 0, 0, 0, _RULES_CHANGED, 0, 0.0, "")
+                        Entry(round(now, 3), "rules_changed", 0, 0, 0, _RULES_CHANGED, 0)
                     )
                 frozen_rules(self._store, stored, crew.group.digest)
 
@@ -978,6 +1043,12 @@ class Run:
         self._ledger.note(self._start, "lost", call.record, _LOST)
         self.tally.lost += 1
         self._obey(crew, crew.engine.ended(call.attempt_id, self._start, CallResult.UNKNOWN), self._start)
+
+
+def _treatments(groups: Iterable[Group]) -> list[Treatment]:
+    """Every treatment the rules of the groups name."""
+    steps = (step for group in groups for ruleset in group.rulesets for step in ruleset.steps())
+    return [step.element for step in steps if isinstance(step.element, Treatment)]
 
 
 _EVENTS: Final[Mapping[type, str]] = {

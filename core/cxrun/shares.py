@@ -17,7 +17,8 @@ _FINE: Final = 1 << 20
 class Shares:
     """The credits of the lists of one group, by the id of the list.
 
-    `weights` are above 0. `credits`, in calls, are what an earlier run has left; at most one call counts.
+    `weights` are above 0; there may be none. `credits`, in calls, are what an earlier run has left; at most one call
+    counts.
     """
 
     def __init__(self, weights: Mapping[int, int], credits: Mapping[int, float] | None = None) -> None:
@@ -69,6 +70,8 @@ class Shares:
 
     def _balance(self) -> None:
         """Make the credits of the lists at hand add up to nothing, each moving by its weight."""
+        if not self._having:
+            return
         excess = sum(self._credits[key] for key in self._having)
         for key in self._having:
             self._credits[key] -= excess * self._weights[key] // self._whole

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from cxrun.rota import Turn
 
@@ -20,6 +21,13 @@ class Options:
     limit: int | None = None
     max_errors: int = 100
     send_effects: bool = False
+
+
+class Notice(NamedTuple):
+    """Something a person should know of: when, and what."""
+
+    at: float
+    text: str
 
 
 @dataclass
@@ -44,6 +52,7 @@ class Tally:
     staffed_seconds: float = 0.0
     results: Counter[str] = field(default_factory=Counter)
     turns: list[Turn] = field(default_factory=list)
+    notices: list[Notice] = field(default_factory=list)
     effects: Counter[str] = field(default_factory=Counter)
     per_list: dict[str, Counter[str]] = field(default_factory=dict)
     ended: str = ""

@@ -240,6 +240,20 @@ def test_a_missed_callback_is_tried_again_as_soon_as_the_rules_allow(
     assert reasons(folder, "callback_missed") == {"callback missed, to be tried again"}
 
 
+def test_what_rules_put_off_again_after_a_miss_is_not_missed_twice(
+    project: MakeProject, cxrun: Cxrun
+) -> None:
+    folder = with_callbacks(
+        project(1, 1, rules={"night": AT_NIGHT.replace("20:00", "10:00")}, dialer=ANSWERS),
+        missed="retry", retry_in="2h", times=1,
+    )  # fmt: skip
+    folder.import_lists()
+    promise(cxrun, folder, 1, "2026-03-07 20:30")
+    folder.run()
+    assert [local(at) for at in placed(folder, 1)] == ["03-09 09:00 EDT"]
+    assert len(folder.query("SELECT at FROM journal WHERE event = 'callback_missed'")) == 1
+
+
 def test_a_callback_that_is_always_missed_is_closed_in_the_end(project: MakeProject, cxrun: Cxrun) -> None:
     folder = at_night(project, cxrun, missed="next_day", times=2)
     assert placed(folder, 1) == []

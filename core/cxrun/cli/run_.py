@@ -55,6 +55,9 @@ def command(
     Lists that are not imported yet are imported first. With the simulated dialer the clock is virtual: a
     month takes seconds. Exit code 1 if a plugin failed on any record.
 
+    In real time, what you change in campaign.yaml and in rulesets holds from the next second on; what cannot be
+    taken over, or is wrong, is told, and the run goes on under the rules it had.
+
     Ctrl-C stops after the batch in hand is committed; run it again to go on.
 
     \b
@@ -62,9 +65,11 @@ def command(
       cxrun run
       cxrun run welcome_east --until 8h --seed 7
     """
+    from cxrun.edits import Edits
     from cxrun.runner import Run
     from cxrun.tally import Options
 
+    edits = Edits(session.folder, session.registry)
     project = session.project
     chosen = [project.group(name) for name in groups] if groups else list(project.groups.values())
     if not chosen:
@@ -80,8 +85,8 @@ def command(
             seed, parse_moment(until, begin) if until else None, limit, max_errors, send_effects
         )
         _import_missing(session, project, chosen, store, aside=as_json)
-        run = Run(project, chosen, store, clock, start, options, os.environ)
-        with _stoppable(run), _watching(as_json) as watch:
+        run = Run(project, chosen, store, clock, start, options, os.environ, edits)
+        with _stoppable(run), _watching() as watch:
             tally = run.drive(watch)
     if as_json:
         echo_json(_as_data(tally))
@@ -134,26 +139,39 @@ def _stoppable(run: Run) -> Iterator[None]:
 
 
 @contextmanager
-def _watching(as_json: bool) -> Iterator[Callable[[Tally], None]]:
+def _watching() -> Iterator[Callable[[Tally], None]]:
+    said, told = [time.monotonic()], [0]
+
+    def notices(tally: Tally) -> None:
+        from cxrun.moments import moment_text
+
+        for notice in tally.notices[told[0] :]:
+            click.secho(f"{moment_text(notice.at)}  {notice.text}", fg="yellow", err=True)
+        told[0] = len(tally.notices)
+
+    def due(pause: float) -> bool:
+        if time.monotonic() - said[0] <= pause:
+            return False
+        said[0] = time.monotonic()
+        return True
+
     if on_terminal():
         from rich.console import Console
         from rich.live import Live
 
-        shown = [0.0]
         with Live(console=Console(stderr=True), refresh_per_second=8, transient=True) as live:
 
             def draw(tally: Tally) -> None:
-                if time.monotonic() - shown[0] > 0.1:
-                    shown[0] = time.monotonic()
+                notices(tally)
+                if due(0.1):
                     live.update(_picture(tally))
 
             yield draw
         return
-    said = [time.monotonic()]
 
     def say(tally: Tally) -> None:
-        if time.monotonic() - said[0] > 5:
-            said[0] = time.monotonic()
+        notices(tally)
+        if due(5):
             click.echo(_line(tally), err=True)
 
     yield say
@@ -220,10 +238,10 @@ def _echo_summary(tally: Tally) -> None:
 
 
 def _as_data(tally: Tally) -> dict[str, Any]:
-    turns = [turn._asdict() for turn in tally.turns]
     return {
         **vars(tally),
-        "turns": turns,
+        "turns": [turn._asdict() for turn in tally.turns],
+        "notices": [notice._asdict() for notice in tally.notices],
         "abandon_rate": tally.abandon_rate,
         "utilisation": tally.utilisation,
     }

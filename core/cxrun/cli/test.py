@@ -151,13 +151,15 @@ def _show_coverage(coverage: Coverage, about: Sequence[str]) -> None:
 
 def _watch(once: Any, folder: Path, targets: Sequence[str]) -> int:
     """Play again and again; what is wrong with a file is shown and looked at anew once it changes."""
+    from cxrun.edits import stamps
+
     roots = [
         folder,
         *(path.parent if path.is_file() else path for path in map(Path, targets) if path.exists()),
     ]
     code = 0
     while True:
-        seen = _stamps(roots)
+        seen = [stamps(root) for root in roots]
         click.clear()
         try:
             code = once()
@@ -165,17 +167,7 @@ def _watch(once: Any, folder: Path, targets: Sequence[str]) -> int:
             click.secho(str(error), fg="red")
         click.secho("waiting for a file to change; Ctrl-C ends", dim=True)
         try:
-            while _stamps(roots) == seen:
+            while [stamps(root) for root in roots] == seen:
                 time.sleep(_LOOK)
         except KeyboardInterrupt:
             return code
-
-
-def _stamps(roots: Sequence[Path]) -> dict[Path, int]:
-    """When the files that can change an outcome were last written."""
-    found = {}
-    for root in roots:
-        places = (root.glob("*.y*ml"), (root / "rulesets").rglob("*.y*ml"), (root / "plugins").glob("*.py"))
-        for place in places:
-            found.update({path: path.stat().st_mtime_ns for path in place if path.exists()})
-    return found

@@ -47,6 +47,13 @@ COLUMNS: Final = dict(
 )
 """Where the fields of a waiting record are: `q` is the queue, `r` its record, `c` its contact."""
 _PAST: Final = "placed, call_result, disposition, client, phone, record_id, attempt, ended"
+_KEEP_ATTEMPT: Final = (
+    "INSERT INTO attempts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
+    "placed = excluded.placed, answered = excluded.answered, connected = excluded.connected, ended = excluded.ended, "
+    "detected = excluded.detected, call_result = excluded.call_result, disposition = excluded.disposition, "
+    "agent_id = excluded.agent_id"
+)
+"""An attempt is of the run that placed it, whichever sees its end."""
 _RECORD_ID: Final = operator.itemgetter(0)
 _PLACE: Final = operator.itemgetter(3)
 
@@ -422,10 +429,7 @@ def write(store: Store, run_id: int, batch: Batch) -> None:
         "INSERT INTO closed VALUES (?4, ?1, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
         sorted(batch.closed, key=_PLACE),
     )
-    run(
-        "INSERT OR REPLACE INTO attempts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        sorted(batch.attempts, key=_RECORD_ID),
-    )
+    run(_KEEP_ATTEMPT, sorted(batch.attempts, key=_RECORD_ID))
     if batch.claims:
         run("INSERT OR REPLACE INTO claims VALUES (?, ?, ?, ?, ?, ?, ?)", sorted(batch.claims))
     if batch.attempt_keys:
@@ -478,9 +482,12 @@ PRIORITY_OF_TYPE: Final = (
 _CALLBACKS: Final = f"({', '.join(str(int(kind)) for kind in sorted(CALLBACKS))})"
 
 
-def look_again(store: Store, list_id: int, reason: Reason, chained: Reason) -> int:
+def look_again(
+    store: Store, list_id: int, reason: Reason, chained: Reason, in_hand: Collection[int] = ()
+) -> int:
     """Undo every deferral and exclusion of a list: its rules have changed. Returns how many records that were.
 
+    Records `in_hand` are being called or looked at and stay where they are; of their chains, others wake up.
     Of a chain whose next record still waits, excluded members go back to sleep as chained; of one that was
     excluded whole, the first record is next again.
     """
@@ -488,8 +495,9 @@ def look_again(store: Store, list_id: int, reason: Reason, chained: Reason) -> i
     waiting, asleep = store.journal.reason_id(reason), store.journal.reason_id(chained)
     count = db.execute(
         "UPDATE queue SET due = dial_sched_time, reason_id = ? "
-        f"WHERE list_id = ? AND priority > {ASLEEP} AND due <> dial_sched_time",
-        (waiting, list_id),
+        f"WHERE list_id = ? AND priority > {ASLEEP} AND due <> dial_sched_time "
+        "AND record_id NOT IN (SELECT value FROM json_each(?))",
+        (waiting, list_id, json.dumps(list(in_hand))),
     ).rowcount
     excluded = f"list_id = {list_id:d} AND priority = {ASLEEP} AND due = {NEVER}"
     if not db.execute(f"SELECT EXISTS (SELECT 1 FROM queue WHERE {excluded})").fetchone()[0]:
