@@ -191,6 +191,12 @@ CREATE TABLE identity (
 ) STRICT, WITHOUT ROWID;
 INSERT INTO identity VALUES (lower(hex(randomblob(8))), randomblob(32), 0);
 
+CREATE TABLE orders (
+    group_name TEXT PRIMARY KEY,
+    action TEXT NOT NULL,
+    given_at REAL NOT NULL
+) STRICT;
+
 CREATE TABLE requests (
     request_id INTEGER PRIMARY KEY,
     record_id INTEGER NOT NULL,

@@ -1,16 +1,17 @@
-"""Which campaign groups of a run may dial, by their schedules and by the groups they come after."""
+"""Which campaign groups of a run may dial: by hand, by their schedules, and by the groups they come after."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from cxrun.crew import Crew
-from cxrun.schedule import Change
+from cxrun.schedule import Change, Schedule
+from cxrun.store.orders import Order
 
 _FRUITLESS: Final = 31
 """Starts in a row at which the rules put off everything, after which a group is given up: it would go on for ever."""
-_STATES: Final = {"start": "running", "pause": "loaded", "stop": "unloaded"}
+_STATES: Final = {"start": "running", "pause": "loaded", "stop": "unloaded", "complete": "unloaded"}
 _TOLD: Final = {
     "running": ("group_started", "starts"),
     "loaded": ("group_paused", "pauses"),
@@ -35,6 +36,12 @@ class Turn(NamedTuple):
         return f"group {self.group} {_TOLD[self.state][1]}: {self.why}"
 
 
+def stands(order: Order, schedule: Schedule | None, now: float) -> bool:
+    """Whether an order is still to be obeyed: the next change of a schedule ends all but `complete`."""
+    change = schedule.next(order.at) if schedule else None
+    return change is None or now < change.at or order.action == "complete"
+
+
 class _Place:
     """Where a group stands."""
 
@@ -46,6 +53,7 @@ class _Place:
         self.change: Change | None = None
         self.asked: float | None = None
         self.over = False
+        self.order: Order | None = None
         self.fruitless = 0
         self.seen = (0, 0)
 
@@ -86,12 +94,17 @@ class Rota:
             self.working = [place.crew for place in self._places.values() if place.crew.working]
         return turns
 
-    def moments(self, *, pending: bool) -> Iterator[float]:
+    def moments(self, *, pending: bool, patience: float | None = None) -> Iterator[float]:
         """When a schedule says something to a group that has anything to do.
 
-        `pending`: records have been scheduled that no feed knows of yet, of whatever group.
+        `pending`: records have been scheduled that no feed knows of yet, of whatever group. `patience` is when to look
+        again for a group that is paused by hand, None if nobody can start it while time jumps.
         """
         for place in self._planned:
+            if patience is not None and place.order and place.order.action == "pause":
+                if self._unfinished(place.crew):
+                    yield patience
+                continue
             if place.change is None or place.waits or place.over:
                 continue
             crew = place.crew
@@ -106,12 +119,28 @@ class Rota:
     def replan(self) -> None:
         """The schedules have changed: ask them all anew."""
         for place in self._places.values():
-            place.planned = place.planned or place.crew.group.schedule is not None
-            place.asked = place.change = None
-            place.over = False
-            place.fruitless = 0
-            place.crew.watched = place.crew.watched or place.planned
-        self._planned = [place for place in self._places.values() if place.planned]
+            if place.crew.group.schedule is not None:
+                self._plan(place)
+            self._ask_anew(place)
+
+    def obey(self, orders: Mapping[str, Order]) -> None:
+        """Do what people have told the groups to do."""
+        for name, place in self._places.items():
+            if place.order != orders.get(name):
+                place.order = orders.get(name)
+                self._plan(place)
+                self._ask_anew(place)
+
+    def _plan(self, place: _Place) -> None:
+        """From now on the group's state is looked after."""
+        if not place.planned:
+            place.planned = place.crew.watched = True
+            self._planned.append(place)
+
+    def _ask_anew(self, place: _Place) -> None:
+        place.asked = place.change = None
+        place.over = False
+        place.fruitless = 0
 
     def states(self) -> dict[str, dict[str, object]]:
         """Each group's state, what it waits for, and what its schedule says next, as plain data."""
@@ -126,18 +155,24 @@ class Rota:
             waits_for = "group " + ", ".join(place.waits)
         elif crew.engine.calls and state == "unloaded":
             state = "unloading"
-        return {"state": state, "waits_for": waits_for, "next": place.change}
+        ordered = place.order.action if place.order else None
+        return {"state": state, "waits_for": waits_for, "ordered": ordered, "next": place.change}
 
     def _wanted(self, place: _Place, now: float) -> tuple[str, str]:
         """The state a group is to be in, and why."""
         why = ""
+        schedule = place.crew.group.schedule
+        order = place.order
+        if order is not None and stands(order, schedule, now):
+            place.change = schedule.next(order.at) if schedule else None
+            place.over = order.action == "complete"
+            return _STATES[order.action], "by hand"
         if place.waits:
             place.waits = [name for name in place.waits if not self._finished(name)]
             if place.waits:
                 return "unloaded", ""
             names = ", ".join(f"'{name}'" for name in place.crew.group.after)
             why = f"{names} {'is' if len(place.crew.group.after) == 1 else 'are'} finished"
-        schedule = place.crew.group.schedule
         if schedule is None:
             return "running", why
         if place.asked is None or (place.change is not None and place.change.at <= now):

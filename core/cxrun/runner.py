@@ -55,6 +55,7 @@ from cxrun.rota import Rota, Turn
 from cxrun.store.database import Store
 from cxrun.store.journal import REAL, Entry
 from cxrun.store.lists import date_imports, frozen_rules, imports_of, keep_credits, stored_lists
+from cxrun.store.orders import standing_orders
 from cxrun.store.queue import Queue, keep_attempt_fields, look_again
 from cxrun.store.ready import Ready
 from cxrun.store.requests import asked_of
@@ -133,6 +134,7 @@ class Run:
         self._crews = [self._crew(group, opening) for group in groups]
         self._left: dict[str, tuple[object, bool]] = {}
         self._rota = Rota(self._crews, self._done_before(project, groups), self._unfinished)
+        self._rota.obey(standing_orders(store))
         self._external = any(crew.external for crew in self._crews)
         if self._external and not all(crew.external for crew in self._crews):
             raise UserError("groups with a simulated dialer and groups with a real one cannot run together")
@@ -441,7 +443,9 @@ class Run:
         if due is not None:
             moments.append(max(due, self._synced + POLL))
         if not self._closing and not self._limit_reached:
-            moments += self._rota.moments(pending=self._ledger.batch.first_due is not None)
+            patience = None if self._clock.jumps else now + LOOK
+            pending = self._ledger.batch.first_due is not None
+            moments += self._rota.moments(pending=pending, patience=patience)
         busy = any(crew.engine.calls for crew in self._crews)
         if (moments or busy) and self.options.until is not None and self.options.until > now:
             moments.append(self.options.until)
@@ -968,6 +972,8 @@ class Run:
         self._asked = answered.waiting > 0
         if changed or answered.done:
             self._read_anew()
+        if changed:
+            self._rota.obey(standing_orders(self._store))
         return {request.chain_id for request in answered.done}
 
     def _read_anew(self) -> None:

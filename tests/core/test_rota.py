@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -17,7 +19,7 @@ from cxrun.errors import Problems, UserError
 from cxrun.moments import moment_text, parse_moment
 
 if TYPE_CHECKING:
-    from tests.conftest import ProjectFolder
+    from tests.conftest import Answer, ProjectFolder
 
     from cxrun.tally import Tally
 
@@ -406,3 +408,122 @@ def test_a_group_begins_once_what_was_left_before_it_is_canceled(
     assert asked
     assert len(placed(folder)) == 1
     assert placed(folder, "others")
+
+
+# --- by hand ---------------------------------------------------------------------------------------
+
+
+def order(folder: ProjectFolder, cxrun: Callable[..., Answer], action: str, group: str = "all") -> None:
+    assert cxrun("-C", folder.folder, "group", action, group).code == 0
+
+
+def test_a_group_that_is_paused_by_hand_dials_again_when_it_is_started(
+    project: MakeProject, cxrun: Callable[..., Answer]
+) -> None:
+    folder = project(60, rules=ONCE, dialer=ANSWERED, agents=2)
+    folder.run(limit=10)
+    order(folder, cxrun, "pause")
+    tally = folder.run()
+    assert tally.attempts == 0
+    assert [turn.why for turn in tally.turns] == ["by hand"]
+    assert "loaded (by hand: pause)" in cxrun("-C", folder.folder, "status").out
+    order(folder, cxrun, "start")
+    assert folder.run().attempts == 50
+    assert any("group all: pause, by hand" in line for line in folder.journal())
+
+
+def test_an_order_stands_until_the_next_change_of_the_schedule(
+    project: MakeProject, cxrun: Callable[..., Answer]
+) -> None:
+    folder = scheduled(project)
+    folder.import_lists()
+    # given at 08:00 in New York, an hour before the schedule starts the group, and again while it is paused
+    order(folder, cxrun, "start")
+    tally = folder.run(until=parse_moment("2026-03-02T13:05Z"))
+    assert tally.attempts > 0
+    order(folder, cxrun, "pause")
+    folder.run()
+    calls = [moment_text(at)[11:16] for at in placed(folder)]
+    assert not [at for at in calls if "13:06" < at < "14:00"]
+    assert [at for at in calls if "14:00" <= at < "14:10"]
+    assert len(calls) == 60
+
+
+def test_what_is_completed_is_dialed_no_more_and_the_next_group_begins(
+    project: MakeProject, cxrun: Callable[..., Answer]
+) -> None:
+    folder = second_group(project(60, rules=ONCE, dialer=ANSWERED, agents=2), after="all")
+    folder.run(limit=10)
+    order(folder, cxrun, "complete")
+    folder.run()
+    assert len(placed(folder)) == 10
+    assert len(placed(folder, "others")) == 20
+    order(folder, cxrun, "follow")
+    folder.run()
+    assert len(placed(folder)) == 60
+
+
+def test_a_group_started_by_hand_does_not_wait_for_those_before_it(
+    project: MakeProject, cxrun: Callable[..., Answer]
+) -> None:
+    folder = second_group(project(60, rules=ONCE, dialer=ANSWERED, agents=2), after="all")
+    folder.import_lists()
+    order(folder, cxrun, "start", "more")
+    folder.run()
+    assert min(placed(folder, "others")) < min(placed(folder)) + 60
+
+
+BRISK = {
+    "simulated": {
+        "outcomes": {"answer": 1}, "talk": {"mean": 0.2, "cv": 0}, "wrap": {"mean": 0.1, "cv": 0},
+        "post_dial_delay": {"min": 0.1, "max": 0.2}, "pick_up": {"mean": 0.2, "cv": 0},
+    }
+}  # fmt: skip
+
+
+def test_a_run_at_work_obeys_at_once_and_waits_for_the_next_order(
+    project: MakeProject, cxrun: Callable[..., Answer]
+) -> None:
+    folder = project(1000, rules=ONCE, dialer=BRISK, agents=2)
+    folder.import_lists()
+
+    def wait_for(what: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + 60
+        while not what():
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+
+    def told() -> str:
+        return cxrun("-C", folder.folder, "status").out
+
+    words = [sys.executable, "-m", "cxrun", "-C", str(folder.folder), "run", "--real-time"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as run:
+        try:
+            wait_for(lambda: len(placed(folder)) > 1)
+            order(folder, cxrun, "pause")
+            wait_for(lambda: "group all: loaded (by hand: pause)" in told())
+            wait_for(lambda: not folder.query("SELECT 1 FROM in_work"))
+            before = placed(folder)
+            time.sleep(2)
+            assert placed(folder) == before
+            assert run.poll() is None
+            order(folder, cxrun, "start")
+            wait_for(lambda: len(placed(folder)) > len(before) + 1)
+            order(folder, cxrun, "stop")
+            out, _ = run.communicate(timeout=60)
+        finally:
+            run.kill()
+    assert run.returncode == 0
+    assert "nothing left to dial" in out
+    assert [line.split(" group all ")[1] for line in out.splitlines() if "group all" in line] == [
+        "pauses: by hand", "starts: by hand", "stops: by hand",
+    ]  # fmt: skip
+    assert len(placed(folder)) < 1000
+
+
+def test_an_unknown_group_is_refused(project: MakeProject, cxrun: Callable[..., Answer]) -> None:
+    folder = project(3)
+    folder.import_lists()
+    answer = cxrun("-C", folder.folder, "group", "pause", "al")
+    assert answer.code == 3
+    assert "did you mean 'all'?" in answer.err

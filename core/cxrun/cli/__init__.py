@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from cxrun.store.lists import StoredList
 
 COMMANDS: Final = (
-    "demo", "init", "migrate", "validate", "test", "show", "import", "undo", "split", "run", "status", "explain",
-    "audit", "dnc", "cancel", "result", "callback", "recycle", "export", "plugins", "rulesets", "docs", "schema",
+    "demo", "init", "migrate", "validate", "test", "show", "import", "undo", "split", "run", "group", "status",
+    "explain", "audit", "dnc", "cancel", "result", "callback", "recycle", "export", "plugins", "rulesets", "docs",
+    "schema",
 )  # fmt: skip
 """The built-in commands in the order a newcomer meets them."""
 _TAKEN: Final = ("import", "run")

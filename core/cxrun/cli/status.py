@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from cxrun.campaign import Group
     from cxrun.store import Store
     from cxrun.store.lists import StoredList
+    from cxrun.store.orders import Order
     from cxrun.store.runs import LastRun
 
 
@@ -36,6 +37,7 @@ def command(session: Session, groups: tuple[str, ...], why: bool, as_json: bool)
     """
     from cxrun.moments import moment_text
     from cxrun.store.lists import stored_lists
+    from cxrun.store.orders import standing_orders
     from cxrun.store.runs import last_run
 
     project = session.project
@@ -44,7 +46,7 @@ def command(session: Session, groups: tuple[str, ...], why: bool, as_json: bool)
         stored = stored_lists(store)
         last = last_run(store)
         now = last.reached if last else None
-        states = _states(chosen, last)
+        states = _states(chosen, last, standing_orders(store))
         lines = [
             (group.template, group.name, name, stored.get(name))
             for group in chosen.values()
@@ -76,8 +78,11 @@ def command(session: Session, groups: tuple[str, ...], why: bool, as_json: bool)
         click.echo(f"{total:,} records in all")
 
 
-def _states(groups: Mapping[str, Group], last: LastRun | None) -> dict[str, dict[str, Any]]:
+def _states(
+    groups: Mapping[str, Group], last: LastRun | None, orders: Mapping[str, Order]
+) -> dict[str, dict[str, Any]]:
     """How the groups of a run at work are, and what schedules say next: state, waits for, next change."""
+    from cxrun.rota import stands
     from cxrun.store.runs import SIMULATION
 
     states: dict[str, dict[str, Any]] = {}
@@ -85,10 +90,14 @@ def _states(groups: Mapping[str, Group], last: LastRun | None) -> dict[str, dict
     for name, group in groups.items():
         said = last.states.get(name) if last and last.states is not None else None
         change = group.schedule.next(now) if group.schedule else None
-        if said or group.schedule or group.after:
+        order = orders.get(name)
+        if order and not stands(order, group.schedule, now):
+            order = None
+        if said or group.schedule or group.after or order:
             states[name] = {
                 "state": said["state"] if said else "unloaded",
                 "waits for": said["waits_for"] if said else "",
+                "ordered": order.action if order else None,
                 "next change": change._asdict() if change else None,
             }
     return states
@@ -97,7 +106,7 @@ def _states(groups: Mapping[str, Group], last: LastRun | None) -> dict[str, dict
 def _told(state: dict[str, Any]) -> str:
     from cxrun.moments import moment_text
 
-    told = str(state["state"])
+    told = str(state["state"]) + (f" (by hand: {state['ordered']})" if state["ordered"] else "")
     if state["waits for"]:
         told += f", waiting for {state['waits for']}"
     change = state["next change"]
