@@ -587,8 +587,9 @@ class Run:
 
     def _take_over(self, project: Project, now: float) -> None:
         """Go on under the rules of another state of the project, as a new run of the same world."""
+        # calls in progress are of the run that placed them
+        self._commit(everything=True)
         self._lock()
-        self._ledger.flush()
         for crew in self._crews:
             crew.change(project.group(crew.group.name), now)
             self._count_answers(crew)

@@ -19,6 +19,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.core.test_life_at_random import check
 
+from cxrun.auditing.certifying import certify
+from cxrun.auditing.verifying import verify
 from cxrun.edits import Edits, stamps
 from cxrun.errors import Problems, UserError
 from cxrun.moments import parse_moment
@@ -275,8 +277,21 @@ def test_history_is_kept_under_the_rules_that_made_it(calls: ProjectFolder) -> N
     runs = calls.query("SELECT frozen, ended FROM runs ORDER BY run_id")
     assert [row[1] for row in runs] == [RULES_CHANGED, "nothing left to dial"]
     texts = dict(calls.query("SELECT digest, text FROM contents"))
-    rulesets = [texts[json.loads(row[0])["all"]["rulesets"][0][2]] for row in runs]
-    assert rulesets == [RULES % ("", "10m", attempts) for attempts in (3, 1)]
+    frozen = [texts[json.loads(row[0])["all"]["rulesets"][0][2]] for row in runs]
+    assert ["attempts: 3" in text for text in frozen] == [True, False]
+    assert [row[0] for row in calls.query("SELECT count(*) FROM lists")] == [1]
+
+
+def test_a_call_in_progress_is_proven_by_the_rules_that_let_it_pass(calls: ProjectFolder) -> None:
+    run(calls, {3: lambda: rules(calls, "where: {field: attempt, ge: 1}")})
+    assert calls.query("SELECT DISTINCT run_id FROM attempts WHERE attempt = 1") == [(1,)]
+    ended = "SELECT DISTINCT run_id FROM journal WHERE placed > 0 AND attempt = 1"
+    assert calls.query(ended) == [(2,)], "all of them were in progress"
+    with calls.store() as store:
+        assert verify(store).findings == []
+        for record_id, number in calls.query("SELECT record_id, attempt FROM attempts"):
+            certificate = certify(store, load_registry(calls.folder), record_id, number)
+            assert certificate.outcome == "allowed", certificate.summary
 
 
 def test_a_simulation_that_jumps_takes_no_notice(calls: ProjectFolder) -> None:
@@ -369,6 +384,7 @@ def test_whatever_is_edited_nobody_is_lost(project: MakeProject, mode: Any, edit
     run(folder, {at: edit(*what) for at, *what in edits})
     with folder.store() as store:
         check(store)
+        assert verify(store).findings == []
     assert not folder.query("SELECT 1 FROM attempts WHERE ended IS NULL")
 
 

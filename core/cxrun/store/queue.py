@@ -47,6 +47,13 @@ COLUMNS: Final = dict(
 )
 """Where the fields of a waiting record are: `q` is the queue, `r` its record, `c` its contact."""
 _PAST: Final = "placed, call_result, disposition, client, phone, record_id, attempt, ended"
+_KEEP_ATTEMPT: Final = (
+    "INSERT INTO attempts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
+    "placed = excluded.placed, answered = excluded.answered, connected = excluded.connected, ended = excluded.ended, "
+    "detected = excluded.detected, call_result = excluded.call_result, disposition = excluded.disposition, "
+    "agent_id = excluded.agent_id"
+)
+"""An attempt is of the run that placed it, whichever sees its end."""
 _RECORD_ID: Final = operator.itemgetter(0)
 _PLACE: Final = operator.itemgetter(3)
 
@@ -495,10 +502,7 @@ def write(store: Store, run_id: int, batch: Batch) -> None:
         "INSERT INTO closed VALUES (?4, ?1, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
         sorted(batch.closed, key=_PLACE),
     )
-    run(
-        "INSERT OR REPLACE INTO attempts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        sorted(batch.attempts, key=_RECORD_ID),
-    )
+    run(_KEEP_ATTEMPT, sorted(batch.attempts, key=_RECORD_ID))
     if batch.claims:
         run("INSERT OR REPLACE INTO claims VALUES (?, ?, ?, ?, ?, ?, ?)", sorted(batch.claims))
     if batch.attempt_keys:
