@@ -12,12 +12,17 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
+from hypothesis import settings
 
 if TYPE_CHECKING:
     from cxrun.campaign import Project
     from cxrun.clock import Clock
     from cxrun.store import Store
     from cxrun.tally import Tally
+
+# how long an example takes tells more about the machine than about the code
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 AREAS = (
     "212", "312", "303", "213", "602", "808", "907", "305", "713", "617", "206", "404", "214", "702", "801",

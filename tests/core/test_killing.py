@@ -468,16 +468,16 @@ def test_ctrl_c_stops_cleanly_and_the_next_run_goes_on(
 
 
 def test_a_second_run_is_refused_while_one_is_alive(wired: Callable[..., Wired]) -> None:
-    run = wired(100, 1)
+    run = wired(1000, 1)
     first = run.start()
     run.wait_for_calls(5)
     second = run.start()
-    out, err = second.communicate(timeout=20)
+    out, err = second.communicate(timeout=60)
     assert second.returncode == 3, out + err
     assert f"process {first.pid}" in err
     assert first.poll() is None
     first.send_signal(signal.SIGINT)
-    first.communicate(timeout=20)
+    first.communicate(timeout=60)
     assert all(pid == first.pid for _, _, pid, _ in run.wire())
 
 
