@@ -14,7 +14,6 @@ from cxrun.cli.terminal import clear_progress, counted, echo_columns, echo_json,
 if TYPE_CHECKING:
     from cxrun.campaign import Project
     from cxrun.simulating import Metric, Wish
-    from cxrun.strategies import Strategy
     from cxrun.tally import Tally
 
 _OPTIONS = (
@@ -95,6 +94,7 @@ def command(
       cxrun simulate --seeds 20 --model model.yaml --per-dial 0.01 --per-agent-hour 24 --json
     """
     from cxrun.simulating import staged, told, trials
+    from cxrun.strategies import Strategy
 
     chosen = [(seed or 0) + n for n in range(seeds or 1)]
     wish = wish_of(groups, given)
