@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import sqlite3
 import subprocess
@@ -13,6 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
@@ -21,7 +24,7 @@ from cxrun.errors import UserError
 from cxrun.migrations import migrations
 from cxrun.model import Reason, Rule, Suppression
 from cxrun.store import Store, StoreBusy
-from cxrun.store.journal import GENESIS, Entry
+from cxrun.store.journal import GENESIS, Entry, outcome_of
 from cxrun.store.queue import keep_attempt_fields, key_text
 from cxrun.store.suppressions import add_suppressions, suppressions
 
@@ -291,3 +294,17 @@ def test_the_chain_of_the_journal_can_be_followed_whatever_kind_of_number_the_ti
         for line in store.journal.contents():
             digest = hashlib.sha256(digest + line.encode()).digest()
         assert digest == store.journal.head()
+
+
+_MOMENTS = st.none() | st.floats(allow_nan=False, allow_infinity=False) | st.integers(0, 2**40)
+
+
+@given(
+    st.tuples(_MOMENTS, _MOMENTS, _MOMENTS),
+    st.none() | st.integers(0, 99),
+    st.integers(0, 99),
+    st.tuples(st.none() | st.text(), st.none() | st.text()),
+)
+def test_an_outcome_is_the_json_of_its_values(times, detected, result, words):
+    expected = json.dumps([*times, detected, result, *words], separators=(",", ":"))
+    assert outcome_of(*times, detected, result, *words) == expected
