@@ -22,7 +22,17 @@ from cxrun import __version__, life
 from cxrun.campaign import Group, Project
 from cxrun.clock import Clock
 from cxrun.crew import Crew
-from cxrun.dialer import AgentReady, Answered, Completed, Dial, Ended, Opening, Progress
+from cxrun.dialer import (
+    AgentReady,
+    Answered,
+    Completed,
+    Dial,
+    Ended,
+    Opening,
+    Previewed,
+    PreviewLine,
+    Progress,
+)
 from cxrun.edits import Edits, hindrances
 from cxrun.effects import Effects
 from cxrun.elements import (
@@ -42,7 +52,7 @@ from cxrun.elements import (
     Treatment,
     UpdateChain,
 )
-from cxrun.engine import AgentPool, Command, Connect, GiveBack, HangUp, LiveCall, Over, Place
+from cxrun.engine import AgentPool, Command, Connect, GiveBack, HangUp, LiveCall, Over, Place, Push, PutBack
 from cxrun.errors import UserError
 from cxrun.events import AttemptSettled, RunFinished, RunStarted
 from cxrun.feed import Facts, Feed, GivenFeed
@@ -213,7 +223,13 @@ class Run:
         if group.mode.needs_agents and group.agent_group:
             pool = self._pools.setdefault(group.agent_group, AgentPool(group.agent_group, group.agents))
         credits = {feed.queue.list_id: self._lists[feed.name].credit for feed in feeds}
-        crew = Crew(group, pool, group.dialer.open(opening), feeds, opening.start, credits)
+        line = group.dialer.open(opening)
+        if group.mode.offer is not None and not isinstance(line, PreviewLine):
+            raise UserError(
+                f"group '{group.name}': the dialer {group.dialer.name} cannot show a record to an agent and be told "
+                f"whether he accepts it, as {group.mode.name} needs"
+            )
+        crew = Crew(group, pool, line, feeds, opening.start, credits)
         self._count_answers(crew)
         return crew
 
@@ -644,10 +660,12 @@ class Run:
             room -= 1
             crew.took(feed)
             command = engine.take(record, now)
-            if command is None:
-                crew.previewed[record.record_id] = record.chain_id
-            else:
+            if isinstance(command, Place):
                 placing.append((record, self._claim(crew, record, command.agent_id, now)))
+                continue
+            crew.previewed[record.record_id] = record.chain_id
+            if command is not None:
+                self._obey(crew, [command], now)
         self._place(crew, placing)
 
     def _allowed(self, crew: Crew, feed: Feed, record: Record, now: float) -> bool:
@@ -795,6 +813,18 @@ class Run:
         else:
             crew.engine.release(command.agent_id)
 
+    def _put_back(self, crew: Crew, command: PutBack, now: float) -> None:
+        """An agent did not want the record: nobody has been called, and it waits."""
+        record = command.record
+        crew.previewed.pop(record.record_id, None)
+        if record.chain_id in self._lock():
+            return
+        self._ledger.flush()
+        reason = Reason("waiting", f"preview: {command.reason}")
+        change = life.put_back(record, command.until, now)
+        self._ledger.move(record, (), change, reason, now, "preview_rejected")
+        crew.feeds[record.list_id].forget_chain(record)
+
     # --- callbacks ---
 
     def _missed(self, crew: Crew, feed: Feed, record: Record, now: float) -> None:
@@ -882,6 +912,8 @@ class Run:
             else:
                 self.tally.report.ready(event.agent_id)
                 commands = engine.agent_ready(event.agent_id, at)
+        elif isinstance(event, Previewed):
+            commands = engine.previewed(event.record_id, event.agent_id, at, accepted=event.accepted)
         else:
             commands = engine.agent_gone(event.agent_id, at)
         self._obey(crew, commands, at)
@@ -914,6 +946,11 @@ class Run:
                 crew.line.hang_up(command.attempt_id, at)
             elif isinstance(command, GiveBack):
                 self._given_back(crew, command.record, at)
+            elif isinstance(command, Push):
+                if isinstance(crew.line, PreviewLine):
+                    crew.line.preview(command.record, command.agent_id, at, command.until)
+            elif isinstance(command, PutBack):
+                self._put_back(crew, command, at)
             else:
                 self._after_preview(crew, command, at)
 
