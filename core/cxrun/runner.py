@@ -68,6 +68,7 @@ from cxrun.store.database import Store
 from cxrun.store.journal import REAL, Entry
 from cxrun.store.lists import date_imports, frozen_rules, imports_of, keep_credits, stored_lists
 from cxrun.store.orders import standing_orders
+from cxrun.store.pacing import Memory, memory_of
 from cxrun.store.queue import Queue, keep_attempt_fields, look_again
 from cxrun.store.ready import Ready
 from cxrun.store.requests import asked_of
@@ -85,6 +86,8 @@ FLUSH: Final = 10_000
 _PATIENCE: Final = 0.05
 """Seconds after which an external line is asked for events though it cannot say when the next one comes."""
 
+_MEMORABLE: Final = 300.0
+"""Seconds of the run's clock after which what the modes have learned is kept again, should the run be killed."""
 _IN_CALL_WAIT: Final = 30.0
 """Seconds after which a record is looked at again whose number is just being called for another one."""
 _REASONS: Final = 10_000
@@ -161,6 +164,7 @@ class Run:
         self._observers = Observers(None if options.private else project.registry)
         self._synced = start - POLL
         self._looked = start
+        self._remembered = start
         self._closing = ""
         self._in_call: dict[str, int] = {}
         self._reasons: dict[tuple[bool, CallResult, str, Rule | None], Reason] = {}
@@ -230,6 +234,9 @@ class Run:
                 f"whether he accepts it, as {group.mode.name} needs"
             )
         crew = Crew(group, pool, line, feeds, opening.start, credits)
+        memory = memory_of(self._store, group.name, group.mode.name) if crew.engine.watched else None
+        if memory:
+            crew.engine.recall(memory)
         self._count_answers(crew)
         return crew
 
@@ -1086,10 +1093,20 @@ class Run:
             self._clock.now(),
             (call for crew in crews for call in crew.engine.calls.values()),
             json.dumps(self._rota.states()),
+            self._memories(everything=everything),
         )
         self._observers.tell_kept()
         self._effects.deliver(self._clock.now())
         self._watch(self.tally)
+
+    def _memories(self, *, everything: bool) -> list[Memory]:
+        """What the modes have learned, now and then, and at the end."""
+        now = self._clock.now()
+        if not everything and now < self._remembered + _MEMORABLE:
+            return []
+        self._remembered = now
+        found = [(crew, crew.engine.remember()) for crew in self._crews if crew.engine.watched]
+        return [Memory(crew.group.name, crew.group.mode.name, content) for crew, content in found if content]
 
     # --- before the first record ---
 
