@@ -6,7 +6,7 @@ A dialer is an element (its parameters come from the session profile); `open` gi
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from typing import ClassVar, NamedTuple, Protocol
+from typing import ClassVar, NamedTuple, Protocol, runtime_checkable
 
 from cxrun.elements import ElementBase
 from cxrun.model import CallResult, Record
@@ -69,7 +69,16 @@ class AgentGone(NamedTuple):
     at: float
 
 
-Progress = Answered | Ended | Completed | AgentReady | AgentGone
+class Previewed(NamedTuple):
+    """An agent has accepted, or rejected, the record that was pushed to him."""
+
+    record_id: int
+    agent_id: str
+    at: float
+    accepted: bool
+
+
+Progress = Answered | Ended | Completed | AgentReady | AgentGone | Previewed
 
 
 class Line(Protocol):
@@ -94,6 +103,14 @@ class Line(Protocol):
 
     def reconcile(self, dials: Collection[Dial]) -> set[str]:
         """Of calls placed before a restart, the ids this line still knows; it reports their progress."""
+
+
+@runtime_checkable
+class PreviewLine(Line, Protocol):
+    """A line whose agents can accept or reject a record before it is dialed."""
+
+    def preview(self, record: Record, agent_id: str, at: float, until: float) -> None:
+        """Push a record to an agent; his answer comes as a `Previewed`, and none after `until` counts."""
 
 
 class Opening(NamedTuple):

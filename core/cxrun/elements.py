@@ -420,6 +420,17 @@ class ElementBase:
         return ()
 
 
+class Offer(NamedTuple):
+    """How a record is pushed to an agent, who may accept or reject it.
+
+    `on_timeout` is what becomes of it if he does neither during the preview: "dial" or "skip". A record that was
+    rejected or skipped is left alone for `again_after` seconds.
+    """
+
+    on_timeout: str
+    again_after: float
+
+
 class DialingMode(ElementBase):
     """Decides how many calls to place now.
 
@@ -448,6 +459,11 @@ class DialingMode(ElementBase):
     def preview_time(self) -> float:
         """Seconds an agent looks at the record before the call is placed."""
         return 0.0
+
+    @property
+    def offer(self) -> Offer | None:
+        """How the agent is asked during the preview; None if he only looks."""
+        return None
 
     @property
     def calls_per_second(self) -> float | None:

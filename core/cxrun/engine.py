@@ -122,7 +122,23 @@ class GiveBack(NamedTuple):
     record: Record
 
 
-Command = Place | Connect | HangUp | Over | GiveBack
+class Push(NamedTuple):
+    """Show the record to the agent, who accepts or rejects it; his answer counts before `until`."""
+
+    record: Record
+    agent_id: str
+    until: float
+
+
+class PutBack(NamedTuple):
+    """The agent did not want the record, or did not see to it: it is left alone until then."""
+
+    record: Record
+    until: float
+    reason: str
+
+
+Command = Place | Connect | HangUp | Over | GiveBack | Push | PutBack
 
 
 class Engine:
@@ -147,6 +163,8 @@ class Engine:
         self._start = start
         self._slot = start
         self._previews: list[tuple[float, int, Record, str]] = []
+        self._pushed: set[int] = set()
+        """The records that are shown to an agent who has not said yet what he wants."""
         self._waits: list[tuple[float, Record, str]] = []
         self._counter = 0
         self._wrapping: set[str] = set()
@@ -269,23 +287,50 @@ class Engine:
 
     def eager(self, now: float) -> bool:
         """Whether calls should be placed at once: an agent waits. Without agents the beat is soon enough."""
-        return self.pool is not None and (bool(self.pool.kept) or self.new_calls(now) > 0)
+        if self.pool is None:
+            return False
+        accepted = bool(self._previews) and self._previews[0][0] <= now
+        return accepted or bool(self.pool.kept) or self.new_calls(now) > 0
 
-    def take(self, record: Record, now: float) -> Place | None:
+    def take(self, record: Record, now: float) -> Place | Push | None:
         """A record the rules allow: dial it, or let an agent preview it first."""
         if self._agent_first or record.record_type in PERSONAL:
             assert self.pool is not None
             agent_id = self._bound(record)
             if self._mode.preview_time > 0:
-                self._preview(record, agent_id, now)
-                return None
+                return self._preview(record, agent_id, now)
             return Place(record, agent_id)
         return Place(record, None)
 
-    def _preview(self, record: Record, agent_id: str, now: float) -> None:
+    def _preview(self, record: Record, agent_id: str, now: float) -> Push | None:
         """Let an agent look at a record before it is dialed."""
         self._counter += 1
-        heapq.heappush(self._previews, (now + self._mode.preview_time, self._counter, record, agent_id))
+        until = now + self._mode.preview_time
+        heapq.heappush(self._previews, (until, self._counter, record, agent_id))
+        if self._mode.offer is None:
+            return None
+        self._pushed.add(record.record_id)
+        return Push(record, agent_id, until)
+
+    def previewed(self, record_id: int, agent_id: str, at: float, *, accepted: bool) -> list[Command]:
+        """An agent accepts or rejects what was pushed to him. What is said too late, or by another one, is nothing."""
+        for preview in self._previews if record_id in self._pushed else ():
+            _, number, record, asked = preview
+            if (record.record_id, asked) == (record_id, agent_id):
+                self._previews.remove(preview)
+                if accepted:
+                    self._pushed.discard(record_id)
+                    self._previews.append((at, number, record, agent_id))
+                heapq.heapify(self._previews)
+                return [] if accepted else [self._put_back(record, agent_id, at, "rejected by the agent")]
+        return []
+
+    def _put_back(self, record: Record, agent_id: str, at: float, reason: str) -> PutBack:
+        """The record is not dialed now, and its agent looks at another one."""
+        self._pushed.discard(record.record_id)
+        self.release(agent_id)
+        offer = self._mode.offer
+        return PutBack(record, at + (offer.again_after if offer else 0.0), reason)
 
     def _bound(self, record: Record) -> str:
         """The agent a call is bound to before it is placed."""
@@ -323,6 +368,7 @@ class Engine:
         for *_, agent_id in self._previews:
             self.release(agent_id)
         self._previews.clear()
+        self._pushed.clear()
         for *_, agent_id in self._waits:
             assert self.pool is not None
             self.pool.wait_no_longer(agent_id, taken=False)
@@ -420,7 +466,20 @@ class Engine:
             self.pool.kept.discard(agent_id)
             if agent_id in self.pool.ready:
                 self.pool.ready.remove(agent_id)
-        return []
+        if not self._pushed:
+            return []
+        commands: list[Command] = []
+        for preview in list(self._previews):
+            _, _, record, asked = preview
+            if asked == agent_id and record.record_id in self._pushed:
+                self._previews.remove(preview)
+                if record.record_type in PERSONAL:
+                    self._pushed.discard(record.record_id)
+                    commands.append(GiveBack(record))
+                else:
+                    commands.append(self._put_back(record, agent_id, at, "its agent has left"))
+        heapq.heapify(self._previews)
+        return commands
 
     def _waited(self, now: float) -> list[Command]:
         """The records whose own agent is free now, and those that have waited long enough."""
@@ -433,7 +492,8 @@ class Engine:
             kept = agent_id in pool.kept
             taken = kept and allowed > 0
             if taken and self._mode.preview_time > 0:
-                self._preview(record, agent_id, now)
+                push = self._preview(record, agent_id, now)
+                commands += [push] if push else []
             elif taken:
                 commands.append(Place(record, agent_id))
             elif until <= now or not pool.present(agent_id):
@@ -451,6 +511,11 @@ class Engine:
         allowed = self._allowed(now) if self._previews else 0
         while allowed > 0 and self._previews and self._previews[0][0] <= now:
             _, number, record, agent_id = heapq.heappop(self._previews)
+            offer = self._mode.offer if record.record_id in self._pushed else None
+            self._pushed.discard(record.record_id)
+            if offer is not None and offer.on_timeout == "skip":
+                commands.append(self._put_back(record, agent_id, now, "the agent did not answer"))
+                continue
             if self.pool is not None and agent_id in self.pool.gone:
                 if record.record_type in PERSONAL:
                     commands.append(GiveBack(record))

@@ -16,6 +16,7 @@ from cxrun.life import Change
 from cxrun.model import ASLEEP, CHAINED, IN_CHAIN, STATE, CallResult, Reason, Record
 from cxrun.store.database import Store
 from cxrun.store.journal import outcome_of
+from cxrun.store.pacing import Memory, keep_memories
 from cxrun.store.queue import AttemptKey, Batch, is_new, key_of, key_text, write
 from cxrun.store.runs import reach
 
@@ -101,10 +102,16 @@ class Ledger:
             return now - self._locked_since > _BREATH
         return now - self._committed > _HEARTBEAT
 
-    def commit(self, reached: float, intents: Iterable[LiveCall] = (), states: str = "{}") -> None:
+    def commit(
+        self,
+        reached: float,
+        intents: Iterable[LiveCall] = (),
+        states: str = "{}",
+        memories: Iterable[Memory] = (),
+    ) -> None:
         """Write everything, `intents` as calls in work, and let go of the lock.
 
-        `states` are those of the groups, as JSON.
+        `states` are those of the groups, as JSON; `memories` what their modes have learned.
 
         Raises StoreBusy if another run has taken over; then nothing is written.
         """
@@ -116,6 +123,7 @@ class Ledger:
                 self.batch.in_work.append((*call.record[:STATE], self._id(IN_WORK)))
                 self._attempt(call, CallResult.UNKNOWN)
         self.flush()
+        keep_memories(self.store, memories)
         reach(self.store, self.run_id, reached, states)
         self.store.commit()
         self._uncommitted = 0

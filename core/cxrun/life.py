@@ -233,6 +233,13 @@ def excluded(
     return Change(waiting=(asleep, heir))
 
 
+def put_back(record: Record, until: float, now: float) -> Change:
+    """The record once an agent has rejected it before it was dialed; its own schedule stays as it was."""
+    taken = after("taken", record, _RETRIEVED)
+    later = after("preview_rejected", taken, _READY)
+    return Change(waiting=(later._replace(due=max(math.ceil(until), int(now) + 1)),))
+
+
 def gave_way(record: Record, verdict: GiveWay, now: float) -> Change:
     """Another record of the chain comes first; this one waits for its turn, and has not had it in this pass."""
     rests = after("gave_way", record, _CHAIN_READY)._replace(due=CHAINED, priority=ASLEEP, treatments="")

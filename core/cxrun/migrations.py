@@ -248,6 +248,12 @@ CREATE TABLE runs (
     ended TEXT
 ) STRICT;
 
+CREATE TABLE memories (
+    group_name TEXT PRIMARY KEY,
+    mode TEXT NOT NULL,
+    content TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE contents (
     digest TEXT PRIMARY KEY,
     text TEXT NOT NULL

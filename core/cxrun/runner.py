@@ -22,7 +22,17 @@ from cxrun import __version__, life
 from cxrun.campaign import Group, Project
 from cxrun.clock import Clock
 from cxrun.crew import Crew
-from cxrun.dialer import AgentReady, Answered, Completed, Dial, Ended, Opening, Progress
+from cxrun.dialer import (
+    AgentReady,
+    Answered,
+    Completed,
+    Dial,
+    Ended,
+    Opening,
+    Previewed,
+    PreviewLine,
+    Progress,
+)
 from cxrun.edits import Edits, hindrances
 from cxrun.effects import Effects
 from cxrun.elements import (
@@ -42,7 +52,7 @@ from cxrun.elements import (
     Treatment,
     UpdateChain,
 )
-from cxrun.engine import AgentPool, Command, Connect, GiveBack, HangUp, LiveCall, Over, Place
+from cxrun.engine import AgentPool, Command, Connect, GiveBack, HangUp, LiveCall, Over, Place, Push, PutBack
 from cxrun.errors import UserError
 from cxrun.events import AttemptSettled, RunFinished, RunStarted
 from cxrun.feed import Facts, Feed, GivenFeed
@@ -58,6 +68,7 @@ from cxrun.store.database import Store
 from cxrun.store.journal import REAL, Entry
 from cxrun.store.lists import date_imports, frozen_rules, imports_of, keep_credits, stored_lists
 from cxrun.store.orders import standing_orders
+from cxrun.store.pacing import Memory, memory_of
 from cxrun.store.queue import Queue, keep_attempt_fields, look_again
 from cxrun.store.ready import Ready
 from cxrun.store.requests import asked_of
@@ -75,6 +86,8 @@ FLUSH: Final = 10_000
 _PATIENCE: Final = 0.05
 """Seconds after which an external line is asked for events though it cannot say when the next one comes."""
 
+_MEMORABLE: Final = 300.0
+"""Seconds of the run's clock after which what the modes have learned is kept again, should the run be killed."""
 _IN_CALL_WAIT: Final = 30.0
 """Seconds after which a record is looked at again whose number is just being called for another one."""
 _REASONS: Final = 10_000
@@ -151,6 +164,7 @@ class Run:
         self._observers = Observers(None if options.private else project.registry)
         self._synced = start - POLL
         self._looked = start
+        self._remembered = start
         self._closing = ""
         self._in_call: dict[str, int] = {}
         self._reasons: dict[tuple[bool, CallResult, str, Rule | None], Reason] = {}
@@ -213,7 +227,16 @@ class Run:
         if group.mode.needs_agents and group.agent_group:
             pool = self._pools.setdefault(group.agent_group, AgentPool(group.agent_group, group.agents))
         credits = {feed.queue.list_id: self._lists[feed.name].credit for feed in feeds}
-        crew = Crew(group, pool, group.dialer.open(opening), feeds, opening.start, credits)
+        line = group.dialer.open(opening)
+        if group.mode.offer is not None and not isinstance(line, PreviewLine):
+            raise UserError(
+                f"group '{group.name}': the dialer {group.dialer.name} cannot show a record to an agent and be told "
+                f"whether he accepts it, as {group.mode.name} needs"
+            )
+        crew = Crew(group, pool, line, feeds, opening.start, credits)
+        memory = memory_of(self._store, group.name, group.mode.name) if crew.engine.watched else None
+        if memory:
+            crew.engine.recall(memory)
         self._count_answers(crew)
         return crew
 
@@ -644,10 +667,12 @@ class Run:
             room -= 1
             crew.took(feed)
             command = engine.take(record, now)
-            if command is None:
-                crew.previewed[record.record_id] = record.chain_id
-            else:
+            if isinstance(command, Place):
                 placing.append((record, self._claim(crew, record, command.agent_id, now)))
+                continue
+            crew.previewed[record.record_id] = record.chain_id
+            if command is not None:
+                self._obey(crew, [command], now)
         self._place(crew, placing)
 
     def _allowed(self, crew: Crew, feed: Feed, record: Record, now: float) -> bool:
@@ -795,6 +820,18 @@ class Run:
         else:
             crew.engine.release(command.agent_id)
 
+    def _put_back(self, crew: Crew, command: PutBack, now: float) -> None:
+        """An agent did not want the record: nobody has been called, and it waits."""
+        record = command.record
+        crew.previewed.pop(record.record_id, None)
+        if record.chain_id in self._lock():
+            return
+        self._ledger.flush()
+        reason = Reason("waiting", f"preview: {command.reason}")
+        change = life.put_back(record, command.until, now)
+        self._ledger.move(record, (), change, reason, now, "preview_rejected")
+        crew.feeds[record.list_id].forget_chain(record)
+
     # --- callbacks ---
 
     def _missed(self, crew: Crew, feed: Feed, record: Record, now: float) -> None:
@@ -882,6 +919,8 @@ class Run:
             else:
                 self.tally.report.ready(event.agent_id)
                 commands = engine.agent_ready(event.agent_id, at)
+        elif isinstance(event, Previewed):
+            commands = engine.previewed(event.record_id, event.agent_id, at, accepted=event.accepted)
         else:
             commands = engine.agent_gone(event.agent_id, at)
         self._obey(crew, commands, at)
@@ -914,6 +953,11 @@ class Run:
                 crew.line.hang_up(command.attempt_id, at)
             elif isinstance(command, GiveBack):
                 self._given_back(crew, command.record, at)
+            elif isinstance(command, Push):
+                if isinstance(crew.line, PreviewLine):
+                    crew.line.preview(command.record, command.agent_id, at, command.until)
+            elif isinstance(command, PutBack):
+                self._put_back(crew, command, at)
             else:
                 self._after_preview(crew, command, at)
 
@@ -1049,10 +1093,20 @@ class Run:
             self._clock.now(),
             (call for crew in crews for call in crew.engine.calls.values()),
             json.dumps(self._rota.states()),
+            self._memories(everything=everything),
         )
         self._observers.tell_kept()
         self._effects.deliver(self._clock.now())
         self._watch(self.tally)
+
+    def _memories(self, *, everything: bool) -> list[Memory]:
+        """What the modes have learned, now and then, and at the end."""
+        now = self._clock.now()
+        if not everything and now < self._remembered + _MEMORABLE:
+            return []
+        self._remembered = now
+        found = [(crew, crew.engine.remember()) for crew in self._crews if crew.engine.watched]
+        return [Memory(crew.group.name, crew.group.mode.name, content) for crew, content in found if content]
 
     # --- before the first record ---
 

@@ -9,6 +9,7 @@ PLUGINS = (
     "dialing_modes.preview",
     "dialing_modes.progressive",
     "dialing_modes.progressive_ivr",
+    "dialing_modes.push_preview",
     "filters.attempts",
     "filters.calling_dates",
     "filters.calling_hours",

@@ -180,3 +180,100 @@ def test_people_abandoned_by_an_earlier_run_count_and_the_journal_says_what_hold
     assert after.abandoned <= 0.01 * after.answered
     (said,) = (line for line in made.journal() if '"pacing"' in line)
     assert "all: the abandon rate holds dialing back" in said
+
+
+# --- from run to run -------------------------------------------------------------------------------
+
+
+ONCE = {"once": "ruleset: once\nfilters:\n  - suppression\n"}
+TOLD = """\
+from cxrun import DialingMode, Pacer, hookimpl
+
+class Kept(Pacer):
+    def __init__(self):
+        self.runs = ["now"]
+    def new_calls(self, pacing):
+        return max(0, pacing.ready - pacing.dialed)
+    @property
+    def remark(self):
+        return " ".join(self.runs)
+    def remember(self):
+        return {"runs": ["before", *self.runs]}
+    def recall(self, memory):
+        self.runs = memory["runs"]
+
+class First(DialingMode):
+    name = "first"
+    schema = {"type": "object"}
+    def new_calls(self, pacing):
+        return 0
+    def start(self, now):
+        return Kept()
+
+class Second(First):
+    name = "second"
+
+@hookimpl
+def register_dialing_modes():
+    return [First, Second]
+"""
+
+
+def told(folder) -> list[str]:
+    """What the modes have said of the pace, in order."""
+    return [
+        text.removeprefix("all: ")
+        for (text,) in folder.query(
+            "SELECT text FROM journal JOIN reasons USING (reason_id) WHERE event = 'pacing' ORDER BY seq"
+        )
+    ]
+
+
+def test_next_run_of_a_group_starts_with_what_the_last_has_learned(project) -> None:
+    folder = project(60, plugins={"told": TOLD}, mode={"first": {}})
+    for _ in range(3):
+        assert folder.run(limit=10).ended == "limit"
+    assert told(folder) == ["now", "before now", "before before now"]
+
+
+def test_mode_of_another_name_begins_anew(project) -> None:
+    folder = project(60, plugins={"told": TOLD}, mode={"first": {}})
+    folder.run(limit=10)
+    folder.campaign["dialing_profiles"]["standard"]["mode"] = {"second": {}}
+    folder.save()
+    folder.run(limit=10)
+    folder.run(limit=10)
+    assert told(folder) == ["now", "now", "before now"]
+
+
+def test_predictive_run_in_two_pieces_does_not_learn_twice(project) -> None:
+    """With what the first piece has seen, the second dials ahead from its first minute."""
+
+    def at_once(*, cold: bool) -> float:
+        """Most calls in flight at a time in the first minute of the second piece, per agent."""
+        folder = project(
+            1500, mode={"predictive": {}}, agents=10, rules=ONCE, name="cold" if cold else "warm",
+            dialer={"simulated": {"outcomes": {"answer": 0.2, "no_answer": 0.8}}},
+        )  # fmt: skip
+        folder.run(limit=600)
+        if cold:
+            with folder.store() as store, store.transaction():
+                store.connection.execute("DELETE FROM memories")
+        begun = folder.reached()
+        folder.run(limit=300)
+        placed = folder.query("SELECT placed, ended FROM attempts WHERE placed >= ?", begun)
+        times = [begun + second for second in range(60)]
+        return max(sum(at <= time < ended for at, ended in placed) for time in times) / 10
+
+    assert at_once(cold=False) > 1.5
+    assert at_once(cold=True) <= 1.0
+
+
+def test_runs_in_two_pieces_come_out_the_same_every_time(project) -> None:
+    def journal(name: str) -> list[str]:
+        folder = project(200, mode={"predictive": {}}, agents=5, name=name)
+        folder.run(limit=120)
+        folder.run(limit=120)
+        return list(folder.journal())
+
+    assert journal("one") == journal("other")

@@ -34,6 +34,7 @@ from cxrun import (
     Expected,
     Line,
     Opening,
+    Previewed,
     Progress,
     Record,
     Schema,
@@ -90,6 +91,7 @@ _MACHINE_ANSWERS_AFTER: Final[Numbers] = {"min": 12, "max": 22}
 _TALK: Final[Numbers] = {"mean": 120, "cv": 0.9}
 _WRAP: Final[Numbers] = {"mean": 20, "cv": 0.5}
 _PATIENCE: Final[Numbers] = {"mean": 8}
+_PREVIEW: Final[Numbers] = {"accept": 0.9, "reject": 0.05, "mean": 12, "cv": 0.6}
 _ANALYSIS: Final[Numbers] = {"delay": 0, "delay_cv": 0.5, "person_as_machine": 0, "machine_as_person": 0}
 
 _WEIGHT: Final[Schema] = {"type": "number", "minimum": 0, "maximum": 1e9}
@@ -219,6 +221,31 @@ class Simulated(Dialer):
             "patience": _time_schema(
                 "How long an answered person waits for an agent before he hangs up, exponential.", _PATIENCE
             ),
+            "preview": {
+                "type": "object",
+                "additionalProperties": False,
+                "minProperties": 1,
+                "properties": {
+                    "accept": {
+                        "type": "number",
+                        "exclusiveMinimum": 0,
+                        "maximum": 1,
+                        "description": "Chance that an agent accepts a record, above 0 to 1. Default 0.9.",
+                        "default": 0.9,
+                    },
+                    "reject": {
+                        **_SHARE,
+                        "description": "Chance that he rejects it, 0 to 1; else he lets it time out. Default 0.05.",
+                        "default": 0.05,
+                    },
+                    "mean": {**_PARTS["mean"], "default": 12},
+                    "cv": {**_PARTS["cv"], "default": 0.6},
+                },
+                "description": "What an agent does with a record that push_preview gives him, and how long he takes, "
+                "lognormal; an answer later than the timeout is none. Default {accept: 0.9, reject: 0.05, mean: 12, "
+                "cv: 0.6}.",
+                "default": _PREVIEW,
+            },
             "call_analysis": {
                 "type": "object",
                 "additionalProperties": False,
@@ -293,6 +320,7 @@ class Simulated(Dialer):
     machine_talk: float = 6
     announcement: float = 30
     patience: Numbers = field(default_factory=lambda: _PATIENCE)
+    preview: Numbers = field(default_factory=lambda: _PREVIEW)
     call_analysis: Numbers = field(default_factory=dict)
     lines: int = 0
     machine_disposition: str = ""
@@ -351,6 +379,8 @@ class Simulated(Dialer):
             parts = self.time(name)
             if parts["min"] > parts["max"]:
                 yield f"{name}: min {parts['min']:g} is above max {parts['max']:g}"
+        if self.time("preview")["accept"] + self.time("preview")["reject"] > 1:
+            yield "preview: the chances to accept and to reject are more than 1 together"
         if self.dispositions and not any(self.dispositions.values()):
             yield "dispositions: every weight is 0"
         for code in sorted(set(self.callback_after) - set(self.dispositions)):
@@ -470,6 +500,10 @@ class SimulatedLine:
         analysis = {**_ANALYSIS, **world.call_analysis}
         acts = analysis["delay"] or analysis["person_as_machine"] or analysis["machine_as_person"]
         self._analysis = _Analysis(analysis) if acts else None
+        preview = world.time("preview")
+        self._accept, self._reject = preview["accept"], preview["reject"]
+        self._preview_takes = _lognormal(mean=preview["mean"], cv=preview["cv"])
+        self._previewed: dict[tuple[int, int], int] = {}
         self._lines = world.lines or math.inf
         self._congested = 0
         self._calls: dict[str, _Call] = {}
@@ -513,6 +547,18 @@ class SimulatedLine:
                 event = Ended(attempt_id, at, _NO_ANSWER)
         call = self._calls[attempt_id] = _Call(attempt_id, luck, result, congested)
         self._schedule(at, event, call)
+
+    def preview(self, record: Record, agent_id: str, at: float, until: float) -> None:
+        shown = (record.record_id, record.attempt)
+        times = self._previewed[shown] = self._previewed.get(shown, 0) + 1
+        drawn = self._hash.copy()
+        drawn.update(_PREVIEWED + _IDENTITY.pack(*shown) + _IDENTITY.pack(times, 0))
+        says, takes = _LUCK.unpack(drawn.digest())[:2]
+        chance = ((says >> 12) + 0.5) * _UNIT
+        at += self._preview_takes(takes)
+        if at < until and chance < self._accept + self._reject:
+            accepted = chance < self._accept
+            self._schedule(at, Previewed(record.record_id, agent_id, at, accepted), None)
 
     def connect(self, attempt_id: str, agent_id: str | None, at: float, destination: str = "agent") -> None:
         call = self._calls.get(attempt_id)
@@ -682,6 +728,9 @@ _IDENTITY: Final = struct.Struct("<qq")
 _LUCK: Final = struct.Struct("<8Q")
 _ANALYSED: Final = b"call analysis"
 """Draws more numbers for the same call."""
+
+_PREVIEWED: Final = b"preview"
+"""Draws the numbers for what an agent does with a record before it is dialed."""
 
 _Draw = Callable[[int], float]
 _T = TypeVar("_T", bound=Hashable)
