@@ -101,10 +101,12 @@ def _revision(project: Path, revision: str, scratch: Path) -> Path:
     """The project as it stood in git, with the lists that are not kept there."""
     found = _git(project, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
     if found is None:
+        kept = _git(project, "rev-parse", "--git-dir") is not None
         raise UserError(
-            f"'{revision}' is no project folder, no YAML file and no git revision of {project.resolve()}; "
-            "write e.g. . or ../another or HEAD~1"
-        )
+            f"'{revision}' is no project folder, no YAML file and no git revision of {project.resolve()}"
+            + ("; write e.g. . or ../another or HEAD~1" if kept else
+               ", which is in no git repository; write e.g. . or ../another")
+        )  # fmt: skip
     # of the folder it is started in, whatever part of the repository that is
     packed = _git(project, "archive", "--format=tar", found.decode().strip())
     if packed is None:

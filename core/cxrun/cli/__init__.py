@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from functools import cached_property
 from importlib import import_module
@@ -138,6 +139,10 @@ def cli(ctx: click.Context, project: Path) -> None:
 
 def main() -> None:
     """The `cxrun` command; exit codes: 0 done, 1 findings, 2 usage, 3 user's files, 4 bug, 130 interrupted."""
+    for stream in (sys.stdout, sys.stderr):
+        # a terminal that cannot show a letter gets a question mark, not the end of the command
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     sys.exit(run(sys.argv[1:]))
 
 
@@ -163,6 +168,12 @@ def run(arguments: list[str]) -> int:
         return 130
     except CxrunError as error:
         click.secho(str(error), fg="red", err=True)
+        return 3
+    except OSError as error:
+        if not isinstance(error.filename, str):
+            _confess(arguments)
+            return 4
+        click.secho(f"cannot use {error.filename}: {error.strerror}", fg="red", err=True)
         return 3
     except SystemExit:
         # click's way of saying that the reader of a pipe has gone

@@ -86,15 +86,14 @@ def command(
         clear_progress()
         data = compared(scene, plans, rounds)
     data["findings"] = findings(data)
-    if html is not None:
-        from cxrun.comparing.page import page
-
-        html.write_text(page(data), encoding="utf-8")
     if as_json:
         echo_json(data)
     else:
         _echo(data)
     if html is not None:
+        from cxrun.comparing.page import page
+
+        html.write_text(page(data), encoding="utf-8")
         click.echo(f"wrote {html}", err=as_json)
     return 1 if any(trial.errors for played in rounds for trial in played.trials) else 0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -134,6 +135,34 @@ def test_whatever_is_wrong_with_a_plugin_is_told_with_its_name(
     assert answer.code == 3
     assert "plugin 'plugins/mine.py'" in answer.err
     assert message in answer.err
+
+
+@pytest.mark.parametrize(
+    "command", [("forecast", "--html"), ("lint", "--sarif"), ("plan", "all", "--out"), ("learn", "--write")]
+)
+def test_a_file_that_cannot_be_written_is_named_and_is_no_bug(
+    cxrun: Cxrun, project: MakeProject, command: tuple[str, ...]
+) -> None:
+    folder = project(3)
+    cxrun("-C", folder.folder, "run", "--until", "3h")
+    nowhere = folder.folder / "nowhere"
+    answer = cxrun("-C", folder.folder, *command, nowhere / "out")
+    assert answer.code == 3
+    assert re.search(
+        rf"^cannot use {re.escape(str(nowhere))}/\S+: No such file or directory$", answer.err, re.M
+    )
+
+
+def test_what_a_terminal_cannot_show_ends_no_command(cxrun: Cxrun, project: MakeProject) -> None:
+    folder = project(3)
+    cxrun("-C", folder.folder, "import")
+    done = subprocess.run(
+        [sys.executable, "-c", "from cxrun.cli import main; main()", "-C", folder.folder, "forecast", "--hours", "48"],
+        capture_output=True, text=True, env={**os.environ, "PYTHONIOENCODING": "ascii"}, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "open by hour" in done.stdout
+    assert "?" in done.stdout
 
 
 def test_a_bug_of_ours_exits_4_with_all_a_report_needs_and_no_secret(

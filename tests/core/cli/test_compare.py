@@ -57,6 +57,7 @@ def test_mistakes_are_said(cxrun: Cxrun, two: ProjectFolder) -> None:
     answer = cxrun("-C", two.folder, "compare", "HAED~1")
     assert answer.code == 3
     assert "'HAED~1' is no project folder, no YAML file and no git revision" in answer.err
+    assert "is in no git repository" in answer.err
     two.write("trial.yaml", "ruleset: retry\nfilters: [{supression: }]\n")
     answer = cxrun("-C", two.folder, "compare", ".", "trial.yaml", "--jobs", "2")
     assert answer.code == 3
