@@ -228,14 +228,6 @@ class CallingHours(Filter):
     def passes_until(self, moment: Moment) -> float:
         return self._now(moment).till
 
-    def figures(self, moment: Moment) -> str:
-        stretch = self._now(moment)
-        zones = zones_to_keep(moment.record.zones, self.unknown_zone)
-        if stretch.verdict is not PASS or isinstance(zones, Exclude):
-            return ""
-        closes = datetime.fromtimestamp(stretch.till, ZoneInfo(zones[0]))
-        return f"open in {_zones_text(zones)}, the last call starts before {closes:%H:%M:%S}"
-
     def check(self, moment: Moment) -> Verdict:
         return self._now(moment).verdict
 
