@@ -523,10 +523,6 @@ class Filter(ElementBase):
         """Until when (Unix UTC seconds) a record that passes goes on passing, if nothing else happens to it."""
         return moment.now
 
-    def figures(self, moment: Moment) -> str:
-        """What was counted or compared, as an explanation tells it beside the verdict; "" for nothing."""
-        return ""
-
     @property
     def window(self) -> float:
         """How many seconds of past attempts the filter needs to see."""
@@ -544,7 +540,7 @@ class Filter(ElementBase):
         raise NotImplementedError
 
     def evidence(self, moment: Moment) -> Sequence[Evidence]:
-        """The facts the verdict rests on, for `cxrun audit certificate`; not asked while records are dialed."""
+        """The facts the verdict rests on, for `explain --at` and `audit certificate`; not asked in a run."""
         return ()
 
 

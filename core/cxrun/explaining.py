@@ -378,7 +378,7 @@ def _said(asked: Asked, moment: Moment, *, now: bool) -> Said:
     decision = asked.ask(moment)
     verdict = decision.verdict
     try:
-        figures = element.figures(moment) if element is not None else ""
+        figures = "; ".join(fact.text for fact in element.evidence(moment)) if element is not None else ""
     except Exception:
         figures = ""
     if isinstance(verdict, Defer):

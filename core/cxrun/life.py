@@ -200,10 +200,15 @@ def with_result(record: Record, result: int, agent_id: str | None) -> Record:
     )  # fmt: skip
 
 
+def asked_again(verdict: Defer, now: float) -> int:
+    """When a record that is put off is asked about again (Unix UTC seconds)."""
+    return max(math.ceil(verdict.until), int(now) + 1)
+
+
 def deferred(record: Record, verdict: Defer, now: float) -> Record:
     """The record to be looked at again later; its own schedule stays as it was."""
     _line("deferred", record, record.record_status)
-    return record._replace(due=max(math.ceil(verdict.until), int(now) + 1))
+    return record._replace(due=asked_again(verdict, now))
 
 
 def excluded(

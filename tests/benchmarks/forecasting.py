@@ -16,7 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from running import CAMPAIGN, cxrun, write_project
+from running import CAMPAIGN, cxrun, measured, write_project
 
 RULESET = """\
 ruleset: benchmark
@@ -101,20 +101,11 @@ def main() -> None:
                 prepare(folder, records)
             start = cxrun(folder, "forecast", "--help")
             begun = time.perf_counter()
-            code = (
-                "import resource, sys; from cxrun.cli import run; run(sys.argv[1:]);"
-                "used = resource.getrusage(resource.RUSAGE_SELF);"
-                "print(used.ru_utime + used.ru_stime, used.ru_maxrss // 1024, file=sys.stderr)"
-            )
-            done = subprocess.run(
-                [sys.executable, "-c", code, "-C", str(folder), "forecast", "--hours", str(options.hours), "--json"],
-                check=True, capture_output=True, text=True,
-            )  # fmt: skip
+            _, processor, megabytes = measured(folder, "forecast", "--hours", str(options.hours), "--json")
             taken = time.perf_counter() - begun
-            processor, megabytes = done.stderr.split()[-2:]
             print(
                 f"{records:,} records, {options.hours} hours: forecast {taken:.1f} s ({start:.1f} s of it start-up), "
-                f"{float(processor):.1f} s of the processor, peak {megabytes} MB"
+                f"{processor:.1f} s of the processor, peak {megabytes:.0f} MB"
             )
         subprocess.run([sys.executable, __file__, "--explain", str(folder)], check=True)
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from xml.sax.saxutils import escape
 
 import phonenumbers
-from running import peak_megabytes, write_project
+from running import measured, write_project
 
 
 def bare(file: Path, store: Path) -> float:
@@ -144,7 +144,7 @@ def main() -> None:
                     making.start()
                     making.join()
                 begun = time.perf_counter()
-                peak = peak_megabytes(folder, "import")
+                _, _, peak = measured(folder, "import")
                 print(
                     f"{rows:,} rows: peak {peak:.0f} MB, {rows / (time.perf_counter() - begun):,.0f} rows/s"
                 )

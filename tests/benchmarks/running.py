@@ -100,10 +100,12 @@ def cxrun(folder: Path, *arguments: str) -> float:
     return time.perf_counter() - begun
 
 
-def peak_megabytes(folder: Path, *arguments: str) -> float:
+def measured(folder: Path, *arguments: str) -> tuple[str, float, float]:
+    """What a command says, the seconds of the processor it took, and its peak memory in megabytes."""
     code = (
         "import resource, sys; from cxrun.cli import run; run(sys.argv[1:]);"
-        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, file=sys.stderr)"
+        "used = resource.getrusage(resource.RUSAGE_SELF);"
+        "print(used.ru_utime + used.ru_stime, used.ru_maxrss / 1024, file=sys.stderr)"
     )
     done = subprocess.run(
         [sys.executable, "-c", code, "-C", str(folder), *arguments],
@@ -111,7 +113,8 @@ def peak_megabytes(folder: Path, *arguments: str) -> float:
         capture_output=True,
         text=True,
     )
-    return float(done.stderr.splitlines()[-1])
+    processor, megabytes = done.stderr.split()[-2:]
+    return done.stdout, float(processor), float(megabytes)
 
 
 def counts(store: Path) -> dict[str, int]:
@@ -226,7 +229,7 @@ def main() -> None:
                 part = Path(name) / f"memory{records}"
                 write_project(part, records, options.devices)
                 cxrun(part, "import")
-                print(f"{records:,} records: peak {peak_megabytes(part, 'run'):.0f} MB")
+                print(f"{records:,} records: peak {measured(part, 'run')[2]:.0f} MB")
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ about hour by hour. So the figures are those of asking every record in every hou
 
 from __future__ import annotations
 
-import math
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterator, Sequence
@@ -167,7 +166,7 @@ class Outlook:
             for asked in filters:
                 verdict = asked.ask(moment).verdict
                 if isinstance(verdict, Defer):
-                    moment.now = _later(verdict, moment.now)
+                    moment.now = float(life.asked_again(verdict, moment.now))
                     break
                 if isinstance(verdict, Exclude | GiveWay):
                     return None
@@ -199,7 +198,7 @@ class Outlook:
                         hours |= 1 << n
                         break
                     if isinstance(objection.verdict, Defer):
-                        at = earliest = _later(objection.verdict, at)
+                        at = earliest = float(life.asked_again(objection.verdict, at))
                     else:
                         return _Kind(hours, (objection.verdict.reason, str(objection.rule)))
         return _Kind(hours, None, "" if hours else self._never(filters, moment, max(earliest, self.end)))
@@ -215,7 +214,7 @@ class Outlook:
             objection = _objection(filters, moment, at)
             if objection is None or not isinstance(objection.verdict, Defer):
                 return ""
-            at = _later(objection.verdict, at)
+            at = float(life.asked_again(objection.verdict, at))
             fruitless += at >= shift[1]
             if fruitless >= FRUITLESS:
                 return f"{NEVER_MET}; {objection.verdict.reason} ({objection.rule})"
@@ -312,8 +311,3 @@ def _objection(filters: Sequence[Asked], moment: Moment, at: float) -> Decision 
         return next((each for each in decisions if not isinstance(each.verdict, Pass)), None)
     finally:
         moment.now = now
-
-
-def _later(verdict: Defer, now: float) -> float:
-    """When a record that is put off is asked about again."""
-    return float(max(math.ceil(verdict.until), int(now) + 1))

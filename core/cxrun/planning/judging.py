@@ -1,14 +1,19 @@
-"""The rules of one group, asked about records while nothing is dialed."""
+"""The rules of one group, asked about records while nothing is dialed.
+
+Of records of which every filter says the same (`Filter.alike`) one is asked about; a filter that cannot say so is asked
+about each record by itself, and if it passes for good (`Filter.passes_until`), the others decide.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import replace
 from typing import Final, NamedTuple
 
+from cxrun import life
 from cxrun.campaign import Group
-from cxrun.elements import Defer, Exclude, Filter, Moment
+from cxrun.elements import Defer, Exclude, Filter, Moment, Pass
 from cxrun.feed import Facts
 from cxrun.model import Record, Rule
 from cxrun.pipeline import GiveWay, Pipeline
@@ -18,6 +23,8 @@ IN_TURN: Final = 2.0**60
 """A moment nobody can tell: when the chain comes to the record."""
 _PATIENCE: Final = 20
 """How many deferrals in a row are followed to find when a record may be dialed."""
+_KINDS: Final = 20_000
+"""Kinds of records whose outlook is remembered before they are forgotten."""
 
 
 class Outlook(NamedTuple):
@@ -63,6 +70,7 @@ class Judge:
         self.group = group
         self.pipeline = pipeline_of(group)
         self._ring_time = group.duration("ring_time")
+        self._known: dict[Hashable, Outlook] = {}
 
     def outlook(
         self,
@@ -74,11 +82,34 @@ class Judge:
     ) -> Outlook:
         """From when the record may be dialed, not before `since` and not before its own schedule."""
         at = max(since, float(record.dial_sched_time))
-        first = Outlook(at, "not due yet") if at > since else None
         moment = Moment(
             at, record, chain, facts.attempts(record), facts.suppressions(record), facts.attempts_by(record),
             self._ring_time, imports,
         )  # fmt: skip
+        kinds = self.pipeline.alike(moment)
+        alone = [n for n, kind in enumerate(kinds) if kind is None] if None in kinds else ()
+        if alone and not self._pass_for_good(alone, moment):
+            return self._follow(moment, since)
+        key = (at, since, kinds)
+        known = self._known.get(key)
+        if known is None:
+            if len(self._known) >= _KINDS:
+                self._known.clear()
+            known = self._known[key] = self._follow(moment, since)
+        return known
+
+    def _pass_for_good(self, alone: Sequence[int], moment: Moment) -> bool:
+        """Whether these filters have nothing against a record, nor ever will if nothing else happens."""
+        filters = [self.pipeline.filters[n] for n in alone]
+        return all(
+            isinstance(asked.ask(moment).verdict, Pass) and asked.passes_until(moment) == NEVER
+            for asked in filters
+        )
+
+    def _follow(self, moment: Moment, since: float) -> Outlook:
+        """Ask about a record from the moment on, and whenever a rule that puts it off says it may be asked again."""
+        at = moment.now
+        first = Outlook(at, "not due yet") if at > since else None
         for _ in range(_PATIENCE):
             moment.now = at
             verdict, rule = self.pipeline.decide(moment)
@@ -89,6 +120,6 @@ class Judge:
             if not isinstance(verdict, Defer):
                 return Outlook(at) if first is None else first._replace(at=at)
             first = first if first is not None and first.rule else Outlook(at, verdict.reason, rule)
-            at = float(max(math.ceil(verdict.until), int(at) + 1))
+            at = float(life.asked_again(verdict, at))
         assert first is not None
         return first._replace(at=at)

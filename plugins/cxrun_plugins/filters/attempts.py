@@ -76,11 +76,6 @@ class _Cap(NamedTuple):
             leaves = next_day(moment.record.zones, placed)
         return PASS if leaves <= moment.now else Defer(leaves, self.reason)
 
-    def figures(self, counted: Sequence[PastAttempt], moment: Moment) -> str:
-        """How many count at the moment, e.g. 2 of 3 in 24h."""
-        count = sum(self.counts(attempt, moment) for attempt in counted)
-        return f"{count} of {self.at_most} {self.span}".rstrip()
-
 
 @dataclass(frozen=True, slots=True)
 class Attempts(Filter):
@@ -198,11 +193,6 @@ class Attempts(Filter):
 
     def passes_until(self, moment: Moment) -> float:
         return inf
-
-    def figures(self, moment: Moment) -> str:
-        counted = self._counted_of(moment) or []
-        told = (cap.figures(counted, moment) for cap in self._caps)
-        return f"{', '.join(told)} per {per_text(self.per)}"
 
     def check(self, moment: Moment) -> Verdict:
         if len(moment.attempts) < self._least:

@@ -30,9 +30,9 @@ from cxrun import (
     place_of,
 )
 from cxrun_plugins.filters.calling_hours import (
-    CACHED,
     UNKNOWN_ZONE,
     Stretch,
+    Stretches,
     always,
     check_unknown_zone,
     zones_to_keep,
@@ -215,7 +215,7 @@ class CallingDates(Filter):
     _closed: tuple[_Dates, ...] = field(init=False, repr=False, compare=False)
     _open: tuple[_Dates, ...] = field(init=False, repr=False, compare=False)
     _emergencies: tuple[_Emergency, ...] = field(init=False, repr=False, compare=False)
-    _stretches: dict[object, Stretch] = field(init=False, repr=False, compare=False, default_factory=dict)
+    _stretches: Stretches = field(init=False, repr=False, compare=False, default_factory=Stretches)
 
     def __post_init__(self) -> None:
         words = [self.weekdays] if isinstance(self.weekdays, str) else self.weekdays or ["mon-sun"]
@@ -256,13 +256,11 @@ class CallingDates(Filter):
         """The verdict, and over which time it does not change."""
         record, now = moment.record, moment.now
         key, place, emergencies = self._kind(moment)
-        stretch = self._stretches.get(key)
-        if stretch is None or not stretch.since <= now < stretch.till:
-            if len(self._stretches) >= CACHED:
-                self._stretches.clear()
-            stretch = self._stretch(record.zones, place, emergencies, now, moment.ring_time)
-            self._stretches[key] = stretch
-        return stretch
+        known = self._stretches.at(key, now)
+        if known is not None:
+            return known
+        found = self._stretch(record.zones, place, emergencies, now, moment.ring_time)
+        return self._stretches.add(key, found)
 
     def evidence(self, moment: Moment) -> Sequence[Evidence]:
         zones = zones_to_keep(moment.record.zones, self.unknown_zone)

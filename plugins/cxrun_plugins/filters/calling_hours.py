@@ -43,7 +43,9 @@ _HORIZON: Final = 8 * _DAY
 _SCAN: Final = 2 * _HORIZON + 3 * _DAY
 _BLOCK: Final = 32 * _DAY
 CACHED: Final = 4096
-"""Verdicts that are remembered, each with the time over which it does not change."""
+"""Kinds of records of which verdicts are remembered, each with the time over which it does not change."""
+_RECENT: Final = 16
+"""Verdicts that are remembered of one kind: records are asked about now and for when they are due."""
 UNKNOWN_ZONE: Final = {
     "description": "exclude, or the IANA time zone to assume where none is known, e.g. America/New_York.",
     "type": "string",
@@ -95,6 +97,33 @@ class Stretch(NamedTuple):
     since: float
     till: float
     verdict: Verdict
+
+
+class Stretches:
+    """The stretches found for each kind of record, the one asked for last first."""
+
+    def __init__(self) -> None:
+        self._found: dict[Hashable, list[Stretch]] = {}
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+    def at(self, kind: Hashable, now: float) -> Stretch | None:
+        """The one that a moment is in, if it was found before."""
+        found = self._found.get(kind, ())
+        for n, stretch in enumerate(found):
+            if stretch.since <= now < stretch.till:
+                if n:
+                    self.add(kind, stretch)
+                return stretch
+        return None
+
+    def add(self, kind: Hashable, stretch: Stretch) -> Stretch:
+        if len(self._found) >= CACHED:
+            self._found.clear()
+        found = self._found.setdefault(kind, [])
+        found[:] = [stretch, *(known for known in found if known is not stretch)][:_RECENT]
+        return stretch
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +206,7 @@ class CallingHours(Filter):
     unknown_zone: str = "exclude"
     _usual: _Plan | None = field(init=False, repr=False, compare=False)
     _regions: Mapping[Region, _Plan] = field(init=False, repr=False, compare=False)
-    _stretches: dict[object, Stretch] = field(init=False, repr=False, compare=False, default_factory=dict)
+    _stretches: Stretches = field(init=False, repr=False, compare=False, default_factory=Stretches)
 
     def __post_init__(self) -> None:
         usual = None if self.hours is None else _Plan(_week(self.hours), _text(self.hours))
@@ -199,14 +228,6 @@ class CallingHours(Filter):
     def passes_until(self, moment: Moment) -> float:
         return self._now(moment).till
 
-    def figures(self, moment: Moment) -> str:
-        stretch = self._now(moment)
-        zones = zones_to_keep(moment.record.zones, self.unknown_zone)
-        if stretch.verdict is not PASS or isinstance(zones, Exclude):
-            return ""
-        closes = datetime.fromtimestamp(stretch.till, ZoneInfo(zones[0]))
-        return f"open in {_zones_text(zones)}, the last call starts before {closes:%H:%M:%S}"
-
     def check(self, moment: Moment) -> Verdict:
         return self._now(moment).verdict
 
@@ -225,14 +246,11 @@ class CallingHours(Filter):
         """The verdict, and over which time it does not change."""
         record, now = moment.record, moment.now
         key, plans = self._kind(moment)
-        stretch = self._stretches.get(key)
-        if stretch is not None and stretch.since <= now < stretch.till:
-            return stretch
-        if len(self._stretches) >= CACHED:
-            self._stretches.clear()
+        known = self._stretches.at(key, now)
+        if known is not None:
+            return known
         kept = [plan or _own_plan(record.daily_from, record.daily_till) for plan in plans]
-        stretch = self._stretches[key] = self._stretch(record, kept, now, moment.ring_time)
-        return stretch
+        return self._stretches.add(key, self._stretch(record, kept, now, moment.ring_time))
 
     def evidence(self, moment: Moment) -> Sequence[Evidence]:
         record = moment.record

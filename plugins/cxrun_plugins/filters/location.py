@@ -11,6 +11,7 @@ from cxrun import (
     PASS,
     REGION,
     STATE_FIELD,
+    Evidence,
     Exclude,
     Filter,
     Moment,
@@ -92,9 +93,9 @@ class Location(Filter):
     def passes_until(self, moment: Moment) -> float:
         return inf
 
-    def figures(self, moment: Moment) -> str:
+    def evidence(self, moment: Moment) -> Sequence[Evidence]:
         country, state, _ = place_of(moment.record, self.state_field)
-        return f"in {'-'.join(filter(None, (country, state)))}" if country else "country unknown"
+        return [Evidence(f"in {'-'.join(filter(None, (country, state)))}" if country else "country unknown")]
 
     def check(self, moment: Moment) -> Verdict:
         place = place_of(moment.record, self.state_field)

@@ -14,6 +14,7 @@ from cxrun import (
     DURATION,
     PASS,
     Defer,
+    Evidence,
     Exclude,
     Filter,
     Moment,
@@ -101,9 +102,9 @@ class RecordAge(Filter):
         since = self._since(moment)
         return inf if since is None else since + self._oldest
 
-    def figures(self, moment: Moment) -> str:
+    def evidence(self, moment: Moment) -> Sequence[Evidence]:
         since = self._since(moment)
-        return "" if since is None else f"{(moment.now - since) / 86400:.1f} days old"
+        return [] if since is None else [Evidence(f"{(moment.now - since) / 86400:.1f} days old", since)]
 
     def check(self, moment: Moment) -> Verdict:
         since = self._since(moment)

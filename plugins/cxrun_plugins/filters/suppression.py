@@ -55,10 +55,6 @@ class SuppressionLists(Filter):
         later = (entry.valid_from for entry in moment.suppressions if entry.valid_from > moment.now)
         return min(later, default=inf)
 
-    def figures(self, moment: Moment) -> str:
-        applying = [entry for entry in moment.suppressions if self._applies(entry, moment)]
-        return "" if applying else "no entry names it"
-
     def check(self, moment: Moment) -> Verdict:
         if not moment.suppressions:
             return PASS

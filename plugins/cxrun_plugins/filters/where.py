@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import inf
 from typing import Any, ClassVar, Self
 
-from cxrun import PASS, Condition, Exclude, Filter, Moment, Record, Schema, Verdict, hookimpl
+from cxrun import PASS, Condition, Evidence, Exclude, Filter, Moment, Record, Schema, Verdict, hookimpl
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +48,13 @@ class Where(Filter):
     def passes_until(self, moment: Moment) -> float:
         return inf
 
-    def figures(self, moment: Moment) -> str:
+    def evidence(self, moment: Moment) -> Sequence[Evidence]:
         record = moment.record
         values = {name: getattr(record, name, record.fields.get(name)) for name in self.condition.fields()}
-        return ", ".join(
-            f"{name} is {'empty' if values[name] in (None, '') else values[name]}" for name in sorted(values)
-        )
+        return [
+            Evidence(f"{name} is {'empty' if values[name] in (None, '') else values[name]}")
+            for name in sorted(values)
+        ]
 
     def check(self, moment: Moment) -> Verdict:
         return PASS if self._holds(moment.record) else self._excluded

@@ -78,7 +78,7 @@ def test_every_filter_says_what_it_has_to_say_at_a_moment(cxrun: Cxrun, project:
     assert {name: rule["verdict"] for name, rule in said.items()} == {
         "suppression": "passes", "calling_hours": "defers", "attempts": "passes", "where": "excludes",
     }  # fmt: skip
-    assert said["attempts"]["figures"] == "0 of 1 in 24h per client"
+    assert said["attempts"]["figures"] == "0 of at most 1 attempts counted per client, in 24h"
     assert story["at"]["decision"] == "defers"
     text = cxrun("-C", made.folder, "explain", "1", "--at", "2026-03-02T20:00Z").out
     assert "rulesets/door.yaml:4 attempts" in text
@@ -96,7 +96,8 @@ def test_the_past_is_told_as_it_was_known_then(cxrun: Cxrun, project: MakeProjec
         told = json.loads(cxrun("-C", made.folder, "explain", "1", "--at", _iso(at), "--json").out)[0]["at"]
         assert told["attempt"] == count
         if told["reason"]["state"] != "in work":
-            assert told["rules"][0]["figures"] == f"{count} of 2 in 24h per client"
+            counted = f"{count} of at most 2 attempts counted per client, in 24h"
+            assert told["rules"][0]["figures"].split("; ")[0] == counted
     assert told["past"]
 
 

@@ -95,6 +95,6 @@ def test_what_a_filter_says_of_itself_is_true(
                 assert verdict is PASS, (moment.record, at)
             if verdict is PASS:
                 passes_until = max(passes_until, element.passes_until(moment))
-            assert isinstance(element.figures(moment), str)
+            assert all(isinstance(fact.text, str) for fact in element.evidence(moment))
         if kind is not None:
             assert verdicts.setdefault(kind, said) == said, moment.record
