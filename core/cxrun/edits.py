@@ -60,8 +60,8 @@ def hindrances(old: Group, new: Group) -> Iterator[str]:
     modes = (old.mode, new.mode)
     if len({mode.needs_agents for mode in modes}) > 1:
         yield "a mode with agents beside one without"
-    elif len({mode.preview_time > 0 for mode in modes}) > 1:
-        yield "a mode with a preview beside one without"
+    elif len({(mode.preview_time > 0, mode.offer is None) for mode in modes}) > 1:
+        yield "another kind of preview"
     elif len({mode.offer is None for mode in modes}) > 1:
         yield "a mode whose agents accept or reject a preview beside one whose agents only look"
     for name in _NEED_A_NEW_RUN:
