@@ -146,10 +146,7 @@ _GAIN: Final = 0.2
 _DRIFT: Final = 3e-4
 """How much it follows, per answer, a budget that stays away from the reserve."""
 _RESERVE: Final = 3.5
-"""Calls of budget that are kept back, besides a share of the whole budget."""
-_RESERVED_A_DAY: Final = 0.01
-_RESERVED: Final = 0.003
-"""The share that is kept back of a day's budget, and of that of a window in which there is time to make up for it."""
+"""Calls of budget that are kept back, besides a hundredth of the whole budget."""
 _DAY: Final = 86_400
 
 
@@ -211,9 +208,9 @@ class Budget:
 
     def _reserve(self, window: _Window) -> float:
         """The calls kept back: more if some abandoned calls can only be guessed at."""
-        share = _RESERVED_A_DAY if window.days == 1 else _RESERVED
-        guessed = 1.3 * math.sqrt(self._lost / self._live * window.live)
-        return _RESERVE + share * self.cap * window.live + guessed
+        return (
+            _RESERVE + 0.01 * self.cap * window.live + 1.3 * math.sqrt(self._lost / self._live * window.live)
+        )
 
     def _begin(self, today: int) -> None:
         self._today = today
