@@ -62,8 +62,6 @@ def hindrances(old: Group, new: Group) -> Iterator[str]:
         yield "a mode with agents beside one without"
     elif len({(mode.preview_time > 0, mode.offer is None) for mode in modes}) > 1:
         yield "another kind of preview"
-    elif len({mode.offer is None for mode in modes}) > 1:
-        yield "a mode whose agents accept or reject a preview beside one whose agents only look"
     for name in _NEED_A_NEW_RUN:
         before, after = (group.settings.get(name) for group in (old, new))
         if (before and before.value) != (after and after.value):
