@@ -8,6 +8,7 @@ told, no filter asks outside.
 from __future__ import annotations
 
 import os
+import signal
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -19,6 +20,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from statistics import fmean
 from tempfile import TemporaryDirectory
+from threading import current_thread, main_thread
 from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -220,17 +222,33 @@ def trials(
         return
     pool = ProcessPoolExecutor(jobs, get_context("spawn"), _open, (scene, strategies))
     try:
-        yield from pool.map(_play, seeds)
+        with _deaf():
+            played = pool.map(_play, seeds)
+        yield from played
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _deaf() -> Iterator[None]:
+    """Begin processes that do not hear Ctrl-C yet: one that has just begun would tell of it at length."""
+    if current_thread() is not main_thread():
+        yield
+        return
+    heard = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, heard)
 
 
 _theatre: _Theatre | None = None
 
 
 def _open(scene: Scene, strategies: Sequence[Strategy]) -> None:
-    """Begin a process of the pool."""
+    """Begin a process of the pool, which Ctrl-C ends at once and without a word."""
     global _theatre
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     _theatre = _Theatre(scene, strategies)
 
 

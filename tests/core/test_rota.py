@@ -527,3 +527,13 @@ def test_an_unknown_group_is_refused(project: MakeProject, cxrun: Callable[..., 
     answer = cxrun("-C", folder.folder, "group", "pause", "al")
     assert answer.code == 3
     assert "did you mean 'all'?" in answer.err
+
+
+def test_what_looks_ahead_tells_of_an_order(project: MakeProject, cxrun: Callable[..., Answer]) -> None:
+    folder = project(20, rules=ONCE, dialer=ANSWERED)
+    folder.import_lists()
+    assert "by hand" not in cxrun("-C", folder.folder, "forecast").out
+    order(folder, cxrun, "complete")
+    assert "has the order to complete, by hand" in cxrun("-C", folder.folder, "forecast").out
+    planned = cxrun("-C", folder.folder, "plan").out
+    assert "group all has the order to complete, by hand\n0 dials, nobody is called" in planned

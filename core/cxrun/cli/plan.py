@@ -52,6 +52,8 @@ def command(
     from cxrun.moments import moment_text, parse_moment
     from cxrun.planning.plan import inputs_of, plan_data, write_plan
     from cxrun.planning.rehearsing import rehearse
+    from cxrun.rota import stands
+    from cxrun.store.orders import standing_orders
     from cxrun.store.rehearsing import RehearsalStore
 
     project = session.project
@@ -65,6 +67,12 @@ def command(
         until = parse_moment(valid_for, at)
         _refuse_unimported(chosen, store)
         inputs = inputs_of(store, chosen)
+        orders = standing_orders(store)
+        told = [
+            (g.name, orders[g.name].action)
+            for g in chosen
+            if g.name in orders and stands(orders[g.name], g.schedule, at)
+        ]
         rehearsal = rehearse(project, chosen, store, at, limit, until)
     data = plan_data(rehearsal, chosen, inputs, at, until)
     if out is not None:
@@ -85,6 +93,8 @@ def command(
     for item in data["refused"]:
         rule = f" ({item['rule']})" if "rule" in item else ""
         click.echo(f"{counted(item['records'], 'record')} not dialed: {item['why']}{rule}")
+    for group, action in told:
+        click.echo(f"group {group} has the order to {action}, by hand")
     click.echo(f"{counted(len(rows), 'dial')}, nobody is called")
     if out is not None:
         click.echo(f"wrote {out}; who approves it fills in approved_by, then: cxrun apply {out}")

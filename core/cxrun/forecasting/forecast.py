@@ -17,9 +17,11 @@ from cxrun.campaign import Group
 from cxrun.errors import UserError
 from cxrun.forecasting.outlook import HOUR, Outlook, Pattern
 from cxrun.forecasting.pace import Pace, pace_of
+from cxrun.rota import stands
 from cxrun.schedule import Shifts
 from cxrun.store.database import Store
 from cxrun.store.lists import stored_lists
+from cxrun.store.orders import standing_orders
 from cxrun.store.reading import call_figures, customers
 
 _NOBODY: Final = 0.5
@@ -162,7 +164,7 @@ def forecast(
     progress: Progress = lambda name, done: None,
 ) -> Forecast:
     """Look at the hours from `start` on, which is `now` or later. Raises UserError for a list that is not imported."""
-    known = stored_lists(store)
+    known, orders = stored_lists(store), standing_orders(store)
     found = []
     edges: list[float] = []
     for group in groups:
@@ -173,6 +175,9 @@ def forecast(
         running: list[float] = []
         if group.after:
             notes.append(f"comes after {', '.join(group.after)}; it is taken to dial all the same")
+        order = orders.get(group.name)
+        if order and stands(order, group.schedule, now):
+            notes.append(f"has the order to {order.action}, by hand; it is taken to have none")
         for name, weight in group.lists.items():
             if name not in known:
                 raise UserError(f"contact list '{name}' is not imported yet; `cxrun import {name}` does it")

@@ -1,6 +1,11 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -88,3 +93,26 @@ def test_mistakes_are_said(
     answer = cxrun("-C", project(3).folder, "simulate", *options)
     assert answer.code == code
     assert message in answer.err
+
+
+@pytest.mark.parametrize("pause", [1.5, 3.0])
+def test_ctrl_c_ends_every_process_without_a_traceback(project: MakeProject, pause: float) -> None:
+    made = project(300)
+    words = [
+        sys.executable,
+        "-m",
+        "cxrun",
+        "-C",
+        str(made.folder),
+        "simulate",
+        "--seeds",
+        "400",
+        "--jobs",
+        "2",
+    ]
+    with subprocess.Popen(words, stderr=subprocess.PIPE, text=True, start_new_session=True) as process:
+        time.sleep(pause)
+        os.killpg(process.pid, signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Traceback" not in err
