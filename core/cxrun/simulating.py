@@ -30,10 +30,8 @@ from cxrun.elements import Filter
 from cxrun.errors import Problem, Problems, UserError, near
 from cxrun.estimating import Estimate, estimate
 from cxrun.importing import import_list, is_imported
-from cxrun.loading import load_project
 from cxrun.model import CallResult, codes_by_word
 from cxrun.moments import parse_moment
-from cxrun.registry import load_registry
 from cxrun.ruleset import Ruleset, Step, element_step
 from cxrun.runner import Run
 from cxrun.store import Store
@@ -273,7 +271,7 @@ class _Theatre:
 
     def _load(self, strategy: Strategy) -> _Play:
         try:
-            project = load_project(strategy.folder, load_registry(strategy.folder))
+            project = strategy.load()
             groups = [
                 _private(project.group(name), project, self._scene.model) for name in self._scene.groups
             ]

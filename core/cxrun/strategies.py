@@ -27,6 +27,24 @@ class Strategy(NamedTuple):
 
     name: str
     folder: Path
+    made: bool = False
+    """Whether the folder was made to read the strategy from."""
+
+    def load(self) -> Project:
+        """The project, checked. Raises Problems, told under the name of the strategy."""
+        try:
+            return load_project(self.folder, load_registry(self.folder))
+        except Problems as error:
+            if not self.made:
+                raise
+            raise Problems(
+                problem._replace(
+                    mark=problem.mark._replace(
+                        file=problem.mark.file.replace(f"{self.folder}/", f"{self.name}:")
+                    )
+                )
+                for problem in error.problems
+            ) from None
 
 
 class Checked(NamedTuple):
@@ -40,20 +58,11 @@ class Checked(NamedTuple):
 def checked(text: str, project: Path) -> Iterator[Checked]:
     """The strategy that is meant, for as long as the block lasts. Raises UserError, or Problems with what is wrong."""
     with TemporaryDirectory(prefix="cxrun-") as made:
-        name, folder = strategy(text, project, Path(made))
-        if folder.is_relative_to(made):
+        found = strategy(text, project, Path(made))
+        if found.made:
             # its lists are those in the store, so their files need not be there
-            (folder / STORE_FILE).touch()
-        try:
-            loaded = load_project(folder, load_registry(folder))
-        except Problems as error:
-            places = {
-                problem: problem.mark.file.replace(f"{folder}/", f"{name}:") for problem in error.problems
-            }
-            if not folder.is_relative_to(made):
-                raise
-            raise Problems(p._replace(mark=p.mark._replace(file=at)) for p, at in places.items()) from None
-        yield Checked(name, loaded)
+            (found.folder / STORE_FILE).touch()
+        yield Checked(found.name, found.load())
 
 
 def strategy(text: str, project: Path, scratch: Path) -> Strategy:
@@ -68,10 +77,10 @@ def strategy(text: str, project: Path, scratch: Path) -> Strategy:
         if (path / CAMPAIGN_FILE).exists():
             return Strategy(text, path)
         if path.is_file():
-            return Strategy(text, _with_file(project, path, scratch))
+            return Strategy(text, _with_file(project, path, scratch), made=True)
     if Path(text).is_dir():
         raise UserError(f"there is no {CAMPAIGN_FILE} in {text}")
-    return Strategy(text, _revision(project, text, scratch))
+    return Strategy(text, _revision(project, text, scratch), made=True)
 
 
 def _with_file(project: Path, file: Path, scratch: Path) -> Path:

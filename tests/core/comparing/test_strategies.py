@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cxrun.errors import UserError
+from cxrun.errors import Problems, UserError
 from cxrun.loading import load_project
 from cxrun.registry import load_registry
-from cxrun.strategies import strategy
+from cxrun.strategies import Strategy, strategy
 
 if TYPE_CHECKING:
     from tests.conftest import ProjectFolder
@@ -47,7 +47,7 @@ def git(folder: Path, *arguments: str) -> None:
 
 def test_point_is_the_project_itself(project: MakeProject, tmp_path: Path) -> None:
     made = project(3)
-    assert strategy(".", made.folder, tmp_path) == ("now", made.folder)
+    assert strategy(".", made.folder, tmp_path) == Strategy("now", made.folder)
 
 
 def test_folder_is_another_project(project: MakeProject, tmp_path: Path) -> None:
@@ -75,6 +75,14 @@ def test_campaign_file_stands_in_for_the_campaign(project: MakeProject, tmp_path
     (scratch := tmp_path / "scratch").mkdir()
     found = strategy("trial.yaml", made.folder, scratch)
     assert load_project(found.folder, load_registry(found.folder)).groups["all"].agents == 50
+
+
+def test_mistake_in_a_file_is_told_under_its_own_name(project: MakeProject, tmp_path: Path) -> None:
+    made = project(3)
+    trial = made.write("trial.yaml", "ruleset: retry\nfilters: [wher: {}]\n")
+    with pytest.raises(Problems, match=r"trial\.yaml:rulesets/retry\.yaml:2:") as raised:
+        strategy(str(trial), made.folder, tmp_path).load()
+    assert str(tmp_path / "0") not in str(raised.value)
 
 
 def test_revision_is_the_project_as_it_stood_with_the_lists_git_does_not_keep(
