@@ -34,10 +34,9 @@ every_element = pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: f"{e
 def files() -> set[str]:
     """The modules in the folders of the bundled plugins."""
     root = Path(inspect.getfile(cxrun_plugins)).parent
-    found = {
-        file.relative_to(root).with_suffix("") for file in root.glob("*/*.py") if file.stem != "__init__"
-    }
-    return {".".join(path.parts) for path in found}
+    files = [file.with_suffix("") for file in root.glob("*/*.py") if file.stem != "__init__"]
+    folders = [file.parent for file in root.glob("*/*/__init__.py")]
+    return {".".join(path.relative_to(root).parts) for path in (*files, *folders)}
 
 
 def test_tuple_of_plugins_names_the_files_in_the_folders() -> None:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         Previewed,
         PreviewLine,
         Progress,
+        RingingLine,
     )
     from cxrun.elements import (
         PASS,
@@ -113,6 +114,7 @@ _HOMES = {
         "PreviewLine",
         "Previewed",
         "Progress",
+        "RingingLine",
     ),
     "cxrun.elements": (
         "PASS",
@@ -270,6 +272,7 @@ __all__ = [
     "Region",
     "Reschedule",
     "ResultHandler",
+    "RingingLine",
     "RunFinished",
     "RunStarted",
     "Schema",

@@ -13,14 +13,13 @@ from typing import Final
 
 from cxrun.campaign import Group
 from cxrun.elements import Moment
-from cxrun.feed import READ, Facts
-from cxrun.model import CHAINED, NEVER, PRIORITY, CallResult, PastAttempt, Record, RecordStatus, RecordType
-from cxrun.pipeline import Pipeline
+from cxrun.feed import READ, Facts, known_at
+from cxrun.model import CHAINED, NEVER, PRIORITY, Record, RecordStatus, RecordType, Rule
+from cxrun.pipeline import Pipeline, rule_of
 from cxrun.store.database import Store
 from cxrun.store.lists import StoredList, imports_of
 from cxrun.store.queue import Queue, keep_attempt_fields, kept_attempt_fields
 
-_UNKNOWN: Final = int(CallResult.UNKNOWN)
 _CHAIN_READY: Final = int(RecordStatus.CHAIN_READY)
 _PRIORITIES: Final = tuple(sorted(set(PRIORITY.values())))
 _GENERAL: Final = PRIORITY[RecordType.GENERAL]
@@ -48,6 +47,14 @@ def reading(store: Store, groups: Iterable[Group]) -> Iterator[None]:
         store.rollback()
 
 
+def asking_nobody(group: Group) -> tuple[Pipeline, tuple[Rule, ...]]:
+    """The rules of a group without the filters that ask somebody outside, and these by name."""
+    outside = tuple(rule_of(step, "filter", each.name) for each in group.rulesets for step in each.outside)
+    if not outside:
+        return group.pipeline, ()
+    return Pipeline([ruleset.alone for ruleset in group.rulesets], group.devices), outside
+
+
 class Asking:
     """Makes the moments of one list. `at` is the present, or an earlier moment that is asked about (Unix UTC seconds).
 
@@ -58,16 +65,7 @@ class Asking:
     def __init__(self, store: Store, group: Group, stored: StoredList, at: float) -> None:
         self.group = group
         self.stored = stored
-        outside = [asked for asked in group.pipeline.filters if asked.element and asked.element.asks_others]
-        self.left_out = tuple(asked.rule for asked in outside)
-        self.pipeline = group.pipeline
-        if outside:
-            steps = [asked.step for asked in outside]
-            rulesets = [
-                replace(ruleset, filters=tuple(step for step in ruleset.filters if step not in steps))
-                for ruleset in group.rulesets
-            ]
-            self.pipeline = Pipeline(rulesets, group.devices)
+        self.pipeline, self.left_out = asking_nobody(group)
         self.queue = Queue(store, stored.list_id, list(stored.field_types))
         self.rules_changed = stored.rules_digest not in ("", group.digest)
         self._store = store
@@ -119,37 +117,16 @@ class Asking:
 
     def moment(self, record: Record, others: Sequence[Record], at: float) -> Moment:
         """What the filters are told of a record at a moment, if nothing happens to it until then."""
-        facts = self._facts
-        return Moment(
-            at,
-            record,
-            (record, *others) if others else (record,),
-            facts.attempts(record),
-            facts.suppressions(record),
-            facts.attempts_by(record),
-            self._ring_time,
-            self._imports,
-        )
+        return self._facts.moment(at, record, (record, *others), self._ring_time, self._imports)
 
     def moment_then(self, record: Record, others: Sequence[Record], at: float) -> Moment:
         """The same at a moment that is past: attempts and their results as they were known then."""
         moment = self.moment(record, others, at)
         return replace(
             moment,
-            attempts=_known_at(moment.attempts, at),
-            attempts_by={name: _known_at(found, at) for name, found in moment.attempts_by.items()},
+            attempts=known_at(moment.attempts, at),
+            attempts_by={name: known_at(found, at) for name, found in moment.attempts_by.items()},
         )
-
-
-def _known_at(attempts: Iterable[PastAttempt], at: float) -> list[PastAttempt]:
-    """The attempts that had been placed before a moment, without the results that were not known yet."""
-    return [
-        past
-        if past.ended is not None and past.ended <= at
-        else replace(past, call_result=_UNKNOWN, disposition=None, ended=None)
-        for past in attempts
-        if past.placed < at
-    ]
 
 
 def _looked_at_again(record: Record) -> Record:

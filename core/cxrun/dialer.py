@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import ClassVar, NamedTuple, Protocol, runtime_checkable
 
-from cxrun.elements import ElementBase
+from cxrun.elements import ElementBase, Offer
 from cxrun.model import CallResult, Record
 
 
@@ -113,6 +113,14 @@ class PreviewLine(Line, Protocol):
         """Push a record to an agent; his answer comes as a `Previewed`, and none after `until` counts."""
 
 
+@runtime_checkable
+class RingingLine(Line, Protocol):
+    """A line that knows whether a phone rings: a mode with `cancel_before_ring` can call off calls before that."""
+
+    def rings(self, attempt_id: str, at: float) -> bool:
+        """Whether the called phone has begun to ring by then; True if that is not known."""
+
+
 class Opening(NamedTuple):
     """What a dialer gets when a run opens it: seed, start (Unix UTC seconds), environment variables."""
 
@@ -144,6 +152,11 @@ class Dialer(ElementBase):
 
         `agents` is False for a group whose calls an announcement or IVR takes.
         """
+        return None
+
+    def expected_look(self, timeout: float, offer: Offer) -> float | None:
+        """Seconds an agent is expected to look at records for each call placed, those he does not want included;
+        None if that is not known."""
         return None
 
     def open(self, opening: Opening) -> Line:

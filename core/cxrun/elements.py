@@ -347,6 +347,10 @@ class Pacer:
         """How many calls to place now."""
         raise NotImplementedError
 
+    def surplus(self, pacing: Pacing) -> int:
+        """How many of the newest calls are too many now; asked if the mode `cancels_before_ring`."""
+        return 0
+
     def next_at(self, now: float) -> float | None:
         """When to be asked again though nothing happens."""
         return None
@@ -360,7 +364,7 @@ class Pacer:
         """A call is being dialed."""
 
     def withdrawn(self, attempt_id: str) -> None:
-        """A call was not placed after all."""
+        """A call was not placed after all, or released before anybody could answer: it says nothing of people."""
 
     def answered(self, attempt_id: str, at: float, result: CallResult, *, delivered: bool) -> None:
         """Somebody or something answered; if `delivered`, an agent is to take the call."""
@@ -388,7 +392,10 @@ class Pacer:
         return {}
 
     def recall(self, memory: Mapping[str, Any]) -> None:
-        """Start from what an earlier run has remembered; called before anything else."""
+        """Start from what an earlier run has remembered; called before anything else.
+
+        What it cannot use it may raise for: that is told, and another one, made by `DialingMode.start`, begins anew.
+        """
 
 
 # --- the elements themselves -----------------------------------------------------------------------
@@ -466,6 +473,16 @@ class DialingMode(ElementBase):
         return None
 
     @property
+    def abandon_caps(self) -> Mapping[str, float]:
+        """The abandon rate it keeps, in percent, by what it is measured over: `day`, `30_days` or `campaign`."""
+        return {}
+
+    @property
+    def cancels_before_ring(self) -> bool:
+        """Whether calls that turn out to be too many are called off, as long as no phone rings."""
+        return False
+
+    @property
     def calls_per_second(self) -> float | None:
         """The pace of a mode that dials by the clock; None for as fast as the session profile allows."""
         return None
@@ -477,6 +494,10 @@ class DialingMode(ElementBase):
     def new_calls(self, pacing: Pacing) -> int:
         """How many calls to place now; of a mode with a `Pacer`, before anything has happened."""
         raise NotImplementedError
+
+    def surplus(self, pacing: Pacing) -> int:
+        """How many of the newest calls are too many now; asked if it `cancels_before_ring`."""
+        return 0
 
 
 class Cap(NamedTuple):

@@ -65,12 +65,15 @@ class AgentPool:
 
 
 class LiveCall:
-    """A call in progress; times are None until they have come. `past` is the attempt as caps see it."""
+    """A call in progress; times are None until they have come. `past` is the attempt as caps see it.
+
+    `resumed`: an earlier run has placed it, and nobody told this one whether it was answered. `hung_up` says why it
+    was released before anybody answered; empty if it was not.
+    """
 
     __slots__ = (
-        "agent_id", "answered", "attempt_id", "callback", "connected", "detected", "disposition", "ended", "past",
-        "placed",
-        "record", "result", "stored",
+        "agent_id", "answered", "attempt_id", "callback", "connected", "detected", "disposition", "ended", "hung_up",
+        "past", "placed", "record", "result", "resumed", "stored",
     )  # fmt: skip
 
     def __init__(self, attempt_id: str, record: Record, placed: float, agent_id: str | None = None) -> None:
@@ -87,6 +90,8 @@ class LiveCall:
         self.callback: float | None = None
         self.past: PastAttempt | None = None
         self.stored = False
+        self.resumed = False
+        self.hung_up = ""
 
 
 class Place(NamedTuple):
@@ -106,6 +111,12 @@ class Connect(NamedTuple):
 
 class HangUp(NamedTuple):
     """Release the call."""
+
+    attempt_id: str
+
+
+class CallOff(NamedTuple):
+    """Release the call if the called phone does not ring yet."""
 
     attempt_id: str
 
@@ -138,7 +149,7 @@ class PutBack(NamedTuple):
     reason: str
 
 
-Command = Place | Connect | HangUp | Over | GiveBack | Push | PutBack
+Command = Place | Connect | HangUp | CallOff | Over | GiveBack | Push | PutBack
 
 
 class Engine:
@@ -160,6 +171,8 @@ class Engine:
         self.dialed = 0
         self.talking = 0
         self.placed = 0
+        self.idle = False
+        """Whether it has no record to dial, or may not; told to those that share with others alone."""
         self._start = start
         self._slot = start
         self._previews: list[tuple[float, int, Record, str]] = []
@@ -179,6 +192,7 @@ class Engine:
         self._pacer = mode.start(now)
         self._wish = self._pacer.new_calls
         self._told = self._pacer if isinstance(self._pacer, Pacer) else None
+        self._surplus = self._pacer.surplus if mode.cancels_before_ring and self.pool is not None else None
         self._agent_first = mode.agent_first and self.pool is not None
         self._capacity = mode.capacity if self.pool is None else None
 
@@ -242,9 +256,16 @@ class Engine:
         return self._told.remember() if self._told else {}
 
     def recall(self, memory: Mapping[str, Any]) -> None:
-        """Start from what the last run's mode has remembered."""
+        """Start from what the last run's mode has remembered.
+
+        Raises whatever the mode raises that cannot use it; then it starts from nothing.
+        """
         if self._told:
-            self._told.recall(memory)
+            try:
+                self._told.recall(memory)
+            except Exception:
+                self._obey(self._mode, self._start)
+                raise
 
     def new_calls(self, now: float) -> int:
         """How many records to take now: what the mode wants, within ports and calls per second."""
@@ -290,7 +311,24 @@ class Engine:
         if self.pool is None:
             return False
         accepted = bool(self._previews) and self._previews[0][0] <= now
-        return accepted or bool(self.pool.kept) or self.new_calls(now) > 0
+        if accepted or self.pool.kept or self.new_calls(now) > 0:
+            return True
+        return self._surplus is not None and bool(self.surplus(now))
+
+    def surplus(self, now: float) -> list[str]:
+        """The newest calls, if agents have become too few for them: to be called off unless they ring."""
+        if self._surplus is None or self.new_calls(now) > 0:
+            return []
+        many = self._surplus(self._pacing)
+        newest = reversed(self.calls.values()) if many > 0 else ()
+        return [call.attempt_id for call in newest if call.answered is None and not call.resumed][:many]
+
+    def call_off(self, attempt_id: str, at: float) -> list[Command]:
+        """Release a call that does not ring yet."""
+        call = self.calls.get(attempt_id)
+        if call is None or call.answered is not None:
+            return []
+        return self._hang_up(call, at, "called off before it rang, for want of agents")
 
     def take(self, record: Record, now: float) -> Place | Push | None:
         """A record the rules allow: dial it, or let an agent preview it first."""
@@ -425,6 +463,19 @@ class Engine:
         self._leave(call)
         return [self._over(call, at)]
 
+    def hang_up(self, at: float, why: str) -> list[Command]:
+        """Release every call that nobody has answered yet; who has answered is served."""
+        ringing = [call for call in self.calls.values() if call.answered is None and not call.resumed]
+        return [command for call in ringing for command in self._hang_up(call, at, why)]
+
+    def _hang_up(self, call: LiveCall, at: float, why: str) -> list[Command]:
+        call.hung_up = why
+        call.result = CallResult.DROPPED_NO_ANSWER
+        if self._told:
+            self._told.withdrawn(call.attempt_id)
+        self._leave(call)
+        return [HangUp(call.attempt_id), self._over(call, at)]
+
     def completed(
         self, attempt_id: str, at: float, disposition: str | None, callback: float | None = None
     ) -> list[Command]:
@@ -451,7 +502,7 @@ class Engine:
             self._told.agent_ready(agent_id, at)
         self.pool.gone.discard(agent_id)
         self.pool.known.add(agent_id)
-        if self.waiting:
+        if self.waiting and self._is_next():
             return [self._connect(self.calls[self.waiting.popleft()], at, agent_id)]
         self.pool.free(agent_id)
         return []
@@ -527,11 +578,13 @@ class Engine:
             commands.append(Place(record, agent_id))
             allowed -= 1
         # agents are shared with other groups, so one may have become ready unnoticed
-        while self.waiting and self.pool is not None and self.pool.ready:
+        while self.waiting and self.pool is not None and self.pool.ready and self._is_next():
             call = self.calls[self.waiting.popleft()]
             commands.append(self._connect(call, now, self.pool.take()))
         while self.waiting and self._capacity is not None and self.talking < self._capacity:
             commands.append(self._serve(self.calls[self.waiting.popleft()], now))
+        if self._surplus is not None:
+            commands += [CallOff(attempt_id) for attempt_id in self.surplus(now)]
         while self.waiting and self._deadline() <= now:
             call = self.calls[self.waiting.popleft()]
             call.result = CallResult.DROPPED
@@ -542,20 +595,25 @@ class Engine:
 
     def next_at(self, now: float) -> float | None:
         """When to be asked again though nothing happens."""
-        moments = []
+        following = self._told.next_at(now) if self._told else None
+        # the slot is a sum of fractions: it may fall short of the moment it has been used up to
+        paced = (self.placed and self._slot > now - 1e-6) or self.pool is None
+        if not (paced or self._previews or self.waiting or self._waits):
+            return following
+        moments = [] if following is None else [following]
         if self._previews:
             moments.append(max(self._previews[0][0], self._slot))
         if self.waiting:
             moments.append(self._deadline())
         if self._waits:
             moments.append(min(until for until, _, _ in self._waits))
-        if self._slot > now or self.pool is None:
+        if paced:
             moments.append(max(self._slot, now + _BEAT))
-        if self._told:
-            following = self._told.next_at(now)
-            if following is not None:
-                moments.append(following)
         return min(moments, default=None)
+
+    def _is_next(self) -> bool:
+        """Whether of all calls that wait for the agents of the pool its own has waited longest."""
+        return True
 
     def _deadline(self) -> float:
         call = self.calls[self.waiting[0]]

@@ -64,7 +64,7 @@ class Problems(UserError):
 
 def near(word: str, known: Iterable[str]) -> str:
     """Return "; did you mean 'x'?" for the known word closest to `word`, else the list of known words."""
-    words = sorted(known)
+    words = sorted({*known})
     close = difflib.get_close_matches(word, words, n=1, cutoff=0.6)
     if close:
         return f"; did you mean '{close[0]}'?"

@@ -9,8 +9,10 @@ import operator
 from bisect import bisect_left, insort
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
+from cxrun.elements import Moment
 from cxrun.model import PRIORITY, CallResult, PastAttempt, Record, Suppression
 from cxrun.store.database import Store
 from cxrun.store.journal import Entry
@@ -275,6 +277,20 @@ class Facts:
             *self._clients.suppressions.get(record.client, ()),
         ]
 
+    def moment(
+        self,
+        at: float,
+        record: Record,
+        chain: Sequence[Record],
+        ring_time: float,
+        imports: Sequence[tuple[int, float]],
+    ) -> Moment:
+        """What the filters are told of a record at a moment, by what is known now."""
+        return Moment(
+            at, record, chain, self.attempts(record), self.suppressions(record), self.attempts_by(record), ring_time,
+            imports,
+        )  # fmt: skip
+
     def dialed(self, record: Record, placed: float) -> PastAttempt:
         """The latest attempt of a record is made; whoever holds what is returned writes the result into it."""
         attempt = PastAttempt(
@@ -354,3 +370,14 @@ class _Known:
     def keep(self, keys: set[str]) -> None:
         self.attempts = {key: value for key, value in self.attempts.items() if key in keys}
         self.suppressions = {key: value for key, value in self.suppressions.items() if key in keys}
+
+
+def known_at(attempts: Iterable[PastAttempt], at: float) -> list[PastAttempt]:
+    """The attempts that had been placed before a moment, without the results that were not known yet."""
+    return [
+        past
+        if past.ended is not None and past.ended <= at
+        else replace(past, call_result=_UNKNOWN, disposition=None, ended=None)
+        for past in attempts
+        if past.placed < at
+    ]

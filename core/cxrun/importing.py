@@ -9,7 +9,7 @@ from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Final, TextIO
+from typing import TextIO
 
 from cxrun.campaign import ContactList
 from cxrun.contacts import Contact, Item, Rejected, read_contacts
@@ -34,7 +34,6 @@ from cxrun.store.undoing import Undone, clear_list, undo_import
 from cxrun.store.updating import Update
 
 BATCH = 5000
-MODES: Final = ("append", "new", "update")
 
 
 @dataclass

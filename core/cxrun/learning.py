@@ -110,7 +110,9 @@ def learn(
 
 
 def _result(past: Past, possible: frozenset[str]) -> str | None:
-    """What the line met, None if it is not known."""
+    """What the line met, None if it is not known or the call has not ended."""
+    if past.call_result == CallResult.UNKNOWN:
+        return None
     if past.detected is None and past.call_result in _PEOPLE:
         return CallResult.ANSWER.word
     word = word_of(CallResult, past.call_result if past.detected is None else past.detected)

@@ -76,6 +76,8 @@ _ANY: Final = (*_AWAITED, _RETRIEVED, *FINAL)
 
 
 _GENERAL: Final = PRIORITY[RecordType.GENERAL]
+_RESPITE: Final = 60
+"""Seconds after which somebody may be called again whose call was hung up."""
 
 
 class Transition(NamedTuple):
@@ -243,6 +245,14 @@ def put_back(record: Record, until: float, now: float) -> Change:
     taken = after("taken", record, _RETRIEVED)
     later = after("preview_rejected", taken, _READY)
     return Change(waiting=(later._replace(due=max(math.ceil(until), int(now) + 1)),))
+
+
+def released(record: Record, now: float) -> Change:
+    """The record once its call was hung up before anybody answered, and no treatment says what follows.
+
+    It is ready again in a minute; its own schedule stays as it was; the attempt counts.
+    """
+    return Change(waiting=(after("released", record, _READY)._replace(due=int(now) + _RESPITE),))
 
 
 def gave_way(record: Record, verdict: GiveWay, now: float) -> Change:

@@ -23,14 +23,15 @@ from cxrun.yamlfile import Document, Path, load
 DEFAULT_WEIGHT: Final = 10
 
 
-def load_project(folder: FilePath, registry: Registry) -> Project:
+def load_project(folder: FilePath, registry: Registry, campaign: str = CAMPAIGN_FILE) -> Project:
     """Read and check a whole project folder; the one path of every command.
 
-    Raises Problems with everything that is wrong, UserError if there is no campaign.yaml.
+    `campaign` is the name of its campaign file. Raises Problems with everything that is wrong, UserError if there is
+    no such file.
     """
-    file = folder / CAMPAIGN_FILE
+    file = folder / campaign
     if not file.exists():
-        raise UserError(f"no {CAMPAIGN_FILE} in {folder.resolve()}; `cxrun init` writes one")
+        raise UserError(f"no {campaign} in {folder.resolve()}; `cxrun init` writes one")
     problems: list[Problem] = []
     document = load(file, _shown(folder, file))
     rulesets, unreadable = _rulesets(folder, registry, _named_rulesets(document.data), problems)

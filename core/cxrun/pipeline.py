@@ -68,6 +68,11 @@ class Decision(NamedTuple):
     verdict: Verdict | GiveWay
     rule: Rule | None
 
+    @property
+    def broken(self) -> bool:
+        """Whether the rule raised, and the record is excluded for that."""
+        return self.rule is not None and self.rule.kind == "error"
+
 
 class Devices(NamedTuple):
     """The kinds of device a group dials, in their order, and where that is said."""

@@ -63,6 +63,7 @@ class Spread:
 class Window:
     """What happened in some time, or in a list: calls by the time they were answered, or ended if they were not.
 
+    A call counts once it has ended, its connect with it: one in progress at the end of a run is in no window.
     `mistaken` are people who were taken for a machine and hung up on, where the dialer knows (a simulated one does);
     `staffed` and `busy` are seconds of agents.
     """
@@ -140,10 +141,9 @@ class Report:
         """An agent begins to wait for a call."""
         self._ready_since[agent_id] = self._worked
 
-    def connected(self, agent_id: str, at: float) -> None:
+    def connected(self, agent_id: str) -> None:
         """An agent gets a call."""
         self.agents_wait.add(self._worked - self._ready_since.pop(agent_id, 0.0))
-        self._hour(at).connects += 1
 
     def mistaken(self, list_name: str, at: float) -> None:
         """A person was taken for a machine and hung up on."""
@@ -154,12 +154,13 @@ class Report:
         """A call has come to a result."""
         person = call.detected == CallResult.ANSWER
         lost = person and result in (CallResult.ABANDONED, CallResult.DROPPED)
-        of_list = self.lists[list_name]
-        for window in (self._hour(at if call.answered is None else call.answered), of_list):
+        hour, of_list = self._hour(at if call.answered is None else call.answered), self.lists[list_name]
+        for window in (hour, of_list):
             window.calls += 1
             window.answered += person
             window.abandoned += lost
         if call.connected is not None and call.answered is not None and call.agent_id is not None:
+            hour.connects += 1
             of_list.connects += 1
             self.callers_wait.add(call.connected - call.answered)
             self.talk.add(at - call.connected)

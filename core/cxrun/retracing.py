@@ -92,7 +92,7 @@ def _after(then: Record, item: Happened, attempts: Mapping[int, AttemptRow], now
             return then
         return then._replace(due=then.dial_sched_time, priority=PRIORITY.get(kind, _GENERAL))
     if item.due:
-        if item.event != "deferred":
+        if item.event not in ("deferred", "hung_up"):
             then = then._replace(dial_sched_time=item.due)
         status = int(RecordStatus.MISSED_CALLBACK) if item.event == "callback_missed" else _READY
         priority = PRIORITY.get(kind, _GENERAL)

@@ -5,13 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
+from cxrun.campaign import Group, Project
 from cxrun.crew import Crew
+from cxrun.errors import UserError
 from cxrun.schedule import Change, Schedule
-from cxrun.store.orders import Order
+from cxrun.store.database import Store
+from cxrun.store.lists import StoredList
+from cxrun.store.orders import FORCE_STOP, Order
+from cxrun.store.queue import Queue
 
 _FRUITLESS: Final = 31
 """Starts in a row at which the rules put off everything, after which a group is given up: it would go on for ever."""
-_STATES: Final = {"start": "running", "pause": "loaded", "stop": "unloaded", "complete": "unloaded"}
+_STATES: Final = {
+    "start": "running", "pause": "loaded", "stop": "unloaded", FORCE_STOP: "unloaded", "complete": "unloaded",
+}  # fmt: skip
 _TOLD: Final = {
     "running": ("group_started", "starts"),
     "loaded": ("group_paused", "pauses"),
@@ -19,13 +26,21 @@ _TOLD: Final = {
 }
 
 
+BY_HAND: Final = "by hand"
+"""Why a group turns that somebody has told to."""
+
+
 class Turn(NamedTuple):
-    """A group starts (running), pauses (loaded) or stops (unloaded), and why."""
+    """A group starts (running), pauses (loaded) or stops (unloaded), and why.
+
+    If it is `forced` to stop, calls that nobody has answered yet are hung up.
+    """
 
     at: float
     group: str
     state: str
     why: str
+    forced: bool = False
 
     @property
     def event(self) -> str:
@@ -33,13 +48,34 @@ class Turn(NamedTuple):
         return _TOLD[self.state][0]
 
     def __str__(self) -> str:
-        return f"group {self.group} {_TOLD[self.state][1]}: {self.why}"
+        return f"group {self.group} {_TOLD[self.state][1]}{' by force' if self.forced else ''}: {self.why}"
 
 
 def stands(order: Order, schedule: Schedule | None, now: float) -> bool:
     """Whether an order is still to be obeyed: the next change of a schedule ends all but `complete`."""
     change = schedule.next(order.at) if schedule else None
     return change is None or now < change.at or order.action == "complete"
+
+
+def finished_before(
+    project: Project, groups: Sequence[Group], store: Store, lists: Mapping[str, StoredList]
+) -> list[str]:
+    """The groups that these come after and that are not among them. Raises UserError unless they are finished."""
+    running = {group.name for group in groups}
+    done = []
+    for group in groups:
+        for name in group.after:
+            if name in running:
+                continue
+            for list_name in project.groups[name].lists:
+                stored = lists.get(list_name)
+                if stored is None or Queue(store, stored.list_id, ()).unfinished():
+                    raise UserError(
+                        f"group '{group.name}' comes after '{name}', whose list '{list_name}' is not finished; "
+                        f"run both: `cxrun run {name} {group.name}`"
+                    )
+            done.append(name)
+    return done
 
 
 class _Place:
@@ -54,6 +90,7 @@ class _Place:
         self.asked: float | None = None
         self.over = False
         self.order: Order | None = None
+        self.forced = False
         self.fruitless = 0
         self.seen = (0, 0)
 
@@ -84,12 +121,12 @@ class Rota:
             return []
         turns = []
         for place in self._planned:
-            over = place.over
+            over, forced = place.over, place.forced
             state, why = self._wanted(place, now)
-            if state != place.state or place.over != over:
+            if state != place.state or place.over != over or place.forced > forced:
                 place.state = state
                 place.crew.working = state == "running"
-                turns.append((place.crew, Turn(now, place.crew.group.name, state, why)))
+                turns.append((place.crew, Turn(now, place.crew.group.name, state, why, place.forced)))
         if turns:
             self.working = [place.crew for place in self._places.values() if place.crew.working]
         return turns
@@ -163,10 +200,12 @@ class Rota:
         why = ""
         schedule = place.crew.group.schedule
         order = place.order
+        place.forced = False
         if order is not None and stands(order, schedule, now):
+            place.forced = order.action == FORCE_STOP
             place.change = schedule.next(order.at) if schedule else None
             place.over = order.action == "complete"
-            return _STATES[order.action], "by hand"
+            return _STATES[order.action], BY_HAND
         if place.waits:
             place.waits = [name for name in place.waits if not self._finished(name)]
             if place.waits:

@@ -11,12 +11,12 @@ An element is checked by the schema of the plugin its name points to, so a messa
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path as FilePath
 from typing import Any, Final
 
 from cxrun.conditions import CONDITION_SCHEMA, Condition
-from cxrun.elements import ElementBase, Treatment
+from cxrun.elements import ElementBase, Filter, Treatment
 from cxrun.errors import Mark, Problem, Problems, near
 from cxrun.model import RESULT_GROUPS, CallResult, codes_by_word
 from cxrun.registry import Registry
@@ -137,6 +137,11 @@ class Step:
     def __str__(self) -> str:
         return f"{self.mark.file}:{self.mark.line} {self.name}"
 
+    @property
+    def asks_others(self) -> bool:
+        """Whether it is a filter that asks somebody outside."""
+        return isinstance(self.element, Filter) and self.element.asks_others
+
 
 @dataclass(frozen=True)
 class TreatmentRule:
@@ -169,6 +174,21 @@ class Ruleset:
     def steps(self) -> tuple[Step, ...]:
         """Every element of the ruleset."""
         return (*self.filters, *self.results, *(step for rule in self.treatments for step in rule.steps))
+
+    @property
+    def packaged(self) -> bool:
+        """Whether it comes with cxrun."""
+        return self.document.file.startswith(PACKAGED)
+
+    @property
+    def outside(self) -> tuple[Step, ...]:
+        """Its filters that ask somebody outside."""
+        return tuple(step for step in self.filters if step.asks_others)
+
+    @property
+    def alone(self) -> Ruleset:
+        """The same without the filters that ask somebody outside."""
+        return replace(self, filters=tuple(step for step in self.filters if not step.asks_others))
 
     def conditions(self) -> Iterator[tuple[Condition, Path]]:
         """Every condition of the ruleset and its path in the document."""

@@ -76,11 +76,15 @@ DIALING_SETTINGS: Final[Mapping[str, Any]] = {
 }
 SESSION_SETTINGS: Final[Mapping[str, Any]] = {
     "dialer": {**_ELEMENT, "description": "The dialer and its parameters, e.g. {simulated: {}}."},
-    "ports": {"type": "integer", "minimum": 1, "description": "Calls in progress at once, at most."},
+    "ports": {
+        "type": "integer",
+        "minimum": 1,
+        "description": "Calls in progress at once, at most; those of a session profile are shared by its groups.",
+    },
     "calls_per_second": {
         "type": "number",
         "exclusiveMinimum": 0,
-        "description": "New calls per second, at most.",
+        "description": "New calls per second, at most; those of a session profile are shared by its groups.",
     },
     "ring_time": {
         **DURATION,
@@ -218,6 +222,15 @@ CAMPAIGN_SCHEMA: Final[Mapping[str, Any]] = {
         },
     },
 }
+
+
+def is_campaign(data: object) -> bool:
+    """Whether the content of a file is meant as a campaign, by its top-level keys."""
+    return (
+        isinstance(data, Mapping)
+        and "ruleset" not in data
+        and bool(data.keys() & CAMPAIGN_SCHEMA["properties"])
+    )
 
 
 @cache

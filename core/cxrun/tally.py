@@ -37,7 +37,11 @@ class Notice(NamedTuple):
 
 @dataclass
 class Tally:
-    """What a run has done so far. Times are Unix UTC seconds of the run's clock, durations seconds."""
+    """What a run has done so far. Times are Unix UTC seconds of the run's clock, durations seconds.
+
+    `results` are those of every call that ended in this run; `leftovers` are those among them of the calls that were
+    `taken_over` from an earlier run, which had placed them.
+    """
 
     started: float
     now: float
@@ -51,17 +55,31 @@ class Tally:
     missed: int = 0
     answered: int = 0
     abandoned: int = 0
+    taken_over: int = 0
     connects: int = 0
     ready_seconds: float = 0.0
     talk_seconds: float = 0.0
     staffed_seconds: float = 0.0
     results: Counter[str] = field(default_factory=Counter)
+    leftovers: Counter[str] = field(default_factory=Counter)
     turns: list[Turn] = field(default_factory=list)
     notices: list[Notice] = field(default_factory=list)
     effects: Counter[str] = field(default_factory=Counter)
     per_list: dict[str, Counter[str]] = field(default_factory=dict)
     report: Report = field(default_factory=Report)
     ended: str = ""
+    waits: dict[str, str] = field(default_factory=dict)
+    """Of each group that waits, what for: records, ports, agents, or other groups. Empty once the run has ended."""
+
+    @property
+    def own_results(self) -> Counter[str]:
+        """Results of the calls that this run has placed."""
+        return self.results - self.leftovers
+
+    @property
+    def in_progress(self) -> int:
+        """Calls that have not ended, whichever run has placed them."""
+        return self.attempts + self.taken_over - self.results.total()
 
     @property
     def abandon_rate(self) -> float:

@@ -19,7 +19,8 @@ from cxrun.comparing import compared
 from cxrun.estimating import estimate, t_quantile
 from cxrun.loading import load_project
 from cxrun.registry import load_registry
-from cxrun.simulating import Wish, staged, trials
+from cxrun.simulating import trials
+from cxrun.simulating.scene import Wish, staged
 from cxrun.strategies import Strategy
 
 CAMPAIGN = """\

@@ -81,24 +81,25 @@ class Luck:
         self.talk, self.wrap = array("d"), array("d")
 
     def more_calls(self) -> None:
-        chance, normal = self._people.random, _NORMAL.inv_cdf
-        for _ in range(4096):
-            self.who.append(chance())
-            self.delay.append(chance())
-            self.pick_up.append(normal(chance() or 0.5))
+        chance = self._people.random
+        chances = [chance() for _ in range(3 * 4096)]
+        self.who.extend(chances[0::3])
+        self.delay.extend(chances[1::3])
+        self.pick_up.extend(chances[2::3])
 
     def patience_of(self, number: int) -> float:
         """A chance of its own for a call that waits."""
         return self.who[number] * 1e6 % 1
 
     def more_talks(self) -> None:
-        chance, normal = self._service.random, _NORMAL.inv_cdf
-        for _ in range(4096):
-            self.talk.append(normal(chance() or 0.5))
-            self.wrap.append(normal(chance() or 0.5))
+        chance = self._service.random
+        chances = [_normal(chance() or 0.5) for _ in range(2 * 4096)]
+        self.talk.extend(chances[0::2])
+        self.wrap.extend(chances[1::2])
 
 
 _NORMAL: Final = NormalDist()
+_normal: Final = _NORMAL.inv_cdf
 
 
 @cache
@@ -175,6 +176,7 @@ class Floor:
         )
         self.heap: list[tuple[float, int, int, str]] = []
         self.count = self.placed = self.live = self.abandoned = self.connects = self.talks = 0
+        self.called_off = 0
         self.worked = self.talked = 0.0
         self.waits: list[float] = []
         self.hours: dict[int, list[int]] = {}
@@ -246,6 +248,8 @@ class Floor:
             room = engine.new_calls(now)
             if room:
                 self._place(room, now)
+            else:
+                self._call_off(now)
             if room or waiting or now >= horizon:
                 horizon = max(engine.next_at(now) or math.inf, now + 0.001)
         return self._day(events, process_time() - began)
@@ -274,6 +278,14 @@ class Floor:
             self.count += 1
             heappush(heap, (at, self.count, kind, name))
 
+    def _call_off(self, now: float) -> None:
+        """Calls that are too many end before they ring, if the mode wants that."""
+        for name in self.engine.surplus(now):
+            delay = 1.5 + 2 * self.luck.delay[int(name)]
+            if now < self.engine.calls[name].placed + delay:
+                self.called_off += 1
+                self._obey(self.engine.call_off(name, now), now)
+
     def _fate(self, luck: Luck, number: int, rate: float, now: float) -> tuple[float, int]:
         """When and how the ringing of a call ends."""
         who, world = luck.who[number], self.world
@@ -281,7 +293,7 @@ class Floor:
             return now - 11 * math.log(1 - luck.delay[number]), _ANSWERS if who < rate else _ENDS
         at = now + 1.5 + 2 * luck.delay[number]
         if who < rate:
-            rings = math.exp(self._pick_up[0] + self._pick_up[1] * luck.pick_up[number])
+            rings = math.exp(self._pick_up[0] + self._pick_up[1] * _normal(luck.pick_up[number] or 0.5))
             if rings >= 25:
                 return at + 25, _ENDS
             if world.detection:

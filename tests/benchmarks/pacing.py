@@ -20,7 +20,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from floor import SCENARIOS, Day, Floor
+from floor import SCENARIOS, START, Day, Floor
 
 from cxrun.elements import DialingMode
 from cxrun.registry import Registry, load_registry
@@ -31,10 +31,15 @@ BOUNDS: Final = Path(__file__).with_name("bounds.json")
 
 
 class Rival(NamedTuple):
-    """A mode by name, and the parameters it may have; of several the best is chosen with hindsight."""
+    """A mode by name, and the parameters it may have; of several the best is chosen with hindsight.
+
+    If `warm`, each day starts from what the day before has remembered, as runs of a group do; the first one comes
+    after a day that is not counted.
+    """
 
     mode: str
     parameters: Sequence[Mapping[str, Any]]
+    warm: bool = False
 
 
 RIVALS: Final = {
@@ -45,6 +50,7 @@ RIVALS: Final = {
     "power*": Rival("power", tuple({"calls_per_agent": calls} for calls in POWER)),
     "predictive": Rival("predictive", ({},)),
     "predictive 1 %": Rival("predictive", ({"abandon_rate": 1},)),
+    "predictive warm": Rival("predictive", ({},), warm=True),
 }
 DETECTION: Final = {"mistaken_people": 1, "mistaken_machines": 6.6}
 """What call analysis of S8 does: 1 % of people lost, and 5 % of the voicemail (42 % of calls) beside 29.7 % people."""
@@ -110,10 +116,21 @@ def play(job: Job) -> Row:
     """Play the days of a job."""
     world = SCENARIOS[job.scenario]
     mode = mode_of(job)
+    warm = RIVALS[job.rival].warm
+    memory: Mapping[str, Any] = {}
+    answers: dict[int, tuple[int, int]] = {}
     days = []
-    for seed in range(1, job.days + 1):
-        day = Floor(world, job.agents, mode, seed, hours=job.hours, warm_up=job.warm_up).run()
-        days.append(day)
+    for seed in range(0 if warm else 1, job.days + 1):
+        floor = Floor(world, job.agents, mode, seed, hours=job.hours, warm_up=job.warm_up)
+        if memory:
+            floor.engine.recall(memory)
+            floor.engine.count(answers)
+        day = floor.run()
+        if warm:
+            memory = json.loads(json.dumps(floor.engine.remember()))
+            answers[int(START // 86_400) - job.days - 1 + seed] = (day.live, day.abandoned)
+        if seed:
+            days.append(day)
         if len(RIVALS[job.rival].parameters) > 1 and day.abandon > 8:
             break
     return summed(job, days)
@@ -264,7 +281,7 @@ def main() -> None:
         "--modes",
         type=_listed(RIVALS),
         default="progressive,level,level*,power*,predictive",
-        help=", ".join(RIVALS),
+        help=", ".join(RIVALS).replace("%", "%%"),
     )
     names("--days", type=int, default=2, help="seeds, each a day; default 2")
     names("--hours", type=float, default=8, help="hours of a day; default 8")

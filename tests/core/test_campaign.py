@@ -405,7 +405,8 @@ SECOND = "  west: {template: plain, lists: [people]}\nlists:\n"
         ),
         (
             CAMPAIGN.replace("ports: 20", "ports: many"),
-            "10:5: session_profiles.main.ports: 'many' is not a whole number; calls in progress at once, at most",
+            "10:5: session_profiles.main.ports: 'many' is not a whole number; calls in progress at once, at most; "
+            "those of a session profile are shared by its groups",
         ),
         (
             CAMPAIGN.replace("ring_time: 20s", "ring_time: 20 s"),

@@ -170,7 +170,7 @@ class Commands(RuleBasedStateMachine):
 
     @rule(pick=_chosen, hours=st.sampled_from([1, 40]))
     def a_number_is_suppressed_for_a_time(self, pick: int, hours: int) -> None:
-        self.do("dnc", "add", self.record(pick)[1], "--till", f"{hours}h", "--list", "other")
+        self.do("dnc", "add", self.record(pick)[1], "--until", f"{hours}h", "--list", "other")
 
     @rule(pick=_chosen)
     def an_entry_is_removed(self, pick: int) -> None:
@@ -201,7 +201,7 @@ class Commands(RuleBasedStateMachine):
 
     @rule(pick=_chosen)
     def somebody_is_forgotten(self, pick: int) -> None:
-        self.do("audit", "redact", "--client", f"C{pick % CLIENTS + 1}", "--yes")
+        self.do("audit", "redact", "--client", f"C{pick % CLIENTS + 1}", "--why", "asked for", "--yes")
 
     @rule(pick=_chosen)
     def an_import_is_undone(self, pick: int) -> None:

@@ -237,6 +237,44 @@ def test_mode_and_pace_change_while_it_runs(calls: ProjectFolder) -> None:
     assert len([at for at in times if 45 < at < 55]) == 10
 
 
+def test_predictive_and_progressive_are_exchanged_while_calls_are_in_progress(project: MakeProject) -> None:
+    folder = project(
+        3000, rules={"retry": "ruleset: retry\n"}, agents=10, mode={"progressive": {}},
+        dialer={"simulated": {
+            "outcomes": {"answer": 0.25, "no_answer": 0.75}, "talk": {"mean": 40, "cv": 0.5},
+            "wrap": {"mean": 5, "cv": 0},
+        }},
+    )  # fmt: skip
+    folder.import_lists()
+    deeds = {
+        900: lambda: campaign(folder, mode={"predictive": {}}),
+        2100: lambda: campaign(folder, mode={"progressive": {}}),
+    }
+    tally = folder.run(edited=True, clock=Clerk(deeds).begins, until=START + 3000)
+    assert tally.ended == "until"
+    calls = folder.query(
+        "SELECT placed - ?1, coalesce(answered, ended, 1e12) - ?1, coalesce(ended, 1e12) - ?1, call_result "
+        "FROM attempts",
+        START,
+    )
+
+    def ringing(since: int, until: int) -> int:
+        """Most calls that are dialed at a time."""
+        return max(
+            sum(at <= second < answered for at, answered, _, _ in calls) for second in range(since, until, 5)
+        )
+
+    for edited in (900, 2100):
+        assert sum(at < edited < ended for at, _, ended, _ in calls) >= 10
+    assert ringing(0, 900) <= 10 < ringing(1400, 2100)
+    assert ringing(2150, 2990) <= 10
+    lost = [at for at, _, _, result in calls if result in (21, 26)]
+    assert not [at for at in lost if at < 900 or at > 2100]
+    assert folder.query("SELECT count(*) FROM attempts GROUP BY record_id HAVING count(*) > 1") == []
+    with folder.store() as store:
+        check(store)
+
+
 def test_a_schedule_may_be_changed_taken_away_and_given(calls: ProjectFolder) -> None:
     hours = [{"start": "14:00", "stop": "16:00", "zone": "UTC"}]
     campaign(calls, schedule=hours)

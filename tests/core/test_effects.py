@@ -307,24 +307,15 @@ REAL = '''
 from dataclasses import dataclass
 from typing import ClassVar
 
-from cxrun import CallResult, Dialer, Ended, hookimpl
+from cxrun import CallResult, Dialer, Ended, Line, hookimpl
 
 
-class Line:
+class Busy(Line):
     def __init__(self):
         self.over = []
 
     def place(self, dial):
         self.over.append(Ended(dial.attempt_id, dial.at, CallResult.BUSY))
-
-    def connect(self, attempt_id, agent_id, at, destination):
-        pass
-
-    def hang_up(self, attempt_id, at):
-        pass
-
-    def next_at(self):
-        return None
 
     def events(self, until):
         over, self.over = self.over, []
@@ -339,7 +330,7 @@ class Real(Dialer):
     name: ClassVar = "real"
 
     def open(self, opening):
-        return Line()
+        return Busy()
 
 
 @hookimpl

@@ -185,6 +185,22 @@ def test_call_that_ends_when_it_is_just_connected_leaves_no_agent_talking() -> N
     assert ready(working) == ["sales-1"]
 
 
+def test_who_has_not_answered_is_hung_up_on_and_his_agent_is_ready_again() -> None:
+    working = engine(Progressive(engage_agent_first=True), agents=3)
+    for number, agent_id in ((1, "sales-1"), (2, "sales-2"), (3, "sales-3")):
+        assert working.pool is not None
+        working.pool.ready.remove(agent_id)
+        dial(working, START, number, agent_id)
+    working.answered("2-1", START + 1, ANSWER, TO_AGENT)
+    working.calls["3-1"].resumed = True
+    first, over = working.hang_up(START + 2, "stopped by force")
+    assert first == HangUp("1-1")
+    assert isinstance(over, Over)
+    assert (over.call.result, over.call.ended) == (CallResult.DROPPED_NO_ANSWER, START + 2)
+    assert ready(working) == ["sales-1"]
+    assert list(working.calls) == ["2-1", "3-1"]
+
+
 @pytest.mark.parametrize("number", ["9-1", "1-1"])
 def test_news_of_a_call_that_is_over_or_unknown_change_nothing(number: str) -> None:
     working = engine(agents=1)
@@ -420,6 +436,13 @@ class Floor(RuleBasedStateMachine):
         calls = list(self.open_calls)
         if calls:
             self.obey(self.engine.ended(calls[pick % len(calls)], self.now, NO_ANSWER))
+
+    @rule()
+    def hang_up(self) -> None:
+        ringing = [call for call in self.open_calls.values() if call.answered is None]
+        self.obey(self.engine.hang_up(self.now, "stopped by force"))
+        assert all(call.result is CallResult.DROPPED_NO_ANSWER and call.hung_up for call in ringing)
+        assert not any(call.attempt_id in self.open_calls for call in ringing)
 
     @rule(pick=st.integers(0, 99))
     def complete(self, pick: int) -> None:

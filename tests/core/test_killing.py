@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 ROUNDS = int(os.environ.get("CXRUN_KILL_ROUNDS", "25"))
 SEED = os.environ.get("CXRUN_KILL_SEED", "1")
 
-QUICK = "import cxrun.runner; cxrun.runner.POLL = 0.3; from cxrun.cli import main; main()"
+QUICK = "from cxrun.work import Work; Work.poll = 0.3; from cxrun.cli import main; main()"
 """`cxrun`, but with a shorter wait between two looks for what has become due."""
 
 FROZEN = f"""
@@ -599,7 +599,7 @@ while reader.execute("SELECT pid FROM lease").fetchone() != (0,):
     ("command", "fate"),
     [
         (("dnc", "add", "{phone}"), ("closed", 3)),
-        (("dnc", "add", "{phone}", "--from", "2020-01-01"), ("waiting", 1)),
+        (("dnc", "add", "{phone}", "--since", "2020-01-01"), ("waiting", 1)),
         (("cancel", "{record}", "--as", "record"), ("closed", 5)),
     ],
     ids=["do not call", "a suppression entry", "cancel"],
@@ -661,11 +661,11 @@ def test_a_killed_run_keeps_callbacks_chains_and_requests(
     wired: Callable[..., Wired], cxrun: Callable[..., Answer], remembers: bool
 ) -> None:
     run = wired(
-        ROUNDS * 6, 2, remembers, rules=CALLBACK_RULES, line={"callback": 1.5},
+        ROUNDS * 10, 2, remembers, rules=CALLBACK_RULES, line={"callback": 1.5},
         callbacks={"tolerance": "1s", "missed": "retry", "times": 2},
     )  # fmt: skip
     chance = random.Random(f"{SEED}:callbacks:{remembers}")
-    kills, asked, size = 0, {}, ROUNDS * 6
+    kills, asked, size = 0, {}, ROUNDS * 10
     for round_ in range(ROUNDS):
         before = len(run.wire())
         process = run.start()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -267,6 +268,46 @@ def test_predictive_run_in_two_pieces_does_not_learn_twice(project) -> None:
 
     assert at_once(cold=False) > 1.5
     assert at_once(cold=True) <= 1.0
+
+
+DAMAGED = {
+    "no JSON": "{",
+    "no object": "[1, 2]",
+    "an older version": '{"rate": 0.3}',
+    "numbers that are none": json.dumps({"budget": {"days": {}, "drift": [None]}}),
+    "words for numbers": json.dumps(
+        {"budget": {"days": {"20514": ["many", 0]}, "drift": [0, 0]}, "rate": 0.3, "answers": 9}
+    ),
+    "a rate of nothing": json.dumps({"budget": {"days": {}, "drift": [0, 0]}, "rate": None, "answers": 9}),
+    "a table too long": json.dumps(
+        {"budget": {"days": {}, "drift": [0, 0]}, "rate": 0.3, "answers": 9, "rings": [1] * 400}
+    ),
+}
+
+
+@pytest.mark.parametrize("content", DAMAGED.values(), ids=list(DAMAGED))
+def test_a_memory_that_cannot_be_used_is_told_and_the_mode_begins_anew(project, content: str) -> None:
+    def begun_anew(name: str, kept: str | None) -> tuple[list[str], list[str], list[float]]:
+        """Notices, remarks in the journal, and when the second piece of a run placed its calls."""
+        folder = project(120, mode={"predictive": {}}, name=name, rules=ONCE)
+        folder.run(limit=60)
+        with folder.store() as store, store.transaction():
+            store.connection.execute("DELETE FROM memories")
+            if kept is not None:
+                store.connection.execute("INSERT INTO memories VALUES ('all', 'predictive', ?)", (kept,))
+        begun = folder.reached()
+        tally = folder.run(limit=60)
+        assert (tally.attempts, tally.errors) == (60, 0)
+        placed = [at for (at,) in folder.query("SELECT placed FROM attempts WHERE placed >= ?", begun)]
+        return [notice.text for notice in tally.notices], told(folder), placed
+
+    notices, remarks, calls = begun_anew("damaged", content)
+    (notice,) = notices
+    assert notice.startswith(
+        "group all: predictive cannot use what it has learned before, and starts from nothing ("
+    )
+    assert notice in remarks
+    assert calls == begun_anew("cold", None)[2]
 
 
 def test_runs_in_two_pieces_come_out_the_same_every_time(project) -> None:

@@ -108,7 +108,7 @@ def test_final_records_become_no_call_as_well(project: MakeProject, cxrun: Cxrun
 
 def test_an_entry_for_a_time_holds_records_back_and_closes_none(calls: ProjectFolder, cxrun: Cxrun) -> None:
     (number,) = calls.query("SELECT phone FROM records WHERE record_id = 1")[0]
-    cxrun("-C", calls.folder, "dnc", "add", number, "--till", "2026-03-05")
+    cxrun("-C", calls.folder, "dnc", "add", number, "--until", "2026-03-05")
     assert states(calls)[1][0] == "waiting"
     calls.run()
     first = calls.query("SELECT min(placed) FROM attempts WHERE record_id = 1")[0][0]

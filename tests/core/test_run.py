@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import sqlite3
+import subprocess
+import sys
 import time
 from bisect import bisect_right
 from collections import Counter, defaultdict
@@ -21,6 +24,7 @@ import cxrun.ledger
 import cxrun.runner
 from cxrun.clock import VirtualClock
 from cxrun.errors import UserError
+from cxrun.work import Work
 
 if TYPE_CHECKING:
     from tests.conftest import ProjectFolder
@@ -145,6 +149,21 @@ def test_the_same_seed_gives_the_same_journal_byte_for_byte(project: MakeProject
     assert head(first) == head(second)
 
 
+@pytest.mark.parametrize("mode", ["progressive", "predictive"])
+def test_the_same_seed_gives_the_same_journal_in_another_process(project: MakeProject, mode: str) -> None:
+    heads = set()
+    for hashing in ("1", "2"):
+        made = project(150, 2, name=hashing, mode={mode: {}}, agents=7)
+        subprocess.run(
+            [sys.executable, "-m", "cxrun", "-C", made.folder, "run", "--seed", "7"],
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "PYTHONHASHSEED": hashing},
+            capture_output=True, check=True,
+        )  # fmt: skip
+        assert len(made.journal()) > 200
+        heads.add(head(made))
+    assert len(heads) == 1
+
+
 def test_another_seed_gives_another_journal(project: MakeProject) -> None:
     first, second = project(50, name="first"), project(50, name="second")
     first.run(seed=7)
@@ -249,7 +268,7 @@ class StuckClock(VirtualClock):
 def test_time_goes_on_though_a_look_is_due_at_a_fraction_of_a_second(
     project: MakeProject, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cxrun.runner, "POLL", 0.3)
+    monkeypatch.setattr(Work, "poll", 0.3)
     calls = project(400, 2, agents=5)
     for piece in range(1, 41):
         calls.run(clock=StuckClock, until=1772456400.795 + 97 * piece)
@@ -625,7 +644,7 @@ import time
 from dataclasses import dataclass
 from typing import ClassVar
 
-from cxrun import AgentReady, Answered, CallResult, Completed, Dialer, Ended, hookimpl
+from cxrun import AgentReady, Answered, CallResult, Completed, Dialer, Ended, Line, hookimpl
 
 
 @dataclass(frozen=True)
@@ -642,7 +661,7 @@ class Phone(Dialer):
         return PhoneLine(self)
 
 
-class PhoneLine:
+class PhoneLine(Line):
     def __init__(self, phone):
         self.phone = phone
         self.told = []
@@ -654,12 +673,6 @@ class PhoneLine:
             raise ConnectionError("the trunk is down")
         at = time.time() + self.phone.ring * (1 + dial.record.record_id * 7 % 10)
         self.told.append((at, Ended(dial.attempt_id, at, CallResult[self.phone.result.upper()])))
-
-    def connect(self, attempt_id, agent_id, at, destination):
-        pass
-
-    def hang_up(self, attempt_id, at):
-        pass
 
     def next_at(self):
         return min((at for at, _ in self.told), default=None)
@@ -731,7 +744,7 @@ def test_a_suppression_that_comes_during_a_preview_stops_the_call(project: MakeP
 def test_progress_that_is_told_late_leaves_no_record_behind(
     project: MakeProject, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cxrun.runner, "POLL", 0.05)
+    monkeypatch.setattr(Work, "poll", 0.05)
     folder = project(
         20, 3, rules={"retry": NEXT.replace("{attempts: 2}", "")}, plugins={"phone": LINE}, agents=20,
         dialer={"phone": {"late": 1.1, "ring": 0.05}},

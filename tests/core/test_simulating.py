@@ -9,7 +9,9 @@ import pytest
 
 from cxrun.errors import Problems, UserError
 from cxrun.moments import parse_moment
-from cxrun.simulating import Prices, Round, Scene, Trial, Wish, left_out, staged, trials
+from cxrun.simulating import trials
+from cxrun.simulating.scene import Prices, Scene, Wish, left_out, staged
+from cxrun.simulating.trial import Round, Trial
 from cxrun.store.database import Store
 from cxrun.strategies import Strategy
 
@@ -163,7 +165,7 @@ def test_external_dialer_gives_way_to_the_simulated_one(project: MakeProject) ->
             "INSERT INTO runs (world, seed, groups, frozen, versions, started_at, reached) "
             "VALUES ('the real world', 0, '[]', '{}', '{}', 0, 0)"
         )
-    (trial,) = simulated(made, since="2026-03-02T13:00Z")
+    (trial,) = simulated(made, at="2026-03-02T13:00Z")
     assert trial.figures["dials"]
     assert made.query("SELECT DISTINCT world FROM runs") == [("the real world",)]
 
@@ -265,4 +267,4 @@ def test_beginning_before_what_has_happened_is_refused(project: MakeProject) -> 
     made = project(10)
     made.run(limit=5)
     with pytest.raises(UserError, match="is before what has happened already"):
-        simulated(made, since="2026-03-01T00:00Z")
+        simulated(made, at="2026-03-01T00:00Z")

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from datetime import date
 from functools import cache
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -13,10 +16,23 @@ from cxrun.cataloging import RulesetEntry, catalog
 from cxrun.registry import load_registry
 from cxrun.ruleset import bundled, read
 
+if TYPE_CHECKING:
+    from tests.conftest import Answer, ProjectFolder
+
 NAMES = list(bundled())
 PACKS = [
     "au_telemarketing", "ca_crtc", "fr_telemarketing", "uk_ofcom", "us_reg_f", "us_states", "us_telemarketing",
 ]  # fmt: skip
+
+AROUND = {
+    **{pack: (pack, "patient_retry") for pack in ("courtesy", *PACKS)},
+    "technical_failures": ("technical_failures", "survey"),
+    **{
+        name: ("technical_failures", name)
+        for name in ("callback_first", "device_escalation", "lead_follow_up", "survey")
+    },
+}
+"""With which others a ruleset is attached that does not answer everything by itself."""
 
 every_ruleset = pytest.mark.parametrize("name", NAMES)
 
@@ -59,6 +75,39 @@ def test_cases_meet_every_branch_of_every_rule(name: str) -> None:
     missed = [branch for branch, cases in coverage.met.items() if branch.ruleset == name and not cases]
     assert missed == []
     assert coverage.share([name]) == 100
+
+
+@every_ruleset
+def test_lint_finds_nothing_in_it_as_one_uses_it(
+    name: str, project: Callable[..., ProjectFolder], cxrun: Callable[..., Answer]
+) -> None:
+    """Behind courtesy, on a list with the fields it asks for; what it leaves open is for rules of one's own."""
+    folder = project(3, 2)
+    (folder.folder / "rulesets" / "retry.yaml").unlink()
+    folder.write(
+        "people.csv",
+        "Client,Phone 1,Phone 2,Amount,Status,Cohort,Day\nC1,2125550100,3125550100,1,new,A,2026-03-01\n",
+    )
+    folder.campaign["dialing_profiles"]["standard"] |= {
+        "rulesets": list(dict.fromkeys(["courtesy", *AROUND.get(name, (name,))])),
+        "connect_window": "2s",
+    }
+    folder.campaign["suppression_lists"] = {"dnc": "people who asked not to be called again"}
+    folder.campaign["lists"]["people"]["map"] = {
+        "client_id": "Client",
+        "devices": [{"column": "Phone 1", "type": "home"}, {"column": "Phone 2", "type": "mobile"}],
+        "fields": {
+            "balance": {"column": "Amount", "type": "integer"}, "status": "Status", "cohort": "Cohort",
+            "remind_from": {"column": "Day", "type": "text"}, "last_order": {"column": "Day", "type": "text"},
+        },
+    }  # fmt: skip
+    folder.save()
+
+    said = cxrun("-C", folder.folder, "lint", "--ignore", "CX104,CX113,CX307", "--json")
+    assert said.err == ""
+    found = json.loads(said.out)
+
+    assert [(each["code"], each["message"]) for each in found] == []
 
 
 @every_ruleset

@@ -276,9 +276,10 @@ class Certificate:
 
     def _call(self) -> list[tuple[str, str]]:
         record, attempt, zone = self.record, self.attempt, self._zone
+        device = word_of(DeviceType, record.contact_info_type)
         people = [part for part in (record.first_name, record.last_name, record.company) if part]
         return [
-            ("called", f"{attempt.phone} ({word_of(DeviceType, record.contact_info_type)})"),
+            ("called", f"{attempt.phone} ({device})" if record.contact_info_type else attempt.phone),
             ("customer", ", ".join([attempt.client, " ".join(people)] if people else [attempt.client])),
             ("shown to the called party", self._setting("caller_id") or "-"),
             ("placed", f"{moment_text(attempt.placed, zone)}, {moment_text(attempt.placed)}"),
@@ -292,8 +293,13 @@ class Certificate:
     def _rules(self) -> Section:
         rows = []
         for ruling in self.rulings:
-            rows.append((str(ruling.rule), ruling.verdict, ruling.reason or ruling.parameters))
-            rows += [("", "", f"- {_fact(fact, self._zone)}") for fact in ruling.evidence]
+            told = [
+                ruling.reason or ruling.parameters,
+                *(_fact(fact, self._zone) for fact in ruling.evidence),
+            ]
+            first, *more = filter(None, told) if any(told) else ("",)
+            rows.append((str(ruling.rule), ruling.verdict, first))
+            rows += [("", "", text) for text in more]
         return Section("The rules, asked again", rows, ("rule", "says", "because"))
 
     def _became(self) -> str:

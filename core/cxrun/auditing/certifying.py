@@ -7,7 +7,7 @@ with the facts as they stood at that moment. What is no longer there is named, n
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -16,6 +16,7 @@ from cxrun.auditing.verifying import chain
 from cxrun.campaign import CAMPAIGN_FILE
 from cxrun.elements import Evidence, Filter, Moment
 from cxrun.errors import Problems, UserError
+from cxrun.feed import known_at
 from cxrun.model import (
     ASLEEP,
     CHAINED,
@@ -137,7 +138,9 @@ class _Asking:
         if redacted is None:
             pipeline = Pipeline(rulesets)
             since = attempt.placed - pipeline.window
-            attempts = self._before(past_attempts(self.store, [record.client], [record.phone], since))
+            attempts = known_at(
+                past_attempts(self.store, [record.client], [record.phone], since), attempt.placed
+            )
             known = suppressions(self.store, [record.client], [record.phone])
             entries = [entry for entry in known if entry.valid_from <= attempt.placed]
             moment = self._moment(record, rows, attempts, entries, pipeline)
@@ -226,7 +229,7 @@ class _Asking:
 
     def _silent(self, step: Step) -> tuple[str, str] | None:
         """Why a filter cannot be asked again: what stands in the place of its verdict, and the reason."""
-        if isinstance(step.element, Filter) and step.element.asks_others:
+        if step.asks_others:
             return "not asked", _OUTSIDE
         entry = self.registry.entries("filter")[step.name]
         then = dict(self.frozen["plugins"])
@@ -267,23 +270,11 @@ class _Asking:
             value = key_text(record.fields.get(field))
             if value is not None:
                 found = attempts_by_field(self.store, field, [value], placed - pipeline.window)
-                by_field[field] = self._before(past for _, past in found)
+                by_field[field] = known_at((past for _, past in found), placed)
         ring_time = seconds(self.frozen["settings"]["ring_time"])
         members = (record, *self._sleeping(record, rows))
         imports = imports_of(self.store, self.stored)
         return Moment(placed, record, members, attempts, entries, by_field, ring_time, imports)
-
-    def _before(self, attempts: Iterable[PastAttempt]) -> list[PastAttempt]:
-        """The attempts as they were known when this one was placed."""
-        placed = self.attempt.placed
-        known = []
-        for past in attempts:
-            if past.placed >= placed:
-                continue
-            if past.ended is None or past.ended > placed:
-                past = replace(past, call_result=_UNKNOWN, disposition=None, ended=None)
-            known.append(past)
-        return known
 
     def _record(self) -> Record:
         """The record as it was when it was claimed."""

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 from cxrun import life
+from cxrun.cases.case import Case, CaseStep, Look, Past, Stated
 from cxrun.cases.flow import flow
-from cxrun.cases.format import Case, CaseStep, Look, Past, Stated
 from cxrun.cases.when import written
 from cxrun.elements import Call, Defer, Deliver, Drop, Exclude, Moment
 from cxrun.model import (
@@ -143,8 +143,8 @@ class _Chain:
         if isinstance(verdict, Defer):
             return record, Outcome("defer", verdict.reason, rule, record.chain_n, verdict.until)
         if isinstance(verdict, Exclude):
-            broken = rule is not None and rule.kind == "error"
-            return record, Outcome("error" if broken else "exclude", verdict.reason, rule, record.chain_n)
+            kind = "error" if decision.broken else "exclude"
+            return record, Outcome(kind, verdict.reason, rule, record.chain_n)
         return record, Outcome("dial", "", None, record.chain_n)
 
     def _moment(self, record: Record, now: float) -> Moment:

@@ -9,10 +9,12 @@ from pathlib import Path as FilePath
 from typing import Final
 
 from cxrun.campaign import CAMPAIGN_FILE, Group
+from cxrun.cases.case import Case
 from cxrun.cases.covering import Coverage
-from cxrun.cases.format import SUFFIXES, Case, own_fields, read_cases
+from cxrun.cases.format import SUFFIXES
 from cxrun.cases.mending import mended
 from cxrun.cases.playing import Played, play
+from cxrun.cases.reading import own_fields, read_cases
 from cxrun.errors import Mark, Problem, Problems, UserError, near
 from cxrun.loading import load_project
 from cxrun.pipeline import Devices, Pipeline

@@ -32,7 +32,7 @@ def command(
       cxrun apply plan.yaml
       cxrun apply plan.yaml --approve "Ada Abara"
     """
-    from cxrun.cli.run_ import _clock, _stoppable, _watching
+    from cxrun.cli.run_ import _clock, _stoppable, _watching, echo_across_runs
     from cxrun.moments import moment_text
     from cxrun.planning.applying import Application, check
     from cxrun.planning.plan import read_plan
@@ -62,13 +62,16 @@ def command(
                 "approved_by": approved_by,
                 "dialed": tally.attempts,
                 "not_dialed": [{**item.dial._asdict(), "why": item.why} for item in done.not_dialed],
-                "results": dict(tally.results),
+                "results": dict(tally.own_results),
+                "in_progress": tally.in_progress,
+                "leftovers": dict(tally.leftovers),
             }
         )
     else:
         click.echo(f"{moment_text(tally.started)} to {moment_text(tally.now)}")
-        if tally.results:
-            echo_columns(tally.results.most_common(), ("call result", "calls"))
+        if tally.own_results:
+            echo_columns(tally.own_results.most_common(), ("call result", "calls"))
+        echo_across_runs(tally)
         for item in done.not_dialed:
             click.echo(f"record {item.dial.record_id}, {item.dial.number}, was not dialed: {item.why}")
         click.echo(

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import re
+from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from cxrun.cli import Session
+from cxrun.cli import Session, completing
 from cxrun.cli.terminal import counted, echo_columns, echo_json, json_option, on_terminal
 from cxrun.errors import UserError
 
@@ -18,13 +19,14 @@ if TYPE_CHECKING:
 
 @click.group("audit")
 def command() -> None:
-    """Prove what happened: verify, certify, hand over, redact.
+    """Prove what happened: verify, certify, abandon rates, hand over, redact.
 
     \b
     Example:
       cxrun audit verify
+      cxrun audit abandon
       cxrun audit certificate 17-2
-      cxrun audit pack --from 2026-03-01 --to 2026-04-01 -o march
+      cxrun audit pack --since 2026-03-01 --until 2026-04-01 -o march
       cxrun audit redact --client C001
     """
 
@@ -34,12 +36,12 @@ def command() -> None:
 @click.option(
     "--head", metavar="DIGEST", help="A digest that was the head once: it must still be in the journal."
 )
-@click.option("--since", metavar="SEQ:DIGEST",
+@click.option("--after", metavar="SEQ:DIGEST",
               help="A head that was verified before: it must still be there, and only what came after is walked "
               "through.")  # fmt: skip
 @json_option
 @click.pass_obj
-def verify_(session: Session, place: Path | None, head: str | None, since: str | None, as_json: bool) -> None:
+def verify_(session: Session, place: Path | None, head: str | None, after: str | None, as_json: bool) -> None:
     """Find rows of the journal that were changed, taken out or put in.
 
     Every row is covered by a digest that covers the row before too. Attempts, records, suppressions and runs are
@@ -53,7 +55,7 @@ def verify_(session: Session, place: Path | None, head: str | None, since: str |
     Example:
       cxrun audit verify
       cxrun audit verify march
-      cxrun audit verify --since 59:8c1f0e...
+      cxrun audit verify --after 59:8c1f0e...
     """
     if place is not None and place.is_dir():
         _verify_pack(place, as_json)
@@ -62,7 +64,7 @@ def verify_(session: Session, place: Path | None, head: str | None, since: str |
     from cxrun.moments import moment_text
     from cxrun.store import open_as_found
 
-    noted = Head.read(since) if since else None
+    noted = Head.read(after) if after else None
     with open_as_found(place) if place else session.store(create=False) as store:
         verified = verify(store, since=noted, head=head, watch=_show_progress)
         file = Path(store.file).name
@@ -134,15 +136,13 @@ def certificate_(session: Session, attempt: str, page: Path | None, as_json: boo
 
 
 @command.command("pack")
-@click.option(
-    "--from", "since", metavar="MOMENT", required=True, help="The calls placed from this moment on."
-)
-@click.option("--to", "till", metavar="MOMENT", required=True, help="The calls placed before this moment.")
+@click.option("--since", metavar="TIME", required=True, help="Only calls placed at this moment or later.")
+@click.option("--until", metavar="TIME", required=True, help="Only calls placed before this moment.")
 @click.option("-o", "--output", "folder", metavar="FOLDER", required=True, type=click.Path(path_type=Path),
               help="The folder to write; it must be new or empty.")  # fmt: skip
 @json_option
 @click.pass_obj
-def pack_(session: Session, since: str, till: str, folder: Path, as_json: bool) -> None:
+def pack_(session: Session, since: str, until: str, folder: Path, as_json: bool) -> None:
     """Write the evidence of a time into a folder.
 
     attempts.csv has every call with its times, results and what followed; journal.jsonl the rows of the journal;
@@ -154,13 +154,13 @@ def pack_(session: Session, since: str, till: str, folder: Path, as_json: bool) 
 
     \b
     Example:
-      cxrun audit pack --from 2026-03-01 --to 2026-04-01 -o march
+      cxrun audit pack --since 2026-03-01 --until 2026-04-01 -o march
       cxrun audit verify march
     """
     from cxrun.auditing.packing import pack
     from cxrun.moments import parse_moment
 
-    moments = parse_moment(since), parse_moment(till)
+    moments = parse_moment(since), parse_moment(until)
     with session.store(create=False) as store:
         made = pack(store, *moments, folder)
     if as_json:
@@ -172,11 +172,11 @@ def pack_(session: Session, since: str, till: str, folder: Path, as_json: bool) 
 
 
 @command.command("redact")
-@click.option("--client", metavar="CLIENT", help="Everybody with this client id, in any list.")
+@click.option("--client", metavar="ID", help="Everybody with this client id, in any list.")
 @click.option("--number", metavar="PHONE", help="Everybody with this number, E.164, in any list.")
-@click.option("--finished-before", metavar="MOMENT",
+@click.option("--finished-before", metavar="TIME",
               help="Everybody all of whose records were final before this moment.")  # fmt: skip
-@click.option("--why", metavar="TEXT", default="",
+@click.option("--why", metavar="TEXT",
               help="What the journal says of it, such as the number of a request; nobody's name.")  # fmt: skip
 @click.option("--dry-run", is_flag=True, help="Only say how many customers it is about.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
@@ -187,7 +187,7 @@ def redact_(
     client: str | None,
     number: str | None,
     finished_before: str | None,
-    why: str,
+    why: str | None,
     dry_run: bool,
     yes: bool,
     as_json: bool,
@@ -211,6 +211,8 @@ def redact_(
 
     if sum(option is not None for option in (client, number, finished_before)) != 1:
         raise click.UsageError("say who: one of --client, --number, --finished-before")
+    if not dry_run and not (why or "").strip():
+        raise click.UsageError('say --why, for it stays in the journal: --why "request 2026-17"')
 
     def agreed(chosen: Chosen) -> bool:
         if dry_run:
@@ -221,7 +223,7 @@ def redact_(
     before = None if finished_before is None else parse_moment(finished_before)
     with session.store(create=False) as store:
         chosen, redacted = redact_people(
-            store, why, client=client, phone=number, finished_before=before, agreed=agreed
+            store, why or "", client=client, phone=number, finished_before=before, agreed=agreed
         )
     if as_json:
         echo_json({"chosen": chosen._asdict(), "redacted": redacted._asdict() if redacted else None})
@@ -267,6 +269,83 @@ def _verify_pack(folder: Path, as_json: bool) -> None:
         )
     if checked.findings:
         raise click.exceptions.Exit(1)
+
+
+@command.command("abandon")
+@click.argument("groups", nargs=-1, shell_complete=completing.groups)
+@click.option(
+    "--cap",
+    metavar="PERCENT",
+    type=click.FloatRange(0, 100),
+    help="Hold every window against this rate, and not those of the dialing modes against theirs.",
+)
+@json_option
+@click.pass_obj
+def abandon_(session: Session, groups: tuple[str, ...], cap: float | None, as_json: bool) -> None:
+    """Show the abandon rates of campaign GROUPS, all by default, beside the caps on them.
+
+    For each group there is the rate of the day, of the 30 days up to it, and of the campaign: people who answered and
+    were abandoned or dropped, of all people who answered. HIGHEST is the highest rate of any day, of any 30 days, and
+    of the campaign at the end of any day, ON the day it was first reached on; ABOVE counts the days that ended above
+    the cap. Days are those of UTC; the last one is not over yet, or may not be.
+
+    The caps are those the dialing mode keeps as the campaign files stand now. It exits with 1 if a rate was above its
+    cap on any day. People whom call analysis took for a machine are not among those who answered: nobody knows them.
+
+    \b
+    Example:
+      cxrun audit abandon
+      cxrun audit abandon welcome_customers --cap 3 --json
+    """
+    from cxrun.auditing.abandoning import WINDOWS, kept
+    from cxrun.moments import moment_text
+    from cxrun.store.lists import stored_lists
+    from cxrun.store.runs import answers_by_day, present
+
+    project = session.project
+    chosen = [project.group(name) for name in groups or project.groups]
+    with session.store(create=False) as store:
+        stored, now = stored_lists(store), present(store)
+        found = [
+            (group.name, one)
+            for group in chosen
+            for one in kept(
+                answers_by_day(store, [stored[name].list_id for name in group.lists if name in stored]),
+                int(now // 86_400),
+                group.mode.abandon_caps if cap is None else dict.fromkeys(WINDOWS, cap),
+            )
+        ]
+    above = sum(one.above > 0 for _, one in found)
+    if as_json:
+        rows = [
+            {"group": group, **one._asdict(), "rate": one.rate, "on": _day(one.on)} for group, one in found
+        ]
+        echo_json({"as_of": now, "kept": not above, "windows": rows})
+    else:
+        click.echo(f"as of {moment_text(now)}")
+        echo_columns(
+            [
+                (
+                    group, one.window.replace("_", " "), one.answered, one.abandoned, f"{one.rate:.2%}",
+                    None if one.cap is None else f"{one.cap:.2%}", f"{one.highest:.2%}", _day(one.on),
+                    None if one.cap is None else one.above,
+                )
+                for group, one in found
+            ],
+            ("group", "over", "answered", "abandoned", "rate", "cap", "highest", "on", "days above"),
+        )  # fmt: skip
+        if all(one.cap is None for _, one in found):
+            click.echo("no dialing mode keeps a cap here; --cap 3 holds the rates against 3%")
+        elif above:
+            click.secho(f"above the cap: {counted(above, 'rate')}", fg="red")
+        else:
+            click.secho("no rate was above its cap on any day", fg="green")
+    if above:
+        raise click.exceptions.Exit(1)
+
+
+def _day(number: int | None) -> str | None:
+    return None if number is None else (date(1970, 1, 1) + timedelta(number)).isoformat()
 
 
 def _attempt_meant(store: Store, text: str) -> tuple[int, int | None]:

@@ -42,7 +42,7 @@ def command() -> None:
     "--agent", "agent_id", metavar="ID", help="The agent who promises it; without, any agent of the group."
 )
 @click.option(
-    "--number", metavar="NUMBER", help="Which of the customer's numbers; the one dialed last by default."
+    "--number", metavar="PHONE", help="Which of the customer's numbers; the one dialed last by default."
 )
 @_kind_option
 @json_option

@@ -69,7 +69,8 @@ def command(
     from tempfile import TemporaryDirectory
 
     from cxrun.comparing import compared, findings
-    from cxrun.simulating import staged, trials
+    from cxrun.simulating import trials
+    from cxrun.simulating.scene import staged
     from cxrun.strategies import strategy
 
     wish = wish_of(groups, given)
@@ -100,7 +101,7 @@ def command(
 
 def _echo(data: dict[str, Any]) -> None:
     from cxrun.comparing import signed
-    from cxrun.simulating import written
+    from cxrun.simulating.telling import written
 
     click.echo(f"{data['before']} -> {data['after']}")
     click.echo(scene_text(data))

@@ -137,6 +137,10 @@ def _echo_records(sums: Sums, shown: list[Difference], names: tuple[str, str]) -
         left = sums.different - len(shown)
         click.echo(f"... and {left:,} more; --limit or --csv shows them\n" if left else "")
     what = f"{sums.different:,} of {counted(sums.waiting, 'record')} that wait"
+    if not sums.different:
+        click.echo(
+            "only whom the rules let dial is compared; for what follows a call, `cxrun replay --with STRATEGY`"
+        )
     click.echo(
         f"{what} {'differs' if sums.different == 1 else 'differ'}; {counted(sums.records, 'record')} in all"
     )

@@ -58,9 +58,11 @@ def command() -> None:
 @_client_option
 @click.option("--whole-client", is_flag=True, help="Beside each number its client too, with all his numbers.")
 @_list_option
-@click.option("--from", "valid_from", metavar="TIME", help="Since when the entry counts; at once by default.")
 @click.option(
-    "--till", "valid_till", metavar="TIME", help="Until when, e.g. 2027-01-01 or 90d; for ever by default."
+    "--since", "valid_from", metavar="TIME", help="Since when the entry counts; at once by default."
+)
+@click.option(
+    "--until", "valid_till", metavar="TIME", help="Until when, e.g. 2027-01-01 or 90d; for ever by default."
 )
 @_region_option
 @json_option
@@ -78,14 +80,14 @@ def add(
 ) -> None:
     """Add NUMBERS or clients: they are not to be called.
 
-    Without --from and --till this is a do-not-call request: the records of the number, or of the client, are
+    Without --since and --until this is a do-not-call request: the records of the number, or of the client, are
     closed as no_call in every list; what is in work, when its call is over. With either, it is an entry for a
     time, and the records wait.
 
     \b
     Example:
       cxrun dnc add "(212) 555-0101" --whole-client
-      cxrun dnc add --client C001 --till 90d
+      cxrun dnc add --client C001 --until 90d
     """
     from cxrun.model import Suppression
     from cxrun.moments import parse_moment
@@ -109,7 +111,7 @@ def add(
             begin = begin if valid_from is None else parse_moment(valid_from, now)
             till = None if valid_till is None else parse_moment(valid_till, now)
             if till is not None and till <= begin:
-                raise UserError(f"--till {valid_till} is not after the entry begins")
+                raise UserError(f"--until {valid_till} is not after the entry begins")
             if whole_client:
                 named = [key for kind, key in keys if kind == "device"]
                 others = clients_of(store, records_with(store, named, ()))
@@ -241,7 +243,7 @@ def check(
     "--column", metavar="NAME", help="The column of numbers, or of clients, by its name in the header."
 )
 @click.option(
-    "--till", "valid_till", metavar="TIME", help="Until when the entries count; for ever by default."
+    "--until", "valid_till", metavar="TIME", help="Until when the entries count; for ever by default."
 )
 @_region_option
 @json_option
@@ -264,7 +266,7 @@ def import_(
 
     \b
     Example:
-      cxrun dnc import national.txt --list national --till 31d
+      cxrun dnc import national.txt --list national --until 31d
     """
     from cxrun.moments import parse_moment
     from cxrun.requests import now_of

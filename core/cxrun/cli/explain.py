@@ -5,18 +5,18 @@ from typing import TYPE_CHECKING
 import click
 
 from cxrun.cli import Session
-from cxrun.cli.terminal import echo_columns, echo_json
+from cxrun.cli.terminal import echo_columns, echo_json, json_option
 from cxrun.errors import UserError
 
 if TYPE_CHECKING:
-    from cxrun.explaining import Story
+    from cxrun.explaining.story import Story
 
 
 @click.command("explain")
 @click.argument("record", metavar="RECORD|PHONE|CLIENT")
 @click.option("--at", "when", metavar="TIME",
               help="What every rule says at a moment: 2026-03-02T18:00Z, 8h (from now), or now.")  # fmt: skip
-@click.option("--json", "--as-json", "as_json", is_flag=True, help="Print JSON instead of text.")
+@json_option
 @click.pass_obj
 def command(session: Session, record: str, when: str | None, as_json: bool) -> None:
     """Tell the life of a record, and what comes next.

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 @click.option(
     "--result",
     "only",
-    metavar="RESULTS",
+    metavar="RESULT,...",
     callback=result_codes,
     shell_complete=completing.results,
     help="Only these call results: busy,no_answer.",

@@ -20,15 +20,23 @@ def command() -> None:
     """
 
 
-def _order(action: str, text: str, example: str) -> None:
-    @command.command(action, help=f"{text}\n\n\b\nExample:\n  {example}")
+_FORCE = (
+    "Hang up calls that nobody has answered yet, too. Who has answered is still connected, and who talks goes on. "
+    "The attempts count; the treatments of dropped_no_answer say when the records are dialed again, and without any "
+    "they are ready a minute later."
+)
+
+
+def _order(asked: str, text: str, example: str) -> None:
+    @command.command(asked, help=f"{text}\n\n\b\nExample:\n  {example}")
     @click.argument("groups", nargs=-1, required=True, shell_complete=completing.groups)
     @json_option
     @click.pass_obj
-    def order(session: Session, groups: tuple[str, ...], as_json: bool) -> None:
+    def order(session: Session, groups: tuple[str, ...], as_json: bool, force: bool = False) -> None:
         from cxrun.requests import now_of
-        from cxrun.store.orders import Order, give_order
+        from cxrun.store.orders import FORCE_STOP, Order, give_order
 
+        action = FORCE_STOP if force else asked
         for group in groups:
             session.project.group(group)
         with session.store(create=False) as store:
@@ -44,6 +52,9 @@ def _order(action: str, text: str, example: str) -> None:
             click.echo(
                 f"group {group}: {action}; {'the run at work obeys' if at_work else 'the next run obeys'}"
             )
+
+    if asked == "stop":
+        order.params.append(click.Option(["--force"], is_flag=True, help=_FORCE))
 
 
 _order("start", "Let GROUPS dial, whatever their schedules and the groups before them say.",

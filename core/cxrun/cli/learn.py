@@ -10,14 +10,14 @@ from cxrun.cli.terminal import counted, echo_json, json_option
 
 @click.command("learn")
 @click.argument("names", metavar="[LIST|GROUP]...", nargs=-1, shell_complete=completing.lists_or_groups)
-@click.option("--write", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False),
+@click.option("-o", "--output", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False),
               help="Write the model to a file instead of printing it.")  # fmt: skip
 @click.option("--smoothing", type=click.FloatRange(min=0, min_open=True), default=20.0, show_default=True,
               help="How many expected calls weigh as much as what was seen of them.")  # fmt: skip
 @json_option
 @click.pass_obj
 def command(
-    session: Session, names: tuple[str, ...], write: Path | None, smoothing: float, as_json: bool
+    session: Session, names: tuple[str, ...], output: Path | None, smoothing: float, as_json: bool
 ) -> None:
     """Learn from your own history what calls come to, for `simulate` and `compare`.
 
@@ -27,13 +27,13 @@ def command(
 
     \b
     Example:
-      cxrun learn --write model.yaml
+      cxrun learn -o model.yaml
       cxrun learn welcome_east --smoothing 50
       cxrun simulate --model model.yaml
     """
     from cxrun.errors import UserError, near
     from cxrun.learning import learn, written
-    from cxrun.simulating import DIALER
+    from cxrun.simulating.scene import DIALER
     from cxrun.store.lists import stored_lists
 
     project = session.project
@@ -53,9 +53,9 @@ def command(
         learned = learn(store, [stored[name].list_id for name in lists], possible, smoothing)
     if as_json:
         echo_json({**learned._asdict(), "lists": lists})
-    if write is not None:
-        write.write_text(written(learned, lists, smoothing), encoding="utf-8")
+    if output is not None:
+        output.write_text(written(learned, lists, smoothing), encoding="utf-8")
         left = f", {learned.unused:,} left out" if learned.unused else ""
-        click.echo(f"wrote {write}: learned from {counted(learned.attempts, 'attempt')}{left}", err=as_json)
+        click.echo(f"wrote {output}: learned from {counted(learned.attempts, 'attempt')}{left}", err=as_json)
     elif not as_json:
         click.echo(written(learned, lists, smoothing), nl=False)

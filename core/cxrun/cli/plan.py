@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @click.command("plan")
 @click.argument("groups", nargs=-1, shell_complete=completing.groups)
-@click.option("--limit", metavar="N", type=click.IntRange(1, 2000), default=100, show_default=True,
+@click.option("--limit", type=click.IntRange(1, 2000), default=100, show_default=True,
               help="How many dials at most.")  # fmt: skip
 @click.option(
     "--at", "when", metavar="TIME", help="For a later moment, or so long from now (1h); now by default."
@@ -25,7 +25,11 @@ if TYPE_CHECKING:
 @click.option("--valid-for", metavar="DURATION", default="1h", show_default=True,
               help="How long the plan may be applied.")  # fmt: skip
 @click.option(
-    "-o", "--out", type=click.Path(path_type=Path, dir_okay=False), help="The file to write, as YAML."
+    "-o",
+    "--output",
+    metavar="FILE",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The file to write, as YAML.",
 )
 @json_option
 @click.pass_obj
@@ -35,19 +39,19 @@ def command(
     limit: int,
     when: str | None,
     valid_for: str,
-    out: Path | None,
+    output: Path | None,
     as_json: bool,
 ) -> None:
     """Write the next dials of GROUPS to a file, to be approved.
 
-    What a run would dial at this moment is decided as a run decides it, and nobody is called; without --out this is
+    What a run would dial at this moment is decided as a run decides it, and nobody is called; without --output this is
     a dry run. A person reads the file and writes a name after approved_by; `cxrun apply` makes those calls and no
     others.
 
     \b
     Example:
       cxrun plan
-      cxrun plan welcome_east --at 1h --limit 20 --out plan.yaml
+      cxrun plan welcome_east --at 1h --limit 20 -o plan.yaml
     """
     from cxrun.moments import moment_text, parse_moment
     from cxrun.planning.plan import inputs_of, plan_data, write_plan
@@ -75,8 +79,8 @@ def command(
         ]
         rehearsal = rehearse(project, chosen, store, at, limit, until)
     data = plan_data(rehearsal, chosen, inputs, at, until)
-    if out is not None:
-        write_plan(out, data)
+    if output is not None:
+        write_plan(output, data)
     if as_json:
         echo_json(data)
         return
@@ -96,8 +100,8 @@ def command(
     for group, action in told:
         click.echo(f"group {group} has the order to {action}, by hand")
     click.echo(f"{counted(len(rows), 'dial')}, nobody is called")
-    if out is not None:
-        click.echo(f"wrote {out}; who approves it fills in approved_by, then: cxrun apply {out}")
+    if output is not None:
+        click.echo(f"wrote {output}; who approves it fills in approved_by, then: cxrun apply {output}")
 
 
 def _now(groups: list[Group], store: Store) -> float:

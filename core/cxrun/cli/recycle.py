@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @click.command("recycle")
 @click.argument("name", metavar="LIST", shell_complete=completing.lists)
-@click.option("--result", "results", required=True, metavar="RESULTS", callback=result_codes,
+@click.option("--result", "results", required=True, metavar="RESULT,...", callback=result_codes,
               shell_complete=completing.results,
               help="Call results of the last call, e.g. no_answer,busy.")  # fmt: skip
 @click.option("--older-than", metavar="DURATION", help="Only if the last call was so long ago, e.g. 7d.")

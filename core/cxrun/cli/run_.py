@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 _TURNS = 12
 """Starts, pauses and stops of groups that the summary tells."""
+_WAITS = 3
+"""Groups of which the line of progress tells what they wait for."""
 _WINDOWS = 24
 """Hours or days that the summary tells."""
 _ENOUGH = 50
@@ -200,20 +202,24 @@ def _line(tally: Tally) -> str:
     from cxrun.moments import moment_text
 
     agents = f", {tally.abandon_rate:.2%} lost, agents {tally.utilisation:.0%} busy" if tally.agents else ""
-    return f"{moment_text(tally.now)}  {tally.attempts:,} attempts, {tally.answered:,} answered{agents}"
+    told = f"{moment_text(tally.now)}  {tally.attempts:,} attempts, {tally.answered:,} answered{agents}"
+    waits = [f"{group} waits for {what}" for group, what in tally.waits.items()]
+    return "; ".join([told, *waits[:_WAITS], *(["..."] if len(waits) > _WAITS else [])])
 
 
 def _echo_summary(tally: Tally) -> None:
     from cxrun.moments import moment_text
+    from cxrun.rota import BY_HAND
 
     why = {"until": "stopped at the time of --until", "limit": "stopped at the attempts of --limit"}
     ended = why.get(tally.ended, tally.ended)
     click.echo(f"{moment_text(tally.started)} to {moment_text(tally.now)}: {ended}")
     lost = f", {tally.abandon_rate:.2%} of them abandoned or dropped" if tally.answered else ""
     click.echo(f"{counted(tally.attempts, 'attempt')}, {tally.answered:,} answered by a person{lost}")
+    echo_across_runs(tally)
     if tally.agents:
         click.echo(
-            f"{tally.agents} agents, {tally.utilisation:.1%} busy, "
+            f"{counted(tally.agents, 'agent')}, {tally.utilisation:.1%} busy, "
             f"{tally.connects / (tally.staffed_seconds / 3600 or 1):.1f} connects per agent hour"
         )
     click.echo(f"{counted(tally.deferred, 'deferral')}, {counted(tally.excluded, 'exclusion')} by the rules")
@@ -223,6 +229,10 @@ def _echo_summary(tally: Tally) -> None:
         click.echo(f"{moment_text(turn.at)}  {turn}")
     if len(tally.turns) > _TURNS:
         click.echo(f"... and {len(tally.turns) - _TURNS:,} more such changes; --json tells them all")
+    stopped = [name for name, turn in {turn.group: turn for turn in tally.turns}.items()
+               if turn.state != "running" and turn.why == BY_HAND]  # fmt: skip
+    if stopped:
+        click.echo(f"what was stopped by hand goes on after `cxrun group start {' '.join(stopped)}`")
     for count, what in (
         (tally.errors, "plugin errors; `cxrun status --why` names them"),
         (tally.lost, "calls lost"),
@@ -242,6 +252,19 @@ def _echo_summary(tally: Tally) -> None:
     if rows:
         click.echo()
         echo_columns(rows, ("list", "call result", "calls"))
+
+
+def echo_across_runs(tally: Tally) -> None:
+    """Calls that began or end in another run: what ended and what was placed do not agree by as many."""
+    if tally.leftovers:
+        were = (
+            "call of an earlier run was" if tally.leftovers.total() == 1 else "calls of an earlier run were"
+        )
+        click.echo(f"{tally.leftovers.total():,} {were} brought to an end as well")
+    if tally.in_progress:
+        click.echo(
+            f"{counted(tally.in_progress, 'call')} still in progress; the next run brings them to an end"
+        )
 
 
 def _echo_report(report: Report) -> None:
@@ -297,10 +320,11 @@ def _percent(share: float, places: int = 1) -> str:
 
 def _as_data(tally: Tally) -> dict[str, Any]:
     return {
-        **vars(tally),
+        **{key: value for key, value in vars(tally).items() if key != "waits"},
         "turns": [turn._asdict() for turn in tally.turns],
         "notices": [notice._asdict() for notice in tally.notices],
         "report": tally.report.data() if tally.agents else None,
+        "in_progress": tally.in_progress,
         "abandon_rate": tally.abandon_rate,
         "utilisation": tally.utilisation,
     }

@@ -13,14 +13,15 @@ from cxrun.cli.terminal import clear_progress, counted, echo_columns, echo_json,
 
 if TYPE_CHECKING:
     from cxrun.campaign import Project
-    from cxrun.simulating import Metric, Wish
+    from cxrun.simulating.scene import Wish
+    from cxrun.simulating.trial import Metric
     from cxrun.tally import Tally
 
 _OPTIONS = (
     click.option("--days", type=click.IntRange(min=1), help="How many days to simulate; 30 by default."),
     click.option("--until", metavar="TIME", help="Until a moment (2026-03-09T00:00Z) or after a duration (8h)."),
-    click.option("--from", "since", metavar="TIME",
-                 help="When to begin; else where the last run stopped, or would begin."),
+    click.option("--at", "when", metavar="TIME",
+                 help="Begin at a moment (2026-03-02T18:00Z) or after a duration (8h); else where a run would."),
     click.option("--model", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False),
                  help="What calls come to, as `cxrun learn` writes it."),
     click.option("--right-party", metavar="WORDS", default="answer", show_default=True,
@@ -45,7 +46,7 @@ def simulation_options(command: Callable[..., Any]) -> Callable[..., Any]:
 def wish_of(groups: tuple[str, ...], given: Mapping[str, Any]) -> Wish:
     """What is to be simulated, by the options given. Raises UserError."""
     from cxrun.errors import UserError
-    from cxrun.simulating import Prices, Wish
+    from cxrun.simulating.scene import Prices, Wish
     from cxrun.times import known_zone
 
     if given["days"] is not None and given["until"] is not None:
@@ -55,7 +56,7 @@ def wish_of(groups: tuple[str, ...], given: Mapping[str, Any]) -> Wish:
     words = [word.strip() for word in given["right_party"].split(",")]
     prices = Prices(given["per_dial"], given["per_minute"], given["per_agent_hour"])
     return Wish(
-        groups, given["days"], given["until"], given["since"], given["zone"], words, prices, given["model"]
+        groups, given["days"], given["until"], given["when"], given["zone"], words, prices, given["model"]
     )
 
 
@@ -93,7 +94,9 @@ def command(
       cxrun simulate welcome_east --until 8h --seed 7
       cxrun simulate --seeds 20 --model model.yaml --per-dial 0.01 --per-agent-hour 24 --json
     """
-    from cxrun.simulating import staged, told, trials
+    from cxrun.simulating import trials
+    from cxrun.simulating.scene import staged
+    from cxrun.simulating.telling import told
     from cxrun.strategies import Strategy
 
     chosen = [(seed or 0) + n for n in range(seeds or 1)]
@@ -116,7 +119,7 @@ def command(
 
 def say_what_is_left_out(project: Project, groups: tuple[str, ...]) -> None:
     """Name the filters that are not asked."""
-    from cxrun.simulating import left_out
+    from cxrun.simulating.scene import left_out
 
     for name in left_out(project, groups or tuple(project.groups)):
         click.secho(
@@ -143,7 +146,7 @@ def _dialing(tally: Tally) -> None:
 
 def shown_metrics(data: Mapping[str, Any]) -> list[Metric]:
     """The figures that say something: those of cost only if there is a price."""
-    from cxrun.simulating import METRICS, PRICED
+    from cxrun.simulating.trial import METRICS, PRICED
 
     priced = any(data["prices"].values())
     return [metric for metric in METRICS if priced or metric.key not in PRICED]
@@ -160,7 +163,7 @@ def scene_text(data: Mapping[str, Any]) -> str:
 
 
 def _echo(data: dict[str, Any]) -> None:
-    from cxrun.simulating import written
+    from cxrun.simulating.telling import written
 
     click.echo(scene_text(data))
     several = len(data["seeds"]) > 1

@@ -9,6 +9,8 @@ from typing import Any
 
 import click
 
+from cxrun.pages import shown
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 
 
@@ -36,7 +38,7 @@ def echo_json(data: Any) -> None:
 
 def echo_columns(rows: Sequence[Sequence[object]], header: Sequence[str] = ()) -> None:
     """Print rows in aligned columns; numbers to the right."""
-    lines = [[_shown(cell) for cell in row] for row in rows]
+    lines = [[shown(cell) for cell in row] for row in rows]
     everything = [list(header), *lines] if header else lines
     if not everything:
         return
@@ -85,11 +87,3 @@ def clear_progress() -> None:
     """Wipe what `show_progress` has drawn."""
     if on_terminal():
         click.echo("\r\033[K", nl=False, err=True)
-
-
-def _shown(cell: object) -> str:
-    if cell is None:
-        return "-"
-    if isinstance(cell, int) and not isinstance(cell, bool):
-        return f"{cell:,}"
-    return str(cell)

@@ -34,7 +34,7 @@ _LOOK = 0.5
               help="Fail if fewer of the branches of the rules were met.")  # fmt: skip
 @click.option("--junit", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False),
               help="Write a JUnit report.")  # fmt: skip
-@click.option("--github", is_flag=True, help="Annotate the lines of a pull request.")
+@click.option("--github", is_flag=True, help="Print annotations for GitHub Actions too.")
 @click.option("--watch", is_flag=True, help="Again whenever a file changes, until Ctrl-C.")
 @json_option
 @click.pass_obj

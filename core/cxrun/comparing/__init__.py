@@ -15,20 +15,9 @@ from typing import Any, Final
 
 from cxrun.campaign import CAMPAIGN_FILE
 from cxrun.estimating import Estimate, adjusted, estimate
-from cxrun.simulating import (
-    METRICS,
-    PRICED,
-    Metric,
-    Move,
-    Round,
-    Scene,
-    Trial,
-    as_data,
-    described,
-    mean_counts,
-    mean_hours,
-    written,
-)
+from cxrun.simulating.scene import Scene
+from cxrun.simulating.telling import as_data, described, mean_counts, mean_hours, written
+from cxrun.simulating.trial import METRICS, PRICED, Metric, Move, Round, Trial
 from cxrun.strategies import Strategy
 
 HEADLINES: Final = ("right_party", "contacts", "abandon_rate", "agent_hours", "cost", "cost_per_right_party")

@@ -177,7 +177,7 @@ def forecast(
             notes.append(f"comes after {', '.join(group.after)}; it is taken to dial all the same")
         order = orders.get(group.name)
         if order and stands(order, group.schedule, now):
-            notes.append(f"has the order to {order.action}, by hand; it is taken to have none")
+            notes.append(f"has the order to {order.action}, by hand; the forecast leaves it out")
         for name, weight in group.lists.items():
             if name not in known:
                 raise UserError(f"contact list '{name}' is not imported yet; `cxrun import {name}` does it")
@@ -195,7 +195,7 @@ def forecast(
                 notes.append(
                     f"the rules have changed since list {name} was dialed; it is looked at by the new ones"
                 )
-            lists.append(_of_list(store, known[name].list_id, name, weight, outlook, asking.rules_changed))
+            lists.append(_of_list(store, known[name].list_id, name, weight, outlook))
             pace = pace_of(group, call_figures(store, known[name].list_id), calls_per_hour)
             if pace is not None:
                 paces.append(pace)
@@ -207,9 +207,7 @@ def forecast(
     return Forecast(edges, found)
 
 
-def _of_list(
-    store: Store, list_id: int, name: str, weight: int, outlook: Outlook, rules_changed: bool
-) -> ListForecast:
+def _of_list(store: Store, list_id: int, name: str, weight: int, outlook: Outlook) -> ListForecast:
     hours = len(outlook.edges) - 1
     zones: dict[str, list[int]] = {}
     in_zone: Counter[str] = Counter()

@@ -20,6 +20,7 @@ from typing import Final, NamedTuple
 from cxrun import life
 from cxrun.asking import Asking
 from cxrun.elements import Defer, Exclude, Moment, Pass
+from cxrun.forecasting.course import Course
 from cxrun.forecasting.prospects import FRUITLESS, NEVER_MET
 from cxrun.model import ASLEEP, CALLBACKS, Record
 from cxrun.pipeline import Asked, Decision, GiveWay
@@ -130,7 +131,7 @@ class Outlook:
             n = self._hour(since)
             if since > self.edges[n]:
                 hours = kind.hours >> (n + 1) << (n + 1)
-                if kind.hours >> n & 1 and _Course(self, leader, others).opens(n, since):
+                if kind.hours >> n & 1 and _Customer(self, leader, others).opens(n, since):
                     hours |= 1 << n
             else:
                 hours = kind.hours >> n << n
@@ -143,7 +144,7 @@ class Outlook:
 
     def _walk(self, zone: str, leader: Record, others: Sequence[Record]) -> None:
         """Ask about a customer hour by hour."""
-        course = _Course(self, leader, others)
+        course = _Customer(self, leader, others)
         hours = 0
         for n in range(len(self._open)):
             if course.opens(n, self.edges[n]):
@@ -243,12 +244,12 @@ class Outlook:
         return self._open[n]
 
 
-class _Course:
+class _Customer:
     """One customer through the hours: asked about as a run does, but never dialed."""
 
     def __init__(self, outlook: Outlook, leader: Record, others: Sequence[Record]) -> None:
         self.outlook = outlook
-        self.records = {record.record_id: record for record in (leader, *others)}
+        self.course = Course(outlook.asking, leader, others)
         self.over: tuple[str, str] | None = None
         """Why nobody of the chain is dialed any more, and the rule."""
 
@@ -257,50 +258,18 @@ class _Course:
         for begins, till in self.outlook.spans(n):
             at = max(begins, since)
             for _ in range(_PATIENCE):
-                leader = self._leader()
+                leader = self.course.leader()
                 if leader is None or at >= till:
                     break
                 at = max(at, float(leader.due))
                 if at >= till:
                     break
-                if self._passes(leader, at):
+                objection = self.course.objection(leader, at)
+                if objection is None:
                     return True
+                if objection.kind not in ("deferred", "gave_way") and self.course.leader() is None:
+                    self.over = (objection.reason, str(objection.rule or ""))
         return False
-
-    def _leader(self) -> Record | None:
-        awake = [record for record in self.records.values() if record.priority != ASLEEP]
-        return min(awake, key=lambda r: (r.due, r.priority, r.record_id), default=None)
-
-    def _passes(self, leader: Record, at: float) -> bool:
-        asking = self.outlook.asking
-        others = [other for key, other in self.records.items() if key != leader.record_id]
-        callbacks = asking.group.callbacks
-        if life.late(leader, at, callbacks):
-            self._change(life.missed(leader, others, at, callbacks))
-            self._end("callback missed", "")
-            return False
-        decision = asking.pipeline.decide(asking.moment(leader, others, at))
-        verdict = decision.verdict
-        if isinstance(verdict, Defer):
-            self.records[leader.record_id] = life.deferred(leader, verdict, at)
-        elif isinstance(verdict, Exclude):
-            self._change(life.excluded(leader, others, verdict, at, asking.pipeline.devices))
-            self._end(verdict.reason, str(decision.rule))
-        elif isinstance(verdict, GiveWay):
-            self._change(life.gave_way(leader, verdict, at))
-        else:
-            return True
-        return False
-
-    def _change(self, change: life.Change) -> None:
-        for record in change.waiting:
-            self.records[record.record_id] = record
-        for record in change.closed:
-            self.records.pop(record.record_id, None)
-
-    def _end(self, reason: str, rule: str) -> None:
-        if self._leader() is None:
-            self.over = (reason, rule)
 
 
 def _objection(filters: Sequence[Asked], moment: Moment, at: float) -> Decision | None:

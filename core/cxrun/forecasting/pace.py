@@ -74,9 +74,13 @@ def _sum(group: Group, how: Expected, taken: float, again: float, wait: float, t
     if mode.needs_agents:
         busy = how.delivered * (how.talk + how.wrap)
         if mode.agent_first:
-            each = mode.preview_time + how.line + busy
+            look = mode.preview_time
+            if mode.offer is not None:
+                expected = group.dialer.expected_look(look, mode.offer)
+                look = look if expected is None else expected
+            each = look + how.line + busy
             told.append(
-                f"an agent needs {each:.0f} s for a call: {mode.preview_time:.0f} s to look at it, {how.line:.0f} s "
+                f"an agent needs {each:.0f} s for a call: {look:.0f} s to look at it, {how.line:.0f} s "
                 f"until it is answered or over, and for {how.delivered:.1%} of calls {how.talk:.0f} s to talk and "
                 f"{how.wrap:.0f} s to wrap up"
             )

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime
-from html import escape
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from cxrun import pages
 from cxrun.forecasting.forecast import COUNTED, Forecast, GroupForecast, ListForecast
 from cxrun.moments import moment_text
+from cxrun.pages import COLOURS, FONT, bar, bullets, element, line, table, text
 
 _WIDTH: Final = 1000
 _LEFT: Final = 74
@@ -22,21 +23,14 @@ _GAP: Final = 62
 _HEAD: Final = 64
 _PANEL: Final = _HEAD + 2 * _TALL + _GAP + 60
 _SINGLE: Final = _HEAD + _TALL + 56
-_COLOURS: Final = """\
-:root, svg { color-scheme: light dark; --paper: #ffffff; --ink: #1f2933; --soft: #5f6c7b; --line: #d9dfe6;
-  --open: #2f7ebc; --calls: #8fb8d8; --left: #c2410c; --night: #f4f6f8; }
-@media (prefers-color-scheme: dark) { :root, svg { --paper: #14181d; --ink: #e6ebf0; --soft: #9aa7b4;
-  --line: #323a44; --open: #5aa9e6; --calls: #3d6c91; --left: #fb923c; --night: #1b2027; } }
-"""
-_STYLE: Final = """\
-text { font-family: system-ui, -apple-system, "Segoe UI", Helvetica, Arial, sans-serif; fill: var(--soft);
-  font-size: 12px; }
-.paper { fill: var(--paper); } .name { fill: var(--ink); font-size: 16px; font-weight: 600; }
-.heading { fill: var(--ink); font-size: 13px; } .grid { stroke: var(--line); stroke-width: 1; }
-.day { stroke: var(--line); stroke-width: 1; } .odd { fill: var(--night); }
-.open { fill: var(--open); } .calls { fill: var(--calls); }
-.left { stroke: var(--left); stroke-width: 2; fill: none; stroke-linejoin: round; }
-.end { stroke: var(--left); stroke-width: 1.5; stroke-dasharray: 4 3; } .endtext { fill: var(--left); }
+_STYLE: Final = f"""{COLOURS}
+svg text {{ font: 12px {FONT}; fill: var(--soft); }} svg text.small {{ font-size: 10px; }}
+svg .paper {{ fill: var(--ground); }} svg .name {{ fill: var(--ink); font-size: 16px; font-weight: 600; }}
+svg .heading {{ fill: var(--ink); font-size: 13px; }} svg .axis {{ stroke: var(--line); }}
+svg .odd {{ fill: var(--panel); }}
+svg .open {{ fill: var(--blue); }} svg .calls {{ fill: var(--pale); }}
+svg .left {{ stroke: var(--bad); stroke-width: 2; fill: none; stroke-linejoin: round; }}
+svg .end {{ stroke: var(--bad); stroke-dasharray: 4 3; }} svg .endtext {{ fill: var(--bad); }}
 """
 
 
@@ -60,16 +54,16 @@ def picture(found: Forecast, zone: str) -> str:
             top += _PANEL if one.dialed else _SINGLE
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {top}" width="{_WIDTH}" height="{top}" '
-        f'role="img" aria-label="Customers who can be dialed, hour by hour">\n<style>{_COLOURS}{_STYLE}</style>\n'
+        f'role="img" aria-label="Customers who can be dialed, hour by hour">\n<style>{_STYLE}</style>\n'
         f'<rect class="paper" width="{_WIDTH}" height="{top}"/>\n' + "\n".join(panels) + "\n</svg>\n"
     )
 
 
 def _panel(found: Forecast, group: GroupForecast, one: ListForecast, zone: str) -> Iterator[str]:
     """The charts of one list."""
-    yield f'<text class="name" x="{_LEFT}" y="18">{escape(one.name)}</text>'
-    yield f'<text x="{_LEFT}" y="36">group {escape(group.group.name)}; {escape(summary(one, zone))}</text>'
-    yield f'<text class="heading" x="{_LEFT}" y="{_HEAD - 8}">customers who can be dialed in the hour</text>'
+    yield text(_LEFT, 18, one.name, kind="name")
+    yield text(_LEFT, 36, f"group {group.group.name}; {summary(one, zone)}")
+    yield text(_LEFT, _HEAD - 8, "customers who can be dialed in the hour", kind="heading")
     yield from _chart(found, one.open, _HEAD, "open", zone)
     yield from _days(found, _HEAD, zone)
     if not one.dialed:
@@ -92,11 +86,9 @@ def _panel(found: Forecast, group: GroupForecast, one: ListForecast, zone: str) 
     if one.used_up is not None:
         x = _x(found, found.edges.index(one.used_up))
         end = x > _LEFT + _PLOT * 0.7
-        yield f'<line class="end" x1="{x:.1f}" x2="{x:.1f}" y1="{top}" y2="{top + _TALL}"/>'
-        yield (
-            f'<text class="endtext" x="{x + (-6 if end else 6):.1f}" y="{top + 14}" '
-            f'text-anchor="{"end" if end else "start"}">used up by {moment_text(one.used_up, zone)}</text>'
-        )
+        words = f"used up by {moment_text(one.used_up, zone)}"
+        yield line(x, top, x, top + _TALL, "end", 1.5)
+        yield text(x + (-6 if end else 6), top + 14, words, "end" if end else "start", "endtext")
 
 
 def _x(found: Forecast, n: int) -> float:
@@ -119,21 +111,18 @@ def _chart(
     for number, hours in enumerate(days(found.edges, zone).values()):
         if number % 2:
             x, till = _x(found, hours[0][0]), _x(found, hours[-1][0] + 1)
-            yield f'<rect class="odd" x="{x:.1f}" y="{top}" width="{till - x:.1f}" height="{_TALL}"/>'
+            yield bar(x, top, till - x, _TALL, "odd")
     for n in range(round(end / step) + 1):
         y = top + _TALL - n * step / end * _TALL
-        yield f'<line class="grid" x1="{_LEFT}" x2="{_LEFT + _PLOT}" y1="{y:.1f}" y2="{y:.1f}"/>'
-        yield f'<text x="{_LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{n * step:,.10g}</text>'
+        yield line(_LEFT, y, _LEFT + _PLOT, y, "axis")
+        yield text(_LEFT - 8, y + 4, f"{n * step:,.10g}", "end")
     wide = _PLOT / found.hours
     gap = min(1.0, wide / 6)
     for n, value in enumerate(values):
         if value > 0:
             height = max(value / end * _TALL, 0.7)
-            yield (
-                f'<rect class="{kind}" x="{_x(found, n) + gap / 2:.2f}" y="{top + _TALL - height:.2f}" '
-                f'width="{wide - gap:.2f}" height="{height:.2f}"><title>{moment_text(found.edges[n], zone)}: '
-                f"{value:,.0f}</title></rect>"
-            )
+            told = f"{moment_text(found.edges[n], zone)}: {value:,.0f}"
+            yield bar(_x(found, n) + gap / 2, top + _TALL - height, wide - gap, height, kind, told)
 
 
 def _days(found: Forecast, top: int, zone: str) -> Iterator[str]:
@@ -145,16 +134,13 @@ def _days(found: Forecast, top: int, zone: str) -> Iterator[str]:
     for number, (day, hours) in enumerate(by_day.items()):
         x, till = _x(found, hours[0][0]), _x(found, hours[-1][0] + 1)
         if number:
-            yield f'<line class="day" x1="{x:.1f}" x2="{x:.1f}" y1="{top}" y2="{top + _TALL + 6}"/>'
+            yield line(x, top, x, top + _TALL + 6, "axis")
         if till - x >= 60 or (skipped > 1 and number % skipped == 0):
-            yield f'<text x="{(x + till) / 2:.1f}" y="{top + _TALL + 34}" text-anchor="middle">{day:%a %d %b}</text>'
+            yield text((x + till) / 2, top + _TALL + 34, f"{day:%a %d %b}", "middle")
         if every:
             for n, hour in hours:
                 if hour % every == 0 and hour:
-                    yield (
-                        f'<text x="{_x(found, n):.1f}" y="{top + _TALL + 17}" text-anchor="middle" '
-                        f'style="font-size:10px">{hour:02}</text>'
-                    )
+                    yield text(_x(found, n), top + _TALL + 17, f"{hour:02}", "middle", "small")
 
 
 def summary(one: ListForecast, zone: str) -> str:
@@ -189,46 +175,27 @@ def _customers(count: int) -> str:
 
 # --- a page ----------------------------------------------------------------------------------------
 
-_PAGE: Final = """\
-body { margin: 0 auto; max-width: 1000px; padding: 24px; background: var(--paper); color: var(--ink);
-  font: 15px/1.5 system-ui, -apple-system, "Segoe UI", Helvetica, Arial, sans-serif; }
-svg { width: 100%; height: auto; } h1 { font-size: 22px; margin: 0; } h2 { font-size: 17px; margin: 28px 0 4px; }
-p, li { color: var(--soft); margin: 2px 0; } .scroll { overflow-x: auto; }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; margin: 12px 0; }
-th, td { padding: 3px 14px 3px 0; text-align: right; border-bottom: 1px solid var(--line); }
-th { font-weight: 600; } th:first-child, td:first-child { text-align: left; }
-"""
-
 
 def page(found: Forecast, zone: str) -> str:
     """The forecast as a page: picture, tables and assumptions."""
+    begin, end = moment_text(found.edges[0], zone), moment_text(found.edges[-1], zone)
     parts = [
-        "<h1>Forecast</h1>",
-        f"<p>{escape(moment_text(found.edges[0], zone))} to {escape(moment_text(found.edges[-1], zone))}; "
-        f"hours on the clock of {escape(zone)}</p>",
-        f"<p>{escape(COUNTED)}.</p>",
+        element("h1", "Forecast"),
+        element("p", f"{begin} to {end}; hours on the clock of {zone}", "soft"),
+        element("p", f"{COUNTED[0].upper()}{COUNTED[1:]}.", "soft"),
         f'<div class="scroll">{picture(found, zone)}</div>',
     ]
     for group in found.groups:
-        parts.append(f"<h2>group {escape(group.group.name)}</h2>")
-        parts.append(f"<p>{escape(pace_text(group))}</p>")
-        assumptions = (*(group.pace.assumptions if group.pace else ()), *group.notes)
-        parts.append("<ul>" + "".join(f"<li>{escape(told)}</li>" for told in assumptions) + "</ul>")
+        parts.append(element("h2", f"group {group.group.name}"))
+        parts.append(element("p", pace_text(group)))
+        parts.append(bullets((*(group.pace.assumptions if group.pace else ()), *group.notes)))
         for one in group.lists:
-            parts.append(f"<h2>list {escape(one.name)}</h2><p>{escape(summary(one, zone))}</p>")
-            parts.append(
-                "<ul>" + "".join(f"<li>{escape(told)}</li>" for told in obstacles(one, 20)) + "</ul>"
-            )
-            parts.append(_table(*by_day(one, found.edges, zone)))
-            parts.append(_table(*by_zone(one)))
+            parts.append(element("h2", f"list {one.name}") + element("p", summary(one, zone)))
+            parts.append(bullets(obstacles(one, 20)))
+            for rows, header in (by_day(one, found.edges, zone), by_zone(one)):
+                parts.append(table(header, rows, figures=True) if rows else "")
     written = datetime.fromtimestamp(found.edges[0], UTC)
-    return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>Forecast from {written:%Y-%m-%d %H:%M} UTC</title>\n<style>{_COLOURS}{_PAGE}</style></head>\n<body>"
-        + "\n".join(parts)
-        + "\n</body></html>\n"
-    )
+    return pages.page(f"Forecast from {written:%Y-%m-%d %H:%M} UTC", parts)
 
 
 Table = tuple[list[tuple[object, ...]], tuple[str, ...]]
@@ -277,16 +244,3 @@ def pace_text(group: GroupForecast) -> str:
     if pace.limit == "given":
         return f"{pace.calls:,.0f} calls an hour"
     return f"{pace.calls:,.0f} calls an hour at most, by its {pace.limit}"
-
-
-def _table(rows: Sequence[Sequence[object]], header: Sequence[str]) -> str:
-    if not rows:
-        return ""
-    head = "".join(f"<th>{escape(name)}</th>" for name in header)
-    body = "".join(
-        "<tr>"
-        + "".join(f"<td>{escape(f'{cell:,}' if isinstance(cell, int) else str(cell))}</td>" for cell in row)
-        + "</tr>"
-        for row in rows
-    )
-    return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'

@@ -9,11 +9,9 @@ from dataclasses import dataclass
 from functools import cmp_to_key
 from typing import Any, Final, NamedTuple
 
-from cxrun import life
 from cxrun.asking import Asking, Chain
-from cxrun.elements import Defer, Exclude
-from cxrun.model import ASLEEP, CALLBACKS, NEVER, DeviceType, Record, RecordType, Rule, word_of
-from cxrun.pipeline import GiveWay
+from cxrun.forecasting.course import Course
+from cxrun.model import CALLBACKS, NEVER, DeviceType, Record, RecordType, Rule, word_of
 from cxrun.schedule import Shifts
 
 FRUITLESS: Final = 31
@@ -95,12 +93,12 @@ class Future:
         leader, others = chain
         key = self._kind(leader) if not others and leader.due <= self.at else None
         if key is None:
-            return _Course(self, leader, others).follow()
+            return _Following(self, leader, others).follow()
         known = self._known.get(key)
         if known is None:
             if len(self._known) >= _REMEMBERED:
                 self._known.clear()
-            known = self._known[key] = _Course(self, leader, others).follow()
+            known = self._known[key] = _Following(self, leader, others).follow()
         holds = tuple(hold._replace(record_id=leader.record_id) for hold in known.holds)
         later = leader._replace(due=known.record.due) if known.record.due > self.at else leader
         return Prospect(later, known.at, holds, known.never)
@@ -113,13 +111,12 @@ class Future:
         return None if None in kinds else kinds
 
 
-class _Course:
-    """One chain on its way."""
+class _Following:
+    """One chain, followed until it can be dialed."""
 
     def __init__(self, future: Future, leader: Record, others: Sequence[Record]) -> None:
-        self.asking = future.asking
+        self.course = Course(future.asking, leader, others)
         self.shifts = future.shifts
-        self.records = {record.record_id: record for record in (leader, *others)}
         self.last = leader
         self.now = future.at
         self.holds: list[Hold] = []
@@ -128,7 +125,7 @@ class _Course:
 
     def follow(self) -> Prospect:
         for _ in range(_PATIENCE):
-            leader = self._leader()
+            leader = self.course.leader()
             if leader is None:
                 return self._never(
                     self.holds[-1].reason if self.holds else "it waits for its turn in the chain"
@@ -151,10 +148,6 @@ class _Course:
     def _hold(self, kind: str, until: float | None, reason: str, rule: Rule | None = None) -> None:
         self.holds.append(Hold(self.last.record_id, self.now, until, kind, reason, rule))
 
-    def _leader(self) -> Record | None:
-        awake = [record for record in self.records.values() if record.priority != ASLEEP]
-        return min(awake, key=lambda r: (r.due, r.priority, r.record_id), default=None)
-
     def _wait_for_the_group(self) -> str:
         """Go on to when the group dials; returns why it never does."""
         shift = self.shifts.at(self.now)
@@ -172,36 +165,12 @@ class _Course:
 
     def _dialable(self, leader: Record) -> bool:
         """Ask the rules; what they object to is done to the chain as a run does it."""
-        others = [other for key, other in self.records.items() if key != leader.record_id]
-        callbacks = self.asking.group.callbacks
-        if life.late(leader, self.now, callbacks):
-            self._hold("missed", None, "callback missed")
-            self._change(leader, life.missed(leader, others, self.now, callbacks))
-            return False
-        decision = self.asking.pipeline.decide(self.asking.moment(leader, others, self.now))
-        verdict, rule = decision.verdict, decision.rule
-        if isinstance(verdict, Defer):
-            later = life.deferred(leader, verdict, self.now)
-            self._hold("deferred", float(later.due), verdict.reason, rule)
-            self.records[leader.record_id] = later
-            self.put_off = True
-        elif isinstance(verdict, Exclude):
-            broken = rule is not None and rule.kind == "error"
-            self._hold("error" if broken else "excluded", None, verdict.reason, rule)
-            devices = self.asking.pipeline.devices
-            self._change(leader, life.excluded(leader, others, verdict, self.now, devices))
-        elif isinstance(verdict, GiveWay):
-            self._hold("gave_way", None, verdict.reason, rule)
-            self._change(leader, life.gave_way(leader, verdict, self.now))
-        else:
+        objection = self.course.objection(leader, self.now)
+        if objection is None:
             return True
+        self._hold(*objection)
+        self.put_off = self.put_off or objection.kind == "deferred"
         return False
-
-    def _change(self, leader: Record, change: life.Change) -> None:
-        for record in change.waiting:
-            self.records[record.record_id] = record
-        for record in change.closed:
-            self.records.pop(record.record_id, None)
 
 
 # --- a whole list ----------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 import textwrap
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -10,9 +11,10 @@ from datetime import date
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from cxrun.elements import Cap, Filter
 from cxrun.errors import Mark, Problem
 from cxrun.inheritance import Origin
-from cxrun.ruleset import PACKAGED, Ruleset, Step
+from cxrun.ruleset import Ruleset, Step, TreatmentRule
 from cxrun.yamlfile import Path, path_text
 
 if TYPE_CHECKING:
@@ -74,7 +76,7 @@ class Scope:
         Of a ruleset that comes with cxrun it is told where the group attaches it, for that is what can be changed.
         """
         document = ruleset.document
-        if not document.file.startswith(PACKAGED):
+        if not ruleset.packaged:
             return document.problem(path, message)
         inside = f"{document.file}:{document.mark(path).line}: {path_text(path)}: {message}"
         names = group.settings["rulesets"].value
@@ -92,6 +94,19 @@ class Scope:
             for step in ruleset.filters:
                 yield ruleset, step
 
+    def caps(self, group: Group) -> Iterator[tuple[Ruleset, Step, Cap]]:
+        """Every cap of a group, with the filter that keeps it."""
+        for ruleset, step in self.filters(group):
+            for cap in step.element.caps if isinstance(step.element, Filter) else ():
+                yield ruleset, step, cap
+
+    def rules(self, *groups: Group) -> Iterator[tuple[Group, Ruleset, TreatmentRule]]:
+        """Every treatment rule of some groups, of all if none is named, in the order they are asked."""
+        for group in groups or self.groups:
+            for ruleset in group.rulesets:
+                for rule in ruleset.treatments:
+                    yield group, ruleset, rule
+
 
 Look = Callable[[Scope], Iterator[Problem]]
 
@@ -101,7 +116,7 @@ class Check:
     """Looks at a project for one thing; `data` says that it needs an imported list.
 
     Its documentation is the docstring of `look`: a sentence, more of them, and an example each after `Bad::` and
-    `Good::`, of which the first has the finding and the other has not.
+    `Good::`, of which the first has the finding and the other has not. What stands after `Both::` ends either.
     """
 
     code: str
@@ -117,33 +132,37 @@ class Check:
     @property
     def summary(self) -> str:
         """The first sentence of its documentation."""
-        return inspect.cleandoc(self.look.__doc__ or "").partition("\n")[0]
+        return self.text.partition("\n")[0]
 
     @property
     def text(self) -> str:
         """Its documentation without the examples."""
-        return inspect.cleandoc(self.look.__doc__ or "").partition("Bad::")[0].strip()
+        return self._parts[""]
 
     @property
     def bad(self) -> str:
         """YAML of which it finds something."""
-        return _example(self.look, "Bad::")
+        return self._example("Bad")
 
     @property
     def good(self) -> str:
         """The same as it was meant."""
-        return _example(self.look, "Good::")
+        return self._example("Good")
+
+    @property
+    def _parts(self) -> dict[str, str]:
+        text, *parts = re.split("^(Bad|Good|Both)::$", inspect.cleandoc(self.look.__doc__ or ""), flags=re.M)
+        headed = zip(parts[::2], parts[1::2], strict=True)
+        return {"": text.strip(), **{heading: textwrap.dedent(part).strip() for heading, part in headed}}
+
+    def _example(self, heading: str) -> str:
+        parts = self._parts
+        return "\n---\n".join(parts[each] for each in (heading, "Both") if heading in parts and each in parts)
 
 
 def check(code: str, severity: str, *, data: bool = False) -> Callable[[Look], Check]:
     """Make a check of a function that yields problems; what it needs to say stands in its docstring."""
     return lambda look: Check(code, severity, look, data)
-
-
-def _example(look: Look, heading: str) -> str:
-    _, found, rest = inspect.cleandoc(look.__doc__ or "").partition(heading)
-    other = "Good::" if heading == "Bad::" else "Bad::"
-    return textwrap.dedent(rest.partition(other)[0]).strip() if found else ""
 
 
 class Finding(NamedTuple):

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from cxrun.campaign import Project
 from cxrun.errors import Mark, PluginError, Problem, UserError, near
-from cxrun.linting import compliance, lists, settings, treatments
+from cxrun.linting import caps, compliance, lists, settings, treatments
 from cxrun.linting.check import SEVERITIES, Check, Finding, Scope, check
 from cxrun.linting.ignores import Ignore, ignores
 from cxrun.registry import Registry
-from cxrun.ruleset import PACKAGED
 from cxrun.store.lists import stored_lists
 from cxrun.store.surveying import Survey
 
@@ -72,7 +71,7 @@ def checks(registry: Registry) -> dict[str, Check]:
     """
     found = {
         item.code: item
-        for module in (treatments, compliance, settings, lists)
+        for module in (treatments, caps, compliance, settings, lists)
         for item in vars(module).values()
         if isinstance(item, Check)
     }
@@ -180,7 +179,7 @@ def _heeded(
 
 def _files(project: Project) -> list[str]:
     """The files of a project that can hold comments, as messages call them."""
-    own = [r.document.file for r in project.rulesets.values() if not r.document.file.startswith(PACKAGED)]
+    own = [r.document.file for r in project.rulesets.values() if not r.packaged]
     return [project.document.file, *own]
 
 

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from cxrun.conditions import Condition
-from cxrun.elements import Cap, Filter
 from cxrun.errors import Problem
 from cxrun.linting.check import Scope, check
 from cxrun.linting.compliance import begins, dials, never_meets
@@ -169,15 +168,13 @@ def window_never_opens(scope: Scope) -> Iterator[Problem]:
     Bad::
 
         groups: {all: {schedule: [{start: "10:00", stop: "12:00", zone: Europe/London}]}}
-        ---
-        contacts: |
-          Client,Home,Mobile
-          C1,(808) 555-0101,
 
     Good::
 
         groups: {all: {schedule: [{start: "10:00", stop: "23:00", zone: Europe/London}]}}
-        ---
+
+    Both::
+
         contacts: |
           Client,Home,Mobile
           C1,(808) 555-0101,
@@ -259,11 +256,6 @@ def device_left_out(scope: Scope) -> Iterator[Problem]:
     Bad::
 
         groups: {all: {devices: [mobile]}}
-        ---
-        contacts: |
-          Client,Home,Mobile
-          C1,(212) 555-0101,(917) 555-0102
-          C2,,(917) 555-0103
 
     Good::
 
@@ -272,7 +264,9 @@ def device_left_out(scope: Scope) -> Iterator[Problem]:
         ruleset: retry
         treatments:
           - {on: no_answer, do: [next_in_chain: ]}
-        ---
+
+    Both::
+
         contacts: |
           Client,Home,Mobile
           C1,(212) 555-0101,(917) 555-0102
@@ -295,19 +289,13 @@ def device_not_there(scope: Scope) -> Iterator[Problem]:
     Bad::
 
         groups: {all: {devices: [mobile, home, pager]}}
-        ---
-        ruleset: retry
-        treatments:
-          - {on: no_answer, do: [next_in_chain: ]}
-        ---
-        contacts: |
-          Client,Home,Mobile
-          C1,(212) 555-0101,(917) 555-0102
 
     Good::
 
         groups: {all: {devices: [mobile, home]}}
-        ---
+
+    Both::
+
         ruleset: retry
         treatments:
           - {on: no_answer, do: [next_in_chain: ]}
@@ -378,7 +366,7 @@ def nameless_contacts(scope: Scope) -> Iterator[Problem]:
           C1,(212) 555-0101,
     """
     for group in scope.groups:
-        if not any(cap.per == "client" for _, step in scope.filters(group) for cap in _caps(step)):
+        if not any(cap.per == "client" for *_, cap in scope.caps(group)):
             continue
         for name in group.lists:
             survey = scope.surveys.get(name)
@@ -453,7 +441,3 @@ def _shut(group: Group, filters: Sequence[Step], record: Record, begin: float) -
         if dials(group, at):
             return None
     return "its hours never meet the schedule of the group"
-
-
-def _caps(step: Step) -> Sequence[Cap]:
-    return step.element.caps if isinstance(step.element, Filter) else ()

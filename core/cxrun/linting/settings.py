@@ -10,7 +10,6 @@ from cxrun.elements import Treatment
 from cxrun.errors import Problem
 from cxrun.linting.check import Scope, check
 from cxrun.loading import DEFAULT_WEIGHT
-from cxrun.ruleset import PACKAGED
 from cxrun.times import duration_text
 
 
@@ -37,7 +36,7 @@ def unused_ruleset(scope: Scope) -> Iterator[Problem]:
         dialing_profiles: {standard: {rulesets: [courtesy, spare, rest]}}
     """
     for name, ruleset in scope.project.rulesets.items():
-        if not ruleset.document.file.startswith(PACKAGED) and name not in scope.attached:
+        if not ruleset.packaged and name not in scope.attached:
             message = "no group is dialed by these rules; attach it, or take it away"
             yield ruleset.document.problem(("ruleset",), message)
 
@@ -141,16 +140,18 @@ def undialed_list(scope: Scope) -> Iterator[Problem]:
 
 @check("CX307", "note")
 def unused_field(scope: Scope) -> Iterator[Problem]:
-    """An own field of a list that no rule reads.
+    """An own field of a list that no rule reads, though rules read others of the list.
 
     No condition, filter or ordering of a group that dials the list names it. It is kept and exported all the same;
-    what is not needed need not be stored.
+    what is not needed need not be stored. Nothing is said of a list none of whose own fields is read: its rules are
+    yet to be written, or need none.
 
     Bad::
 
         lists:
           people:
-            map: {fields: {vip: VIP}}
+            map: {fields: {vip: VIP, notes: Notes}}
+        groups: {all: {ordering: [{field: vip, order: descending}]}}
 
     Good::
 
@@ -171,8 +172,7 @@ def unused_field(scope: Scope) -> Iterator[Problem]:
             )
         outside = any(
             isinstance(step.element, Treatment) and type(step.element).send is not Treatment.send
-            for ruleset in group.rulesets
-            for rule in ruleset.treatments
+            for *_, rule in scope.rules(group)
             for step in rule.steps
         )
         for name in group.lists:
@@ -181,10 +181,12 @@ def unused_field(scope: Scope) -> Iterator[Problem]:
     for name, item in scope.project.lists.items():
         if name not in used or name in effects or item.split_from:
             continue
-        for field in item.settings.fields:
-            if field.name not in used[name] and field.name != "state":
-                message = f"no rule of a group that dials the list reads field '{field.name}'"
-                yield scope.in_list(name, message, "map", "fields", field.name)
+        fields = {field.name for field in item.settings.fields} - {"state"}
+        if fields & used[name]:
+            for field in item.settings.fields:
+                if field.name in fields - used[name]:
+                    message = f"no rule of a group that dials the list reads field '{field.name}'"
+                    yield scope.in_list(name, message, "map", "fields", field.name)
 
 
 @check("CX308", "note")
@@ -240,26 +242,14 @@ def below_agent_floor(scope: Scope) -> Iterator[Problem]:
 
         agent_groups: {sales: {agents: 2}}
         dialing_profiles: {standard: {mode: {crowd: }}}
-        ---
-        plugin: |
-          from cxrun import DialingMode, hookimpl
-
-          class Crowd(DialingMode):
-              name = "crowd"
-              agent_floor = 5
-
-              def new_calls(self, pacing):
-                  return pacing.ready
-
-          @hookimpl
-          def register_dialing_modes():
-              return [Crowd]
 
     Good::
 
         agent_groups: {sales: {agents: 5}}
         dialing_profiles: {standard: {mode: {crowd: }}}
-        ---
+
+    Both::
+
         plugin: |
           from cxrun import DialingMode, hookimpl
 

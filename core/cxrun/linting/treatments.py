@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Final
 
 from cxrun.elements import DialAgain, Treatment
@@ -52,18 +52,13 @@ def never_asked(scope: Scope) -> Iterator[Problem]:
           - {on: busy, do: [redial: {interval: 9h, attempts: 2}]}
           - {on: no_answer, do: [next_in_chain: ]}
     """
-    for group in scope.groups:
-        taken: dict[int | str, TreatmentRule] = {}
-        for ruleset in group.rulesets:
-            for rule in ruleset.treatments:
-                wanted = named_answers(rule)
-                before = [taken[answer] for answer in wanted if answer in taken]
-                if before and len(before) == len(wanted):
-                    places = ", ".join(dict.fromkeys(f"{each.mark.file}:{each.mark.line}" for each in before))
-                    message = f"is never asked: {places} answers before it"
-                    yield scope.in_ruleset(group, ruleset, rule.path, message)
-                if rule.when is None:
-                    taken |= {answer: rule for answer in wanted if answer not in taken}
+    for group, ruleset, rule, taken in _in_turn(scope):
+        wanted = named_answers(rule)
+        before = [taken[answer] for answer in wanted if answer in taken]
+        if before and len(before) == len(wanted):
+            places = ", ".join(dict.fromkeys(f"{each.mark.file}:{each.mark.line}" for each in before))
+            message = f"is never asked: {places} answers before it"
+            yield scope.in_ruleset(group, ruleset, rule.path, message)
 
 
 @check("CX102", "warning")
@@ -87,19 +82,13 @@ def partly_shadowed(scope: Scope) -> Iterator[Problem]:
           - {on: busy, do: [redial: {interval: 9h, attempts: 2}]}
           - {on: no_answer, do: [next_in_chain: ]}
     """
-    for group in scope.groups:
-        taken: dict[int | str, TreatmentRule] = {}
-        for ruleset in group.rulesets:
-            for rule in ruleset.treatments:
-                wanted = named_answers(rule)
-                lost = [answer for answer in _written(ruleset, rule) if answer in taken]
-                if lost and any(answer not in taken for answer in wanted):
-                    first = taken[lost[0]].mark
-                    named = ", ".join(_word(answer) for answer in lost)
-                    message = f"does not decide {named}: answered before it, by {first.file}:{first.line}"
-                    yield scope.in_ruleset(group, ruleset, rule.path, message)
-                if rule.when is None:
-                    taken |= {answer: rule for answer in wanted if answer not in taken}
+    for group, ruleset, rule, taken in _in_turn(scope):
+        lost = [answer for answer in _written(ruleset, rule) if answer in taken]
+        if lost and any(answer not in taken for answer in named_answers(rule)):
+            first = taken[lost[0]].mark
+            named = ", ".join(_word(answer) for answer in lost)
+            message = f"does not decide {named}: answered before it, by {first.file}:{first.line}"
+            yield scope.in_ruleset(group, ruleset, rule.path, message)
 
 
 @check("CX103", "warning")
@@ -121,14 +110,12 @@ def step_never_runs(scope: Scope) -> Iterator[Problem]:
         treatments:
           - {on: no_answer, do: [next_in_chain: , finish: ]}
     """
-    for group in scope.groups:
-        for ruleset in group.rulesets:
-            for rule in ruleset.treatments:
-                for before, step in zip(rule.steps, rule.steps[1:], strict=False):
-                    if always_answers(ruleset, rule, before):
-                        message = f"can never run: {before.name} before it answers every call"
-                        yield scope.in_step(group, ruleset, step, message)
-                        break
+    for group, ruleset, rule in scope.rules():
+        for before, step in zip(rule.steps, rule.steps[1:], strict=False):
+            if always_answers(ruleset, rule, before):
+                message = f"can never run: {before.name} before it answers every call"
+                yield scope.in_step(group, ruleset, step, message)
+                break
 
 
 @check("CX104", "warning")
@@ -144,8 +131,6 @@ def unanswered_result(scope: Scope) -> Iterator[Problem]:
         treatments:
           - {on: do_not_call, do: [do_not_call: {list: dnc}]}
           - {on: no_answer, do: [next_in_chain: ]}
-        ---
-        dialing_profiles: {standard: {rulesets: [courtesy, retry]}}
 
     Good::
 
@@ -154,11 +139,13 @@ def unanswered_result(scope: Scope) -> Iterator[Problem]:
           - {on: do_not_call, do: [do_not_call: {list: dnc}]}
           - {on: no_answer, do: [next_in_chain: ]}
           - {on: other, do: [finish: ]}
-        ---
+
+    Both::
+
         dialing_profiles: {standard: {rulesets: [courtesy, retry]}}
     """
     for group in scope.groups:
-        rules = [rule for ruleset in group.rulesets for rule in ruleset.treatments]
+        rules = [rule for *_, rule in scope.rules(group)]
         if not rules or any(rule.other for rule in rules):
             continue
         left = sorted(_COMMON - {CallResult(code) for rule in rules for code in rule.on})
@@ -182,8 +169,6 @@ def answered_under_conditions(scope: Scope) -> Iterator[Problem]:
           - {on: busy, when: {field: area_code, eq: "212"}, do: [redial: {interval: 9h, attempts: 2}]}
           - {on: [no_contact, machine, sit, overflowed, abandoned, dropped, dropped_no_answer, wrong_party,
                   wrong_number], when: {field: attempt, ge: 0}, do: [next_in_chain: ]}
-        ---
-        dialing_profiles: {standard: {rulesets: [courtesy, retry]}}
 
     Good::
 
@@ -192,11 +177,13 @@ def answered_under_conditions(scope: Scope) -> Iterator[Problem]:
           - {on: do_not_call, do: [do_not_call: {list: dnc}]}
           - {on: busy, when: {field: area_code, eq: "212"}, do: [redial: {interval: 9h, attempts: 2}]}
           - {on: other, do: [next_in_chain: ]}
-        ---
+
+    Both::
+
         dialing_profiles: {standard: {rulesets: [courtesy, retry]}}
     """
     for group in scope.groups:
-        rules = [(ruleset, rule) for ruleset in group.rulesets for rule in ruleset.treatments]
+        rules = [(ruleset, rule) for _, ruleset, rule in scope.rules(group)]
         if any(rule.other and rule.when is None for _, rule in rules):
             continue
         sure = {code for _, rule in rules if rule.when is None for code in rule.on}
@@ -231,7 +218,7 @@ def no_wait(scope: Scope) -> Iterator[Problem]:
         treatments:
           - {on: busy, do: [redial: {interval: 30m, attempts: 2}]}
     """
-    for group, ruleset, rule in _rules(scope):
+    for group, ruleset, rule in scope.rules():
         if not rule.steps:
             continue
         result = next(iter(answers(group, rule)), None)
@@ -264,7 +251,7 @@ def dead_number_redialed(scope: Scope) -> Iterator[Problem]:
         treatments:
           - {on: sit_invalid_number, do: [next_in_chain: ]}
     """
-    for group, ruleset, rule in _rules(scope):
+    for group, ruleset, rule in scope.rules():
         if rule.other:
             continue
         dead = [CallResult(code) for code in sorted(rule.on) if CallResult(code) in _DEAD]
@@ -296,8 +283,8 @@ def refusal_redialed(scope: Scope) -> Iterator[Problem]:
           - {on: do_not_call, do: [do_not_call: {list: dnc, client: true}]}
     """
     refused = CallResult.DO_NOT_CALL
-    for group, ruleset, rule in _rules(scope):
-        named = {code for each in group.rulesets for other in each.treatments for code in other.on}
+    for group, ruleset, rule in scope.rules():
+        named = {code for *_, each in scope.rules(group) for code in each.on}
         if refused in rule.on or (rule.other and refused not in named):
             played = course(ruleset, rule, refused)
             if len(played.dials) > 1:
@@ -319,9 +306,6 @@ def suppressed_in_vain(scope: Scope) -> Iterator[Problem]:
           - suppression: {lists: [dnc]}
           - calling_hours: {hours: "09:00-20:00"}
           - attempts: {at_most: 3, within: 24h}
-        ---
-        suppression_lists: {dnc: asked not to be called, refused: refused by phone}
-        dialing_profiles: {standard: {rulesets: [retry, rest]}}
 
     Good::
 
@@ -332,20 +316,21 @@ def suppressed_in_vain(scope: Scope) -> Iterator[Problem]:
           - suppression
           - calling_hours: {hours: "09:00-20:00"}
           - attempts: {at_most: 3, within: 24h}
-        ---
+
+    Both::
+
         suppression_lists: {dnc: asked not to be called, refused: refused by phone}
         dialing_profiles: {standard: {rulesets: [retry, rest]}}
     """
     for group in scope.groups:
         heeded = [step.element.suppression_lists() for _, step in scope.filters(group) if step.when is None]
         asked = [lists for lists in heeded if lists is not None]
-        for ruleset in group.rulesets:
-            for rule in ruleset.treatments:
-                for step in rule.steps:
-                    for name in step.element.suppression_lists() or ():
-                        if not any(not lists or name in lists for lists in asked):
-                            message = f"no filter of group '{group.name}' always heeds list '{name}'"
-                            yield scope.in_step(group, ruleset, step, message)
+        for _, ruleset, rule in scope.rules(group):
+            for step in rule.steps:
+                for name in step.element.suppression_lists() or ():
+                    if not any(not lists or name in lists for lists in asked):
+                        message = f"no filter of group '{group.name}' always heeds list '{name}'"
+                        yield scope.in_step(group, ruleset, step, message)
 
 
 @check("CX110", "warning")
@@ -359,21 +344,21 @@ def devices_without_next(scope: Scope) -> Iterator[Problem]:
         ruleset: retry
         treatments:
           - {on: no_answer, do: [redial: {interval: 9h, attempts: 2}]}
-        ---
-        groups: {all: {devices: [mobile, home]}}
 
     Good::
 
         ruleset: retry
         treatments:
           - {on: no_answer, do: [next_in_chain: ]}
-        ---
+
+    Both::
+
         groups: {all: {devices: [mobile, home]}}
     """
     for group in scope.groups:
         if "devices" not in group.settings or len(group.settings["devices"].value) < 2:
             continue
-        steps = [step for ruleset in group.rulesets for rule in ruleset.treatments for step in rule.steps]
+        steps = [step for *_, rule in scope.rules(group) for step in rule.steps]
         if not any(isinstance(step.element, Treatment) and step.element.moves_on for step in steps):
             message = (
                 f"only the first device of a chain is dialed: no ruleset of group '{group.name}' has a treatment "
@@ -401,7 +386,7 @@ def endless_sequence(scope: Scope) -> Iterator[Problem]:
         treatments:
           - {on: no_answer, do: [retry_in: {interval: 2d, attempts: 3}]}
     """
-    for group, ruleset, rule in _rules(scope):
+    for group, ruleset, rule in scope.rules():
         results = answers(group, rule)
         if not results and not rule.dispositions:
             continue
@@ -455,12 +440,6 @@ def no_refusal_list(scope: Scope) -> Iterator[Problem]:
         ruleset: retry
         treatments:
           - {on: no_answer, do: [next_in_chain: ]}
-        ---
-        dialing_profiles: {standard: {rulesets: [courtesy, retry, last]}}
-        ---
-        ruleset: last
-        treatments:
-          - {on: other, do: [finish: ]}
 
     Good::
 
@@ -468,7 +447,9 @@ def no_refusal_list(scope: Scope) -> Iterator[Problem]:
         treatments:
           - {on: no_answer, do: [next_in_chain: ]}
           - {on: do_not_call, do: [do_not_call: {list: dnc}]}
-        ---
+
+    Both::
+
         dialing_profiles: {standard: {rulesets: [courtesy, retry, last]}}
         ---
         ruleset: last
@@ -478,18 +459,23 @@ def no_refusal_list(scope: Scope) -> Iterator[Problem]:
     if not scope.project.suppression_lists:
         return
     for group in scope.groups:
-        rules = [rule for ruleset in group.rulesets for rule in ruleset.treatments]
+        rules = [rule for *_, rule in scope.rules(group)]
         writes = any(step.element.suppression_lists() for rule in rules for step in rule.steps)
         if rules and group.mode.needs_agents and not writes:
             message = "no treatment puts anybody on a suppression list; answer do_not_call with do_not_call"
             yield scope.in_setting(group, "rulesets", message)
 
 
-def _rules(scope: Scope) -> Iterator[tuple[Group, Ruleset, TreatmentRule]]:
+def _in_turn(
+    scope: Scope,
+) -> Iterator[tuple[Group, Ruleset, TreatmentRule, Mapping[int | str, TreatmentRule]]]:
+    """Every rule, with those before it in the group that have no condition, by what they answer."""
     for group in scope.groups:
-        for ruleset in group.rulesets:
-            for rule in ruleset.treatments:
-                yield group, ruleset, rule
+        taken: dict[int | str, TreatmentRule] = {}
+        for _, ruleset, rule in scope.rules(group):
+            yield group, ruleset, rule, taken
+            if rule.when is None:
+                taken = {answer: rule for answer in named_answers(rule)} | taken
 
 
 def _answering(rulesets: tuple[Ruleset, ...], result: CallResult) -> tuple[Ruleset, TreatmentRule] | None:

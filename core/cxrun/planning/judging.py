@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Sequence
-from dataclasses import replace
 from typing import Final, NamedTuple
 
 from cxrun import life
+from cxrun.asking import asking_nobody
 from cxrun.campaign import Group
-from cxrun.elements import Defer, Exclude, Filter, Moment, Pass
+from cxrun.elements import Defer, Exclude, Moment, Pass
 from cxrun.feed import Facts
 from cxrun.model import Record, Rule
-from cxrun.pipeline import GiveWay, Pipeline
+from cxrun.pipeline import GiveWay
 
 NEVER: Final = math.inf
 IN_TURN: Final = 2.0**60
@@ -47,28 +47,12 @@ class Outlook(NamedTuple):
         return f"{self.reason} ({self.rule})" if self.rule else self.reason
 
 
-def pipeline_of(group: Group) -> Pipeline:
-    """The rules of a group, compiled, without the filters that ask somebody outside."""
-    quiet = [
-        replace(
-            ruleset,
-            filters=tuple(
-                step
-                for step in ruleset.filters
-                if not (isinstance(step.element, Filter) and step.element.asks_others)
-            ),
-        )
-        for ruleset in group.rulesets
-    ]
-    return Pipeline(quiet, group.devices)
-
-
 class Judge:
     """Asks the rules of a group when records may be dialed."""
 
     def __init__(self, group: Group) -> None:
         self.group = group
-        self.pipeline = pipeline_of(group)
+        self.pipeline, _ = asking_nobody(group)
         self._ring_time = group.duration("ring_time")
         self._known: dict[Hashable, Outlook] = {}
 
@@ -82,10 +66,7 @@ class Judge:
     ) -> Outlook:
         """From when the record may be dialed, not before `since` and not before its own schedule."""
         at = max(since, float(record.dial_sched_time))
-        moment = Moment(
-            at, record, chain, facts.attempts(record), facts.suppressions(record), facts.attempts_by(record),
-            self._ring_time, imports,
-        )  # fmt: skip
+        moment = facts.moment(at, record, chain, self._ring_time, imports)
         kinds = self.pipeline.alike(moment)
         alone = [n for n, kind in enumerate(kinds) if kind is None] if None in kinds else ()
         if alone and not self._pass_for_good(alone, moment):

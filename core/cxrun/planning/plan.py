@@ -30,8 +30,6 @@ from cxrun.store.fingerprints import (
 from cxrun.store.lists import stored_lists
 from cxrun.yamlfile import load
 
-MOST: Final = 2000
-"""Dials a plan has at most: more than a person reads."""
 _FREE: Final = ("approved_by", "digest")
 """What the digest of a plan does not cover: the name of who approves, and itself."""
 _TEXT: Final = {"type": "string"}

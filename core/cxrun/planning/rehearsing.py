@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar, Final, NamedTuple
 
+from cxrun.asking import asking_nobody
 from cxrun.campaign import Group, Project
 from cxrun.clock import VirtualClock
 from cxrun.crew import Crew
 from cxrun.dialer import Dial, Dialer, Line, Opening, Progress
-from cxrun.elements import Filter, Moment, Pass
-from cxrun.engine import Engine, Place
+from cxrun.dialing import Dialing
+from cxrun.elements import Moment, Pass
+from cxrun.engine import Command, Engine, Place
 from cxrun.feed import Feed
 from cxrun.model import PERSONAL, Reason, Record, Rule
-from cxrun.pipeline import Pipeline, rule_of
-from cxrun.planning.judging import pipeline_of
+from cxrun.pipeline import Pipeline
 from cxrun.runner import Run
+from cxrun.store.lists import StoredList
 from cxrun.store.reading import refusals_of
 from cxrun.store.rehearsing import RehearsalStore
 from cxrun.store.runs import SIMULATION, last_run
 from cxrun.tally import Options
+from cxrun.work import Work
 
 _EVERYTHING: Final = 2**31
 _STEP: Final = 300.0
@@ -143,51 +146,59 @@ class _Rehearsed(Run):
         clock: Callable[[float], VirtualClock],
         until: float,
     ) -> None:
-        self.dials: list[Planned] = []
-        self._until = until
-        self._quiet: dict[str, tuple[Pipeline, tuple[Rule, ...]]] = {}
+        self._quiet: dict[str, _Quiet] = {}
         super().__init__(project, groups, store, clock, at, options)
+        self.dials: list[Planned] = []
+        self._dialing = _Rehearsing(self._work, self._obey, self._quiet, self.dials, until)
 
     @property
     def _world(self) -> str:
         return self.world
 
-    def _crew(self, group: Group, opening: Opening) -> Crew:
+    def _crew(self, group: Group, lists: Mapping[str, StoredList], opening: Opening) -> Crew:
         silent = replace(group.dialer_step, name="rehearsal", element=_Silent())
-        crew = super()._crew(replace(group, dialer_step=silent), opening)
+        crew = super()._crew(replace(group, dialer_step=silent), lists, opening)
         crew.engine = _Unpaced(
             group.mode, None, start=opening.start, ports=_EVERYTHING, calls_per_second=1, connect_window=0
         )
-        self._quiet[group.name] = (pipeline_of(group), _outside(group))
+        self._quiet[group.name] = asking_nobody(group)
         return crew
 
-    def _has_agent(self, crew: Crew, feed: Feed, record: Record, now: float) -> bool:
+
+_Quiet = tuple[Pipeline, tuple[Rule, ...]]
+"""The rules of a group without those that ask somebody outside, and those."""
+
+
+class _Rehearsing(Dialing):
+    """Dials as a run does, and writes down what it dials."""
+
+    def __init__(
+        self,
+        work: Work,
+        obey: Callable[[Crew, Iterable[Command], float], None],
+        quiet: Mapping[str, _Quiet],
+        dials: list[Planned],
+        until: float,
+    ) -> None:
+        super().__init__(work, obey)
+        self._quiet = quiet
+        self._dials = dials
+        self._until = until
+
+    def has_agent(self, crew: Crew, feed: Feed, record: Record, now: float) -> bool:
         return True
 
-    def _allowed(self, crew: Crew, feed: Feed, record: Record, now: float) -> bool:
-        if not super()._allowed(crew, feed, record, now):
+    def allowed(self, crew: Crew, feed: Feed, record: Record, now: float) -> bool:
+        if not super().allowed(crew, feed, record, now):
             return False
         pipeline, outside = self._quiet[crew.group.name]
-        facts = self._facts
-        moment = Moment(
-            now, record, (record, *feed.sleeping(record)), facts.attempts(record), facts.suppressions(record),
-            facts.attempts_by(record), crew.ring_time, feed.imports,
-        )  # fmt: skip
+        chain = (record, *feed.sleeping(record))
+        moment = self._work.facts.moment(now, record, chain, crew.ring_time, feed.imports)
         asked = [decision.rule for decision in pipeline.verdicts(moment)]
         rules = tuple(rule for rule in (*asked, *outside) if rule is not None)
         until = _allowed_until(pipeline, moment, self._until)
-        self.dials.append(Planned(record, crew.group.name, feed.name, rules, until))
+        self._dials.append(Planned(record, crew.group.name, feed.name, rules, until))
         return True
-
-
-def _outside(group: Group) -> tuple[Rule, ...]:
-    """The rules that ask somebody outside."""
-    return tuple(
-        rule_of(step, "filter", ruleset.name)
-        for ruleset in group.rulesets
-        for step in ruleset.filters
-        if isinstance(step.element, Filter) and step.element.asks_others
-    )
 
 
 def _allowed_until(pipeline: Pipeline, moment: Moment, end: float) -> float:

@@ -7,13 +7,13 @@ made before it with the results they had by then. Then the same functions decide
 from __future__ import annotations
 
 import math
-from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from cxrun import life
+from cxrun.asking import asking_nobody
 from cxrun.campaign import Group, Project
 from cxrun.elements import (
     AssignToGroup,
@@ -23,7 +23,6 @@ from cxrun.elements import (
     DialNext,
     Drop,
     Exclude,
-    Filter,
     Finish,
     MarkAgentError,
     Moment,
@@ -34,31 +33,21 @@ from cxrun.elements import (
 )
 from cxrun.model import (
     ASLEEP,
-    CHAINED,
-    PRIORITY,
     CallResult,
-    PastAttempt,
     Record,
-    RecordStatus,
-    RecordType,
     Rule,
-    Suppression,
     word_of,
 )
-from cxrun.pipeline import Broken, Pipeline, Settlement
-from cxrun.planning.judging import pipeline_of
+from cxrun.pipeline import Broken, Settlement
+from cxrun.planning.standing import REFUSALS, Known, Standing
 from cxrun.store.database import Store
 from cxrun.store.lists import StoredList, imports_of, stored_lists
-from cxrun.store.past import JournalRow, Past, chain_ids, corrected, past_of, rules_changed_at, seeds
+from cxrun.store.past import JournalRow, chain_ids, past_of, rules_changed_at, seeds
 from cxrun.store.queue import (
     AttemptRow,
     Queue,
-    attempts_by_field,
     find_by_fields,
-    key_text,
-    past_attempts,
 )
-from cxrun.store.suppressions import suppressions
 
 ALLOWED: Final = "newly allowed"
 BLOCKED: Final = "newly blocked"
@@ -78,14 +67,8 @@ _SETTLED: Final = {
     UpdateChain: "update_chain", Reschedule: "reschedule", AssignToGroup: "assign_to_group",
     MarkAgentError: "agent_error",
 }  # fmt: skip
-_ENDS: Final = frozenset((*_SETTLED.values(), "callback_promised", "error"))
+_ENDS: Final = frozenset((*_SETTLED.values(), "callback_promised", "error", "hung_up"))
 """Events that say what followed a call."""
-_REFUSALS: Final = frozenset(("deferred", "excluded"))
-_QUIET: Final = frozenset(
-    (*_REFUSALS, "released", "chain_updated", "lost", "dial_failed", "would_send", "effect_sent", "effect_delayed",
-     "effect_failed", "effect_unknown")
-)  # fmt: skip
-"""Events that leave what rules see of a record as it was."""
 _NO_AGENT: Final = (CallResult.DROPPED, CallResult.ABANDONED)
 
 
@@ -139,7 +122,9 @@ def replay(
     """
     groups = {name: group for group in project.groups.values() for name in group.lists}
     with store.snapshot():
-        find_by_fields(store, {f for group in groups.values() for f in pipeline_of(group).attempt_fields})
+        find_by_fields(
+            store, {f for group in groups.values() for f in asking_nobody(group)[0].attempt_fields}
+        )
         shared = _Shared(seeds(store), rules_changed_at(store), since, sums)
         for stored in stored_lists(store).values():
             if only is not None and stored.name not in only.lists:
@@ -163,100 +148,6 @@ class _Shared(NamedTuple):
     sums: Sums
 
 
-class _Known:
-    """The attempts and suppressions of some clients and numbers, as they stood at any moment."""
-
-    def __init__(self, store: Store, records: Sequence[Record], fields: Iterable[str]) -> None:
-        clients = {record.client for record in records}
-        phones = {record.phone for record in records}
-        self._of_client: dict[str, list[PastAttempt]] = {}
-        self._of_phone: dict[str, list[PastAttempt]] = {}
-        self._by_field: dict[str, dict[str, list[PastAttempt]]] = {}
-        seen = set()
-        for past in past_attempts(store, clients, phones, -math.inf):
-            self._of_client.setdefault(past.client, []).append(past)
-            self._of_phone.setdefault(past.phone, []).append(past)
-            seen.add(past.record_id)
-        for name in fields:
-            values = {text for r in records if (text := key_text(r.fields.get(name))) is not None}
-            found = self._by_field[name] = {}
-            for value, past in attempts_by_field(store, name, values, -math.inf):
-                found.setdefault(value, []).append(past)
-                seen.add(past.record_id)
-        self._corrected = corrected(store, seen)
-        self._entries: dict[tuple[str, str], list[Suppression]] = {}
-        for entry in suppressions(store, clients, phones):
-            self._entries.setdefault((entry.kind, entry.key), []).append(entry)
-
-    def attempts(self, record: Record, at: float, *, claimed: bool) -> list[PastAttempt]:
-        both = {
-            (past.record_id, past.attempt): past
-            for past in (*self._of_client.get(record.client, ()), *self._of_phone.get(record.phone, ()))
-        }
-        return self._then(sorted(both.values(), key=lambda past: past.placed), record, at, claimed)
-
-    def attempts_by(self, record: Record, at: float, *, claimed: bool) -> dict[str, list[PastAttempt]]:
-        found = {}
-        for name, by_value in self._by_field.items():
-            value = key_text(record.fields.get(name))
-            if value is not None:
-                found[name] = self._then(by_value.get(value, ()), record, at, claimed)
-        return found
-
-    def entries(self, record: Record) -> list[Suppression]:
-        return [
-            *self._entries.get(("device", record.phone), ()),
-            *self._entries.get(("client", record.client), ()),
-        ]
-
-    def _then(
-        self, attempts: Iterable[PastAttempt], record: Record, at: float, claimed: bool
-    ) -> list[PastAttempt]:
-        """Those made before a moment, as they were known then; of the same moment, those of records before it.
-
-        Attempts that were made elsewhere are known from the import on.
-        """
-        found = []
-        for past in attempts:
-            if past.placed > at or (
-                past.placed == at
-                and (past.record_id >= record.record_id if claimed else past.record_id == record.record_id)
-            ):
-                continue
-            if past.ended is not None and past.ended <= at:
-                changes = self._corrected.get((past.record_id, past.attempt))
-                if changes:
-                    n = bisect_right(changes, at, key=lambda change: change[0])
-                    past = replace(past, call_result=changes[max(0, n - 1)][1])
-            elif past.ended is not None:
-                past = replace(past, call_result=int(CallResult.UNKNOWN), disposition=None, ended=None)
-            found.append(past)
-        return found
-
-
-class _Member:
-    """A record of a chain while its life is gone through again."""
-
-    def __init__(self, record: Record) -> None:
-        self.record = record
-        self.state = "chained"
-        self.attempt = 0
-        self.treatments = ""
-        self.missed = False
-        self.called = 0
-
-    def asleep(self) -> Record:
-        """The record as the rules see it while another of its chain is dialed."""
-        status = RecordStatus.CHAIN_READY if self.state == "chained" else RecordStatus.READY
-        return self.record._replace(
-            record_status=int(status),
-            attempt=self.attempt,
-            treatments=self.treatments,
-            priority=ASLEEP,
-            due=CHAINED,
-        )
-
-
 class _List:
     """Judges the history of one list."""
 
@@ -267,14 +158,9 @@ class _List:
         self._sums = shared.sums
         self._queue = Queue(store, stored.list_id, list(stored.field_types))
         self._imports = imports_of(store, stored)
-        self._pipeline: Pipeline = pipeline_of(group)
+        self._pipeline, outside = asking_nobody(group)
         self._ring_time = group.duration("ring_time")
-        self._outside = {
-            step.name
-            for ruleset in group.rulesets
-            for step in ruleset.filters
-            if isinstance(step.element, Filter) and step.element.asks_others
-        }
+        self._outside = {rule.name for rule in outside}
 
     def judge(self, ids: Sequence[int]) -> Iterator[Finding]:
         chains = self._queue.chains(ids)
@@ -282,13 +168,13 @@ class _List:
         past = past_of(self._store, [record.record_id for record in records])
         if not past.journal and not past.attempts:
             return
-        known = _Known(self._store, records, self._pipeline.attempt_fields)
+        known = Known(self._store, records, self._pipeline.attempt_fields)
         for chain in chains.values():
             if any(record.record_id in past.journal for record, _ in chain):
-                yield from _Chain(self, chain, past, known).walk()
+                yield from _Chain(self, Standing(chain, past), known).walk()
 
     def moment(
-        self, at: float, record: Record, chain: Sequence[Record], known: _Known, *, claimed: bool
+        self, at: float, record: Record, chain: Sequence[Record], known: Known, *, claimed: bool
     ) -> Moment:
         return Moment(
             at, record, chain, known.attempts(record, at, claimed=claimed), known.entries(record),
@@ -307,60 +193,52 @@ class _List:
 
 
 class _Chain:
-    """One chain, from its import to now."""
+    """Judges what was decided in the life of one chain."""
 
-    def __init__(self, of: _List, chain: Sequence[tuple[Record, str]], past: Past, known: _Known) -> None:
+    def __init__(self, of: _List, standing: Standing, known: Known) -> None:
         self._list = of
+        self._standing = standing
         self._known = known
-        self._past = past
-        self._members = {record.record_id: _Member(record) for record, _ in chain}
-        self._rows = sorted(row for number in self._members for row in past.journal.get(number, ()))
-        for record, place in chain:
-            if place == "closed" and record.record_id not in past.journal:
-                self._members[record.record_id].state = "closed"
-        calls = [call for number in self._members for call in past.attempts.get(number, ())]
-        self._calls = sorted(calls, key=lambda call: (call.placed, call.record_id, call.attempt))
-        self._ends: dict[tuple[int, int], JournalRow] = {}
 
     def walk(self) -> Iterator[Finding]:
         shared = self._list._shared
-        calls = iter(self._calls)
+        calls = iter(self._standing.calls)
         call = next(calls, None)
         anew = iter(shared.rules_changed)
         change = next(anew, None)
-        for n, row in enumerate(self._rows):
+        for n, row in enumerate(self._standing.rows):
             while change is not None and change < row.seq:
-                self._look_again()
+                self._standing.look_again()
                 change = next(anew, None)
             while call is not None and self._comes_before(call, row):
                 yield from self._call(call, n)
                 call = next(calls, None)
-            if row.event in _REFUSALS:
+            if row.event in REFUSALS:
                 yield from self._refusal(row, n)
-            self._happen(row)
+            self._standing.happen(row)
         while call is not None:
-            yield from self._call(call, len(self._rows))
+            yield from self._call(call, len(self._standing.rows))
             call = next(calls, None)
 
     @staticmethod
     def _comes_before(call: AttemptRow, row: JournalRow) -> bool:
         """Whether a call was placed before something happened."""
-        if row.record_id == call.record_id and row.event not in _REFUSALS and row.event != "next_in_chain":
+        if row.record_id == call.record_id and row.event not in REFUSALS and row.event != "next_in_chain":
             return row.attempt >= call.attempt
         return call.placed < row.at
 
     # --- what was decided, and what would be ---
 
     def _call(self, call: AttemptRow, n: int) -> Iterator[Finding]:
-        member = self._members[call.record_id]
-        record = self._claimed(call, member)
-        sleeping = self._sleeping(member)
+        member = self._standing.members[call.record_id]
+        record = self._standing.claimed(call, member)
+        sleeping = self._standing.sleeping(member)
         judged = call.placed >= self._list._shared.since
         if judged:
             yield from self._claim(call, record, sleeping)
         end = next(
             (
-                row for row in self._rows[n:]
+                row for row in self._standing.rows[n:]
                 if row.record_id == call.record_id and row.attempt == call.attempt and row.event in _ENDS
             ),
             None,
@@ -373,17 +251,18 @@ class _Chain:
             if judged:
                 self._list.left_out("calls that are still in progress")
             return
-        self._ends[call.record_id, call.attempt] = end
+        self._standing.ends[call.record_id, call.attempt] = end
         if judged:
             yield from self._end(call, record, sleeping, end)
 
     def _claim(self, call: AttemptRow, record: Record, sleeping: Sequence[Record]) -> Iterator[Finding]:
         self._list._sums.calls += 1
         moment = self._list.moment(call.placed, record, (record, *sleeping), self._known, claimed=True)
-        verdict, rule = self._list._pipeline.decide(moment)
+        decision = self._list._pipeline.decide(moment)
+        verdict, rule = decision
         if isinstance(verdict, Pass):
             return
-        kind = FAILED if rule is not None and rule.kind == "error" else BLOCKED
+        kind = FAILED if decision.broken else BLOCKED
         now = f"refused: {verdict.reason}" + _by(rule)
         yield self._list.find(kind, record, call.attempt, call.placed, "dialed", now, _by(rule))
 
@@ -408,7 +287,7 @@ class _Chain:
         if call.disposition is not None:
             # what the agent says may have named the result; the line had said this
             result = detected or CallResult.ANSWER
-        if (call.record_id, call.attempt) in self._known._corrected:
+        if (call.record_id, call.attempt) in self._known.corrected:
             self._list.left_out("treatments of calls that were given another result later")
             return
         told = life.with_result(dialed, int(result), call.agent_id)
@@ -430,7 +309,7 @@ class _Chain:
         """What followed a call, in words and to be compared: event, result, whether it waits, when, and who is next."""
         heir = next(
             (
-                (row.record_id, row.due) for row in self._rows
+                (row.record_id, row.due) for row in self._standing.rows
                 if row.event == "next_in_chain" and row.at == end.at and row.record_id != end.record_id
             ),
             None,
@@ -444,15 +323,16 @@ class _Chain:
         if row.reason.rule.name in self._list._outside:
             self._list.left_out("refusals by somebody who was asked outside")
             return
-        record = self._refused(row, n)
+        record = self._standing.refused(row, n)
         if record is None:
             self._list.left_out("refusals of records whose state at the time is not kept")
             return
         self._list._sums.refusals += 1
-        member = self._members[row.record_id]
-        chain = (record, *self._sleeping(member))
+        member = self._standing.members[row.record_id]
+        chain = (record, *self._standing.sleeping(member))
         moment = self._list.moment(row.at, record, chain, self._known, claimed=False)
-        verdict, rule = self._list._pipeline.decide(moment)
+        decision = self._list._pipeline.decide(moment)
+        verdict, rule = decision
         then = f"{row.event}: {row.reason.text} ({row.reason.rule})"
         if isinstance(verdict, Pass):
             yield self._list.find(ALLOWED, record, row.attempt, row.at, then, "dialed", _by(row.reason.rule))
@@ -461,115 +341,10 @@ class _Chain:
             isinstance(verdict, Defer) and life.deferred(record, verdict, row.at).due == row.due
         )  # fmt: skip
         if not same:
-            how = (
-                "deferred"
-                if isinstance(verdict, Defer)
-                else "excluded"
-                if isinstance(verdict, Exclude)
-                else "passed by"
-            )
-            now = f"{how}: {verdict.reason}" + _by(rule)
-            kind = FAILED if rule is not None and rule.kind == "error" else REFUSED
+            words = {Defer: "deferred", Exclude: "excluded"}
+            now = f"{words.get(type(verdict), 'passed by')}: {verdict.reason}" + _by(rule)
+            kind = FAILED if decision.broken else REFUSED
             yield self._list.find(kind, record, row.attempt, row.at, then, now, _by(rule))
-
-    # --- how things stood ---
-
-    def _claimed(self, call: AttemptRow, member: _Member) -> Record:
-        """The record as it was claimed."""
-        kept = self._past.claims.get((call.record_id, call.attempt))
-        kind, result, due, treatments, agent_id = (
-            kept[2:] if kept else (int(RecordType.GENERAL), int(CallResult.UNKNOWN), 0, "", None)
-        )
-        return self._in_state(member, kind, result, due, treatments, agent_id, call.attempt - 1)
-
-    @staticmethod
-    def _in_state(
-        member: _Member, kind: int, result: int, due: int, treatments: str, agent_id: str | None, attempt: int
-    ) -> Record:
-        status = RecordStatus.MISSED_CALLBACK if member.missed else RecordStatus.READY
-        return member.record.in_state(
-            kind, int(status), result, attempt, due, member.called, treatments, agent_id, due,
-            PRIORITY.get(kind, PRIORITY[RecordType.GENERAL]),
-        )  # fmt: skip
-
-    def _refused(self, row: JournalRow, n: int) -> Record | None:
-        """The record as it was when it was refused: as it was claimed next, or as it is now if it never was."""
-        member = self._members[row.record_id]
-        following = next(
-            (c for c in self._past.attempts.get(row.record_id, ()) if c.attempt == row.attempt + 1), None
-        )
-        for later in self._rows[n + 1 :]:
-            if later.record_id != row.record_id or later.event in _QUIET:
-                continue
-            if following is not None and later.attempt > row.attempt:
-                break
-            return None
-        if following is not None:
-            return self._claimed(following, member)
-        now = member.record
-        return self._in_state(
-            member,
-            now.record_type,
-            now.call_result,
-            now.dial_sched_time,
-            now.treatments,
-            now.agent_id,
-            row.attempt,
-        )
-
-    def _sleeping(self, member: _Member) -> list[Record]:
-        if len(self._members) == 1:
-            return []
-        return [
-            other.asleep() for other in self._members.values()
-            if other is not member and other.state in ("chained", "excluded", "ready")
-        ]  # fmt: skip
-
-    def _look_again(self) -> None:
-        for member in self._members.values():
-            if member.state == "excluded":
-                member.state = "chained"
-
-    def _gather(self, own: _Member) -> None:
-        for other in self._members.values():
-            if other is not own and other.state in ("ready", "closed with its chain"):
-                other.state = "chained"
-
-    def _happen(self, row: JournalRow) -> None:
-        """What an entry of the journal makes of the record."""
-        member = self._members[row.record_id]
-        event, waits = row.event, row.reason.state != "closed"
-        if event == "excluded" or event == "error":
-            member.state = "excluded"
-        elif event == "chained":
-            member.state, member.treatments = "chained", ""
-        elif event == "next_in_chain":
-            member.state = "ready"
-        elif event == "chain_updated":
-            member.state = "closed with its chain"
-        elif event in ("canceled", "do_not_call", "finish", "suppress", "update_chain", "agent_error"):
-            member.state = "closed"
-        elif event in ("recycled", "restored"):
-            member.state, member.treatments = ("ready" if row.due else "chained"), ""
-        elif event in ("callback_promised", "processed"):
-            if self._ends.get((row.record_id, row.attempt)) != row:
-                if "stays closed" in row.reason.text or "is held for a callback" in row.reason.text:
-                    return
-                self._gather(member)
-            member.state = "ready" if row.due else "chained" if waits else "closed"
-        elif event in (
-            "dial_again",
-            "dial_next",
-            "reschedule",
-            "assign_to_group",
-            "callback_missed",
-            "agent_absent",
-        ):
-            member.state = "ready" if row.due else "chained" if waits else "closed"
-            # which pass it was dialed in last is said by the text before; that it was, by there being one
-            member.treatments = member.treatments or "-"
-        member.missed = event == "callback_missed" or (member.missed and event in _REFUSALS)
-        member.attempt = row.attempt
 
 
 def _follows(
@@ -582,6 +357,8 @@ def _follows(
     result = int(call.result)
     if promised and not isinstance(settlement.action, Suppress):
         return "callback promised", (end.event, result, False, end.due, None)
+    if end.event == "hung_up" and settlement.rule is None:
+        return end.reason.text, (end.event, result, False, end.due, None)
     change = life.settled(call, settlement)
     own = call.record.record_id
     closed = any(record.record_id == own for record in change.closed)

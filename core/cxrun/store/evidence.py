@@ -9,17 +9,17 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final, NamedTuple
 
-from cxrun.model import Reason, Rule, Suppression
+from cxrun.model import Reason, Suppression
 from cxrun.store.database import Store
 from cxrun.store.journal import outcome_of
 from cxrun.store.lists import stored_lists
 from cxrun.store.queue import AttemptRow, Claim
+from cxrun.store.reasons import REASON, reason_of_row
 from cxrun.store.suppressions import CLIENT
 
 _ROW: Final = (
     "seq, at, run_id, event, record_id, attempt, call_result, due, placed, outcome, reason_id, digest"
 )
-_REASON: Final = "state, text, kind, name, ruleset, file, line"
 
 
 class JournalRow(NamedTuple):
@@ -48,8 +48,7 @@ class StoredReason(NamedTuple):
 
     @property
     def reason(self) -> Reason:
-        state, text, *rule = self.columns
-        return Reason(state, text, Rule(*rule) if rule[1] else None)
+        return reason_of_row(self.columns)
 
 
 class StoredRun(NamedTuple):
@@ -61,7 +60,6 @@ class StoredRun(NamedTuple):
     groups: list[str]
     frozen: Mapping[str, Any]
     versions: Mapping[str, str]
-    started_at: float
     reached: float
     ended: str | None
 
@@ -125,21 +123,21 @@ def rows_between(store: Store, since: float, till: float) -> tuple[int, int]:
 def stored_reason(store: Store, reason_id: int) -> StoredReason | None:
     """A reason by its id."""
     row = store.connection.execute(
-        f"SELECT {_REASON}, salt, digest FROM reasons WHERE reason_id = ?", (reason_id,)
+        f"SELECT {REASON}, salt, digest FROM reasons s WHERE reason_id = ?", (reason_id,)
     ).fetchone()
     return StoredReason(row[:7], row[7], row[8]) if row else None
 
 
 def all_reasons(store: Store) -> Iterator[tuple[int, StoredReason]]:
     """Every reason there ever was, and its id."""
-    found = store.connection.execute(f"SELECT reason_id, {_REASON}, salt, digest FROM reasons")
+    found = store.connection.execute(f"SELECT reason_id, {REASON}, salt, digest FROM reasons s")
     return ((row[0], StoredReason(row[1:8], row[8], row[9])) for row in found)
 
 
 def stored_run(store: Store, run_id: int) -> StoredRun | None:
     """A run by its id."""
     row = store.connection.execute(
-        "SELECT run_id, world, seed, groups, frozen, versions, started_at, reached, ended FROM runs WHERE run_id = ?",
+        "SELECT run_id, world, seed, groups, frozen, versions, reached, ended FROM runs WHERE run_id = ?",
         (run_id,),
     ).fetchone()
     if row is None:
@@ -224,7 +222,7 @@ def call_records(store: Store, since: float, till: float) -> Iterator[CallRecord
     """Every attempt that was placed in a time, by record and attempt."""
     found = store.connection.execute(
         "SELECT a.*, l.name, r.contact_info_type, r.tz, r.tz_source, j.seq, j.at, j.event, j.digest, "
-        "s.state, s.text, s.kind, s.name, s.ruleset, s.file, s.line FROM attempts a "
+        f"{REASON} FROM attempts a "
         "JOIN records r ON r.record_id = a.record_id JOIN lists l ON l.list_id = a.list_id "
         "LEFT JOIN journal j ON j.record_id = a.record_id AND j.attempt = a.attempt AND j.placed > 0 "
         "LEFT JOIN reasons s ON s.reason_id = j.reason_id "
@@ -234,7 +232,7 @@ def call_records(store: Store, since: float, till: float) -> Iterator[CallRecord
     width = len(AttemptRow._fields)
     for row in found:
         list_name, device, tz, tz_source, seq, at, event, digest, *reason = row[width:]
-        told = StoredReason(tuple(reason), None, b"").reason if seq is not None else None
+        told = reason_of_row(reason) if seq is not None else None
         yield CallRecord(
             AttemptRow(*row[:width]), list_name, device, tz, tz_source, seq, at, event, told, digest
         )

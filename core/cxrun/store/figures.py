@@ -6,9 +6,10 @@ import json
 from collections.abc import Collection, Iterator, Sequence
 from typing import Final, NamedTuple
 
-from cxrun.model import CallResult, Reason, Rule
+from cxrun.model import CallResult, Reason
 from cxrun.store.database import Store
 from cxrun.store.lists import ELSEWHERE
+from cxrun.store.reasons import REASON, reason_of_row
 
 QUARTER: Final = 900
 """Seconds of a quarter of an hour; every time zone is whole quarters away from UTC."""
@@ -77,21 +78,21 @@ def dialed(store: Store, run_id: int) -> set[int]:
 def decided(store: Store, run_id: int) -> list[tuple[Reason, int]]:
     """Every reason a run has acted on, and how often."""
     rows = store.connection.execute(
-        "SELECT s.state, s.text, s.kind, s.name, s.ruleset, s.file, s.line, count(*) FROM journal j "
+        f"SELECT {REASON}, count(*) FROM journal j "
         "JOIN reasons s USING (reason_id) WHERE j.run_id = ? GROUP BY j.reason_id",
         (run_id,),
     )
-    return [(_reason(row), row[7]) for row in rows]
+    return [(reason_of_row(row[:7]), row[7]) for row in rows]
 
 
 def standing(store: Store, record_ids: Collection[int]) -> list[tuple[Reason, int]]:
     """Why these records are as they are now: reasons, and how many have each."""
     rows = store.connection.execute(
-        "SELECT s.state, s.text, s.kind, s.name, s.ruleset, s.file, s.line, count(*) FROM record_states r "
+        f"SELECT {REASON}, count(*) FROM record_states r "
         "JOIN reasons s USING (reason_id) WHERE r.record_id IN (SELECT value FROM json_each(?)) GROUP BY s.reason_id",
         (json.dumps(sorted(record_ids)),),
     )
-    return [(_reason(row), row[7]) for row in rows]
+    return [(reason_of_row(row[:7]), row[7]) for row in rows]
 
 
 def usual_zone(store: Store, list_ids: Sequence[int]) -> str:
@@ -155,9 +156,3 @@ def promised_after(store: Store, list_ids: Sequence[int]) -> list[tuple[str, int
         "AND a.list_id IN (SELECT value FROM json_each(?)) GROUP BY 1 ORDER BY 1",
         (json.dumps(list_ids),),
     ).fetchall()
-
-
-def _reason(row: Sequence[object]) -> Reason:
-    state, text, kind, name, ruleset, file, line = row[:7]
-    rule = Rule(str(kind), str(name), str(ruleset), str(file), int(str(line))) if name else None
-    return Reason(str(state), str(text), rule)

@@ -16,6 +16,7 @@ from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from cxrun.model import Reason, Rule
+from cxrun.store.reasons import REASON
 
 GENESIS: Final = bytes(32)
 NO_RUN: Final = 0
@@ -157,8 +158,7 @@ class Journal:
     def _rows(self) -> Iterator[tuple[Any, ...]]:
         for row in self._connection.execute(
             "SELECT j.seq, j.at, j.run_id, j.event, j.record_id, j.attempt, j.call_result, j.due, j.placed, "
-            "j.outcome, s.digest, "
-            "s.state, s.text, s.kind, s.name, s.ruleset, s.file, s.line "
+            f"j.outcome, s.digest, {REASON} "
             "FROM journal j JOIN reasons s USING (reason_id) ORDER BY j.seq"
         ):
             yield (*row[:11], row[11:])

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from cxrun.store.database import Store
 
+FORCE_STOP: Final = "force stop"
+"""The action that stops a group and hangs up on whom it is calling."""
+
 
 class Order(NamedTuple):
-    """`action` is start, pause, stop, complete or follow; `at` is when it was given (Unix UTC seconds)."""
+    """`action` is start, pause, stop, force stop, complete or follow; `at` is when it was given (Unix UTC seconds)."""
 
     action: str
     at: float

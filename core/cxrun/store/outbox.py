@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from cxrun.model import Reason, Rule
+from cxrun.model import Reason
 from cxrun.store.database import Store
 from cxrun.store.journal import Entry
+from cxrun.store.reasons import REASON, reason_of_row
 
 
 class Letter(NamedTuple):
@@ -81,8 +82,7 @@ def mark(store: Store, letters: Sequence[Letter], state: str, not_before: float 
 def _letters(store: Store, where: str, *values: float) -> list[Letter]:
     rows = store.connection.execute(
         "SELECT o.record_id, o.attempt, o.step, o.element, o.parameters, o.body, o.call_result, o.tries, "
-        "s.state, s.text, s.kind, s.name, s.ruleset, s.file, s.line "
-        f"FROM outbox o JOIN reasons s USING (reason_id) WHERE {where}",
+        f"{REASON} FROM outbox o JOIN reasons s USING (reason_id) WHERE {where}",
         values,
     )
-    return [Letter._make((*row[:7], Reason(row[8], row[9], Rule(*row[10:])), row[7])) for row in rows]
+    return [Letter._make((*row[:7], reason_of_row(row[8:]), row[7])) for row in rows]

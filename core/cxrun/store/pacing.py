@@ -26,8 +26,14 @@ def keep_memories(store: Store, memories: Iterable[Memory]) -> None:
 
 
 def memory_of(store: Store, group: str, mode: str) -> Mapping[str, Any] | None:
-    """What a mode of this name has remembered in the last run of the group; None if another one was at work."""
+    """What a mode of this name has remembered in the last run of the group; None if another one was at work.
+
+    Raises ValueError if what is kept is damaged.
+    """
     row = store.connection.execute(
         "SELECT content FROM memories WHERE group_name = ? AND mode = ?", (group, mode)
     ).fetchone()
-    return json.loads(row[0]) if row else None
+    content = json.loads(row[0]) if row else None
+    if content is not None and not isinstance(content, dict):
+        raise ValueError("what is kept is no JSON object")
+    return content

@@ -10,7 +10,7 @@ from cxrun.model import Reason
 from cxrun.store.database import Store
 from cxrun.store.lists import ELSEWHERE
 from cxrun.store.queue import AttemptRow, Claim
-from cxrun.store.reading import reason_of_row
+from cxrun.store.reasons import REASON, reason_of_row
 
 
 class JournalRow(NamedTuple):
@@ -61,8 +61,8 @@ def past_of(store: Store, record_ids: Collection[int]) -> Past:
     claims = {(row[0], row[1]): Claim(*row) for row in db.execute(f"SELECT * FROM claims WHERE {among}", ids)}
     journal: dict[int, list[JournalRow]] = {}
     for row in db.execute(
-        "SELECT j.seq, j.at, j.event, j.record_id, j.attempt, j.call_result, j.due, s.state, s.text, s.kind, s.name, "
-        f"s.ruleset, s.file, s.line FROM journal j JOIN reasons s USING (reason_id) WHERE {among} ORDER BY j.seq",
+        f"SELECT j.seq, j.at, j.event, j.record_id, j.attempt, j.call_result, j.due, {REASON} "
+        f"FROM journal j JOIN reasons s USING (reason_id) WHERE {among} ORDER BY j.seq",
         ids,
     ):
         journal.setdefault(row[3], []).append(JournalRow._make((*row[:7], reason_of_row(row[7:]))))

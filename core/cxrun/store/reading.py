@@ -6,10 +6,11 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
-from cxrun.model import ASLEEP, CALLBACKS, CHAINED, PRIORITY, CallResult, Reason, RecordStatus, Rule
+from cxrun.model import ASLEEP, CALLBACKS, CHAINED, PRIORITY, CallResult, Reason, RecordStatus
 from cxrun.moments import moment_text
 from cxrun.store.database import Store
 from cxrun.store.queue import AttemptRow, waiting_place
+from cxrun.store.reasons import REASON, reason_of_row
 
 
 class Counted(NamedTuple):
@@ -53,13 +54,10 @@ class ListTotals(NamedTuple):
     next_callback: int | None
 
 
-_REASON = "s.state, s.text, s.kind, s.name, s.ruleset, s.file, s.line"
-
-
 def reasons(store: Store, list_id: int) -> list[Counted]:
     """Why the records of a list are as they are; the counts add up to the size of the list."""
     rows = store.connection.execute(
-        f"SELECT {_REASON}, count(*), sum(t.attempt > 0) FROM ("
+        f"SELECT {REASON}, count(*), sum(t.attempt > 0) FROM ("
         "SELECT reason_id, attempt FROM queue WHERE list_id = ?1 UNION ALL "
         "SELECT reason_id, attempt FROM in_work WHERE list_id = ?1 UNION ALL "
         "SELECT reason_id, attempt FROM closed WHERE list_id = ?1) t "
@@ -222,7 +220,7 @@ def current_reason(store: Store, record_id: int, list_id: int) -> Reason | None:
     place = waiting_place(store, list_id, record_id)
     if place is not None:
         row = db.execute(
-            f"SELECT {_REASON} FROM queue t JOIN reasons s USING (reason_id) "
+            f"SELECT {REASON} FROM queue t JOIN reasons s USING (reason_id) "
             "WHERE t.list_id = ? AND t.priority = ? AND t.due = ? AND t.record_id = ?",
             (list_id, *place, record_id),
         ).fetchone()
@@ -230,7 +228,7 @@ def current_reason(store: Store, record_id: int, list_id: int) -> Reason | None:
         row = (
             row
             or db.execute(
-                f"SELECT {_REASON} FROM {table} t JOIN reasons s USING (reason_id) "
+                f"SELECT {REASON} FROM {table} t JOIN reasons s USING (reason_id) "
                 "WHERE t.list_id = ? AND t.record_id = ?",
                 (list_id, record_id),
             ).fetchone()
@@ -241,7 +239,7 @@ def current_reason(store: Store, record_id: int, list_id: int) -> Reason | None:
 def rules_changes(store: Store, list_name: str) -> list[Happened]:
     """When the rules of a list were others than before, so that what they had put off was looked at anew."""
     rows = store.connection.execute(
-        f"SELECT j.seq, j.at, j.run_id, j.event, {_REASON}, runs.frozen FROM journal j "
+        f"SELECT j.seq, j.at, j.run_id, j.event, {REASON}, runs.frozen FROM journal j "
         "JOIN reasons s USING (reason_id) JOIN runs USING (run_id) "
         "WHERE j.record_id = 0 AND j.event = 'rules_changed' ORDER BY j.seq"
     )
@@ -255,7 +253,7 @@ def rules_changes(store: Store, list_name: str) -> list[Happened]:
 def life_of(store: Store, record_id: int) -> Iterator[Happened]:
     """Everything the journal says of a record, in order."""
     rows = store.connection.execute(
-        f"SELECT j.seq, j.at, j.run_id, j.event, j.attempt, j.call_result, j.due, {_REASON} "
+        f"SELECT j.seq, j.at, j.run_id, j.event, j.attempt, j.call_result, j.due, {REASON} "
         "FROM journal j JOIN reasons s USING (reason_id) WHERE j.record_id = ? ORDER BY j.seq",
         (record_id,),
     )
@@ -275,7 +273,7 @@ def attempts_of(store: Store, record_id: int) -> dict[int, AttemptRow]:
 def refusals_of(store: Store, run_id: int) -> Iterator[tuple[int, str, Reason, int]]:
     """The (record_id, event, reason, due) of records that a run looked at and did not dial, in order."""
     rows = store.connection.execute(
-        f"SELECT j.record_id, j.event, j.due, {_REASON} FROM journal j JOIN reasons s USING (reason_id) "
+        f"SELECT j.record_id, j.event, j.due, {REASON} FROM journal j JOIN reasons s USING (reason_id) "
         "WHERE j.run_id = ? AND j.event IN ('deferred', 'excluded', 'chained', 'error', 'callback_missed', "
         "'agent_absent', 'released') ORDER BY j.seq",
         (run_id,),
@@ -292,12 +290,6 @@ def applied(store: Store, plan: str) -> str | None:
         (f"plan {plan}:%",),
     ).fetchone()
     return None if row is None else f"{moment_text(row[0])}, {row[1].partition(': ')[2]}"
-
-
-def reason_of_row(row: tuple[object, ...]) -> Reason:
-    state, text, kind, name, ruleset, file, line = row
-    rule = Rule(str(kind), str(name), str(ruleset), str(file), int(str(line))) if name else None
-    return Reason(str(state), str(text), rule)
 
 
 class CallFigures(NamedTuple):

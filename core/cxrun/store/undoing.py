@@ -47,7 +47,7 @@ def undo_import(store: Store, import_id: int, now: float) -> Undone:
             "INSERT INTO brought SELECT record_id, chain_id FROM records WHERE import_id = ? ORDER BY record_id",
             (import_id,),
         )
-        undone = _take_out(store, family(store, found[0]), now)
+        undone = _take_out(store, family(store, found[0]))
         chain_id, record_id = undone.highest
         db.execute(
             "UPDATE imports SET state = 'undone', last_chain = ?, last_record = ? WHERE import_id = ?",
@@ -77,7 +77,7 @@ def clear_list(store: Store, stored: StoredList, now: float) -> Undone:
     db.execute(
         f"INSERT INTO brought SELECT record_id, chain_id FROM records WHERE list_id IN ({marks}) ORDER BY record_id"
     )
-    taken = _take_out(store, lists, now)
+    taken = _take_out(store, lists)
     if taken.result.kept:
         raise UserError(
             f"contact list '{stored.name}' has {taken.result.kept:,} contacts in work or closed since their import, so "
@@ -98,7 +98,7 @@ class _Taken(NamedTuple):
     highest: tuple[int, int]
 
 
-def _take_out(store: Store, lists: Iterable[int], now: float) -> _Taken:
+def _take_out(store: Store, lists: Iterable[int]) -> _Taken:
     """Take the records in temp.brought out of these lists, but for those of chains that have a life here."""
     db = store.connection
     highest = highest_ids(store)

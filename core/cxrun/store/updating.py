@@ -181,7 +181,7 @@ class Update:
             if now_told or len(members) != size:
                 changed_rows.setdefault(list_id, []).append((len(members), *told, chain_id))
             self._look_again(members)
-            self._write_chain(list_id, chain_id, members, writes)
+            self._write_chain(list_id, members, writes)
         self._write(writes, changed_rows)
         return updated, more, notes
 
@@ -327,7 +327,7 @@ class Update:
                 member.moved = NOT_YET if member.new else _CHANGED
                 led = True
 
-    def _write_chain(self, list_id: int, chain_id: int, members: Iterable[_Member], writes: _Writes) -> None:
+    def _write_chain(self, list_id: int, members: Iterable[_Member], writes: _Writes) -> None:
         reason_id = self._store.journal.reason_id
         for member in members:
             if not member.new:

@@ -156,7 +156,7 @@ def decide(
     """
     moment = make_moment(record, now=now, chain=chain, attempts=attempts, suppressions=suppressions, **values)
     decision = _pipeline(ruleset, registry).decide(moment)
-    if decision.rule is not None and decision.rule.kind == "error":
+    if decision.broken:
         raise AssertionError(f"{decision.rule}: {decision.verdict.reason}")
     return decision
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from cxrun.cases.format import Case
+    from cxrun.cases.case import Case
     from cxrun.cases.suite import CaseFile, Loader
     from cxrun.pipeline import Decision, Settlement
     from cxrun.registry import Registry

@@ -101,7 +101,17 @@ class AdaptiveLevel(DialingMode):
 class _Level(Pacer):
     """The level of one group, and the calls it follows."""
 
-    __slots__ = ("_answers", "_calls", "_day", "_drops", "_level", "_minute", "_mode", "_sampled", "_samples")
+    __slots__ = (
+        "_answers",
+        "_calls",
+        "_drops",
+        "_level",
+        "_midnight",
+        "_minute",
+        "_mode",
+        "_sampled",
+        "_samples",
+    )
 
     def __init__(self, mode: AdaptiveLevel, now: float) -> None:
         self._mode = mode
@@ -109,29 +119,31 @@ class _Level(Pacer):
         self._sampled = now
         self._samples: list[tuple[int, int]] = []
         self._minute: deque[tuple[float, bool]] = deque()
-        self._day = int(now // _DAY)
-        self._calls = self._answers = self._drops = 0
+        self._begin(now)
 
     def placed(self, attempt_id: str, at: float) -> None:
-        self._today(at)
+        if at >= self._midnight:
+            self._begin(at)
         self._calls += 1
         self._minute.append((at, False))
 
     def connected(self, attempt_id: str, agent_id: str | None, at: float) -> None:
-        self._today(at)
+        if at >= self._midnight:
+            self._begin(at)
         self._answers += 1
 
     def ended(self, attempt_id: str, at: float, result: CallResult) -> None:
         if result in (CallResult.DROPPED, CallResult.ABANDONED):
-            self._today(at)
+            if at >= self._midnight:
+                self._begin(at)
             self._answers += 1
             self._drops += 1
             self._minute.append((at, True))
 
-    def _today(self, at: float) -> None:
-        if int(at // _DAY) != self._day:
-            self._day = int(at // _DAY)
-            self._calls = self._answers = self._drops = 0
+    def _begin(self, at: float) -> None:
+        """A day has begun."""
+        self._midnight = (at // _DAY + 1) * _DAY
+        self._calls = self._answers = self._drops = 0
 
     def next_at(self, now: float) -> float | None:
         return self._sampled + 1
@@ -142,8 +154,9 @@ class _Level(Pacer):
             self._samples.append((pacing.ready - pacing.queued, pacing.agents))
             if len(self._samples) == _SAMPLES:
                 self._adapt(pacing.now)
-        lines = round(self._level * (pacing.ready + pacing.talking))
-        return max(0, lines - pacing.dialed - pacing.queued - pacing.talking)
+        talking = pacing.talking
+        calls = round(self._level * (pacing.ready + talking)) - pacing.dialed - pacing.queued - talking
+        return calls if calls > 0 else 0
 
     def _adapt(self, now: float) -> None:
         mode = self._mode

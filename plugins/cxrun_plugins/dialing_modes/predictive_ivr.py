@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 from cxrun import DialingMode, Pacer, Pacing, Schema, hookimpl
-from cxrun_plugins.dialing_modes.predictive import PARAMETERS, Budget, Lookahead
+from cxrun_plugins.dialing_modes.predictive.budget import PARAMETERS, Budget
+from cxrun_plugins.dialing_modes.predictive.lookahead import Lookahead
+from cxrun_plugins.dialing_modes.progressive_ivr import CHANNELS
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,14 +31,7 @@ class PredictiveIvr(DialingMode):
         "type": "object",
         "additionalProperties": False,
         "required": ["channels"],
-        "properties": {
-            "channels": {
-                "description": "Answered calls that can be served at a time.",
-                "type": "integer",
-                "minimum": 1,
-            },
-            **PARAMETERS,
-        },
+        "properties": {"channels": CHANNELS, **PARAMETERS},
     }
 
     channels: int
@@ -48,6 +43,10 @@ class PredictiveIvr(DialingMode):
     @property
     def capacity(self) -> int:
         return self.channels
+
+    @property
+    def abandon_caps(self) -> Mapping[str, float]:
+        return dict.fromkeys(self.measured_over, self.abandon_rate)
 
     def start(self, now: float) -> Pacer:
         budget = Budget(self.abandon_rate, self.measured_over, self.mistaken_people, self.mistaken_machines)

@@ -24,6 +24,9 @@ class Progressive(DialingMode):
     With `engage_agent_first` an agent is bound to each call before it is placed: nobody who answers waits, and an
     agent who is bound counts as ready in the formula. There cannot be more lines than agents then.
 
+    With `cancel_before_ring` calls that have become too many, because agents have left, are called off as long as the
+    called phone does not ring, if the dialer can tell.
+
     Example::
 
         mode: {progressive: {lines_per_agent: 1.2}}
@@ -46,11 +49,17 @@ class Progressive(DialingMode):
                 "type": "boolean",
                 "default": False,
             },
+            "cancel_before_ring": {
+                "description": "Whether calls that are too many once agents have left are called off before they ring.",
+                "type": "boolean",
+                "default": False,
+            },
         },
     }
 
     lines_per_agent: float = 1
     engage_agent_first: bool = False
+    cancel_before_ring: bool = False
     _ratio: tuple[int, int] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -65,6 +74,16 @@ class Progressive(DialingMode):
     @property
     def agent_first(self) -> bool:
         return self.engage_agent_first
+
+    @property
+    def cancels_before_ring(self) -> bool:
+        return self.cancel_before_ring
+
+    def surplus(self, pacing: Pacing) -> int:
+        lines, agents = self._ratio
+        if self.engage_agent_first:
+            return 0
+        return max(0, pacing.dialed - max(0, -(-lines * (pacing.ready - pacing.queued) // agents)))
 
     def new_calls(self, pacing: Pacing) -> int:
         lines, agents = self._ratio

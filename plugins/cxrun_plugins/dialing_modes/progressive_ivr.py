@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from cxrun import DialingMode, Pacing, Schema, hookimpl
+
+CHANNELS: Final[Schema] = {
+    "description": "Answered calls that can be served at a time.",
+    "type": "integer",
+    "minimum": 1,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +32,7 @@ class ProgressiveIvr(DialingMode):
         "type": "object",
         "additionalProperties": False,
         "required": ["channels"],
-        "properties": {
-            "channels": {
-                "description": "Answered calls that can be served at a time.",
-                "type": "integer",
-                "minimum": 1,
-            },
-        },
+        "properties": {"channels": CHANNELS},
     }
 
     channels: int

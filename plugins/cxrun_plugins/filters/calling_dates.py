@@ -23,14 +23,14 @@ from cxrun import (
     Place,
     Region,
     Schema,
-    Verdict,
     days_of,
     hookimpl,
     next_day,
     place_of,
 )
-from cxrun_plugins.filters.calling_hours import (
+from cxrun_plugins.clocks import (
     UNKNOWN_ZONE,
+    ByClock,
     Stretch,
     Stretches,
     always,
@@ -95,7 +95,7 @@ class _Closed(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class CallingDates(Filter):
+class CallingDates(ByClock[tuple[Place, tuple[_Emergency, ...]]]):
     """Defers a record to the next day on which calls are wanted where the phone is.
 
     `weekdays` are the days of the week with calls: mon to sun, or ranges such as mon-fri.
@@ -136,7 +136,6 @@ class CallingDates(Filter):
     """
 
     name: ClassVar[str] = "calling_dates"
-    by_clock: ClassVar[bool] = True
     schema: ClassVar[Schema] = {
         "type": "object",
         "additionalProperties": False,
@@ -229,20 +228,8 @@ class CallingDates(Filter):
         object.__setattr__(self, "_open", tuple(_dates(text) for text in self.open))
         object.__setattr__(self, "_emergencies", tuple(_emergency(data) for data in self.emergencies))
 
-    def own_fields(self) -> Sequence[str]:
-        return () if self.state_field is None else (self.state_field,)
-
-    def alike(self, moment: Moment) -> Hashable:
-        return self._kind(moment)[0]
-
-    def passes_until(self, moment: Moment) -> float:
-        return self._now(moment).till
-
-    def check(self, moment: Moment) -> Verdict:
-        return self._now(moment).verdict
-
-    def _kind(self, moment: Moment) -> tuple[Hashable, Place, tuple[_Emergency, ...]]:
-        """Where the record is, the emergencies that may be there, and a value that is the same where they are."""
+    def _kind(self, moment: Moment) -> tuple[Hashable, tuple[Place, tuple[_Emergency, ...]]]:
+        """Where the record is, and the emergencies that may be there, are told with it."""
         record = moment.record
         place = place_of(record, self.state_field)
         emergencies = tuple(
@@ -250,17 +237,7 @@ class CallingDates(Filter):
             for emergency in self._emergencies
             if not emergency.regions or any(region.covers(place) is not False for region in emergency.regions)
         )
-        return (record.tz, moment.ring_time, place.country, place.state, emergencies), place, emergencies
-
-    def _now(self, moment: Moment) -> Stretch:
-        """The verdict, and over which time it does not change."""
-        record, now = moment.record, moment.now
-        key, place, emergencies = self._kind(moment)
-        known = self._stretches.at(key, now)
-        if known is not None:
-            return known
-        found = self._stretch(record.zones, place, emergencies, now, moment.ring_time)
-        return self._stretches.add(key, found)
+        return (record.tz, moment.ring_time, place.country, place.state, emergencies), (place, emergencies)
 
     def evidence(self, moment: Moment) -> Sequence[Evidence]:
         zones = zones_to_keep(moment.record.zones, self.unknown_zone)
@@ -271,16 +248,9 @@ class CallingDates(Filter):
             Evidence(f"{WEEKDAYS[day.weekday()]} {day} in {zone}", moment.now) for day, zone in days.items()
         ]
 
-    def _stretch(
-        self,
-        own_zones: Sequence[str],
-        place: Place,
-        emergencies: Sequence[_Emergency],
-        now: float,
-        ring_time: float,
-    ) -> Stretch:
-        """The verdict now, and until when it is the same."""
-        zones = zones_to_keep(own_zones, self.unknown_zone)
+    def _stretch(self, moment: Moment, told: tuple[Place, tuple[_Emergency, ...]]) -> Stretch:
+        now, ring_time, (place, emergencies) = moment.now, moment.ring_time, told
+        zones = zones_to_keep(moment.record.zones, self.unknown_zone)
         if isinstance(zones, Exclude):
             return always(zones)
         unknown = self._unknown_holidays(place)

@@ -25,16 +25,24 @@ from cxrun import (
     Record,
     Region,
     Schema,
-    Verdict,
     by_precision,
     clock_text,
     days_of,
     hookimpl,
-    known_zone,
     most_precise,
     place_of,
     seconds,
     time_of_day,
+)
+from cxrun_plugins.clocks import (
+    CACHED,
+    UNKNOWN_ZONE,
+    ByClock,
+    Stretch,
+    Stretches,
+    always,
+    check_unknown_zone,
+    zones_to_keep,
 )
 
 _DAY: Final = 86400
@@ -42,15 +50,6 @@ _HORIZON: Final = 8 * _DAY
 # a day to align on, two horizons (an exclusion is known for as long as it looks ahead), a day of margin
 _SCAN: Final = 2 * _HORIZON + 3 * _DAY
 _BLOCK: Final = 32 * _DAY
-CACHED: Final = 4096
-"""Kinds of records of which verdicts are remembered, each with the time over which it does not change."""
-_RECENT: Final = 16
-"""Verdicts that are remembered of one kind: records are asked about now and for when they are due."""
-UNKNOWN_ZONE: Final = {
-    "description": "exclude, or the IANA time zone to assume where none is known, e.g. America/New_York.",
-    "type": "string",
-    "default": "exclude",
-}
 _TIME: Final = "([01]?[0-9]|2[0-4]):[0-5][0-9]"
 _DESCRIBED: Final = (
     "HH:MM-HH:MM for every day, or a mapping of days (mon, mon-fri) to that, a list of them, or closed. "
@@ -91,43 +90,8 @@ class _Plan(NamedTuple):
     text: str
 
 
-class Stretch(NamedTuple):
-    """A time over which the verdict does not change."""
-
-    since: float
-    till: float
-    verdict: Verdict
-
-
-class Stretches:
-    """The stretches found for each kind of record, the one asked for last first."""
-
-    def __init__(self) -> None:
-        self._found: dict[Hashable, list[Stretch]] = {}
-
-    def __len__(self) -> int:
-        return len(self._found)
-
-    def at(self, kind: Hashable, now: float) -> Stretch | None:
-        """The one that a moment is in, if it was found before."""
-        found = self._found.get(kind, ())
-        for n, stretch in enumerate(found):
-            if stretch.since <= now < stretch.till:
-                if n:
-                    self.add(kind, stretch)
-                return stretch
-        return None
-
-    def add(self, kind: Hashable, stretch: Stretch) -> Stretch:
-        if len(self._found) >= CACHED:
-            self._found.clear()
-        found = self._found.setdefault(kind, [])
-        found[:] = [stretch, *(known for known in found if known is not stretch)][:_RECENT]
-        return stretch
-
-
 @dataclass(frozen=True, slots=True)
-class CallingHours(Filter):
+class CallingHours(ByClock[Sequence[_Plan | None]]):
     """Defers a record until it is within calling hours where the phone is.
 
     `hours` is HH:MM-HH:MM for every day, or a mapping of days to that, to a list of them, or to `closed`;
@@ -175,7 +139,6 @@ class CallingHours(Filter):
     """
 
     name: ClassVar[str] = "calling_hours"
-    by_clock: ClassVar[bool] = True
     schema: ClassVar[Schema] = {
         "type": "object",
         "additionalProperties": False,
@@ -219,20 +182,8 @@ class CallingHours(Filter):
             raise ValueError(f"a margin of {self.margin} is too long; it must be shorter than a day")
         check_unknown_zone(self.unknown_zone)
 
-    def own_fields(self) -> Sequence[str]:
-        return () if self.state_field is None else (self.state_field,)
-
-    def alike(self, moment: Moment) -> Hashable:
-        return self._kind(moment)[0]
-
-    def passes_until(self, moment: Moment) -> float:
-        return self._now(moment).till
-
-    def check(self, moment: Moment) -> Verdict:
-        return self._now(moment).verdict
-
     def _kind(self, moment: Moment) -> tuple[Hashable, Sequence[_Plan | None]]:
-        """The hours that count for a record, None for its own, and a value that is the same where they are."""
+        """The hours that count for a record are told with it, None for its own."""
         record = moment.record
         plans = self._plans(record)
         key: Hashable = (record.tz, moment.ring_time)
@@ -242,20 +193,10 @@ class CallingHours(Filter):
             key = (key, record.daily_from, record.daily_till)
         return key, plans
 
-    def _now(self, moment: Moment) -> Stretch:
-        """The verdict, and over which time it does not change."""
-        record, now = moment.record, moment.now
-        key, plans = self._kind(moment)
-        known = self._stretches.at(key, now)
-        if known is not None:
-            return known
-        kept = [plan or _own_plan(record.daily_from, record.daily_till) for plan in plans]
-        return self._stretches.add(key, self._stretch(record, kept, now, moment.ring_time))
-
     def evidence(self, moment: Moment) -> Sequence[Evidence]:
         record = moment.record
-        kept = [plan or _own_plan(record.daily_from, record.daily_till) for plan in self._plans(record)]
-        stretch = self._stretch(record, kept, moment.now, moment.ring_time)
+        kept = _kept(self._plans(record), record)
+        stretch = self._stretch(moment, self._plans(record))
         zones = zones_to_keep(record.zones, self.unknown_zone)
         if stretch.verdict is not PASS or isinstance(zones, Exclude):
             return ()
@@ -269,8 +210,9 @@ class CallingHours(Filter):
             return (self._usual,)
         return most_precise(self._regions, place_of(record, self.state_field), self._usual)
 
-    def _stretch(self, record: Record, plans: Sequence[_Plan], now: float, ring_time: float) -> Stretch:
-        """The verdict now, and from when till when it is the same."""
+    def _stretch(self, moment: Moment, told: Sequence[_Plan | None]) -> Stretch:
+        now, record = moment.now, moment.record
+        plans = _kept(told, record)
         zones = zones_to_keep(record.zones, self.unknown_zone)
         if isinstance(zones, Exclude):
             return always(zones)
@@ -279,7 +221,7 @@ class CallingHours(Filter):
 
         start = int(now // _DAY) * _DAY
         end = start + _SCAN
-        margin = max(seconds(self.margin), ring_time)
+        margin = max(seconds(self.margin), moment.ring_time)
         since: float = start
         for opens, closes in _open_in_all(zones, plans, start, end):
             last = closes - margin
@@ -297,27 +239,8 @@ class CallingHours(Filter):
         return Stretch(since, end - margin - _HORIZON, too_far)
 
 
-def always(verdict: Verdict) -> Stretch:
-    """A verdict that never changes."""
-    return Stretch(float("-inf"), float("inf"), verdict)
-
-
-def check_unknown_zone(zone: str) -> None:
-    """Raise ValueError for a zone to assume that there is not."""
-    if zone != "exclude" and not known_zone(zone):
-        raise ValueError(
-            f"no time zone named '{zone}'; write exclude or an IANA name such as America/New_York"
-        )
-
-
-def zones_to_keep(zones: Sequence[str], unknown_zone: str) -> Sequence[str] | Exclude:
-    """The zones whose clocks count for a record of these zones, or why it cannot be told."""
-    if not zones and unknown_zone != "exclude":
-        zones = (unknown_zone,)
-    for zone in zones:
-        if not known_zone(zone):
-            return Exclude(f"no time zone named '{zone}'")
-    return zones or Exclude("time zone unknown")
+def _kept(plans: Sequence[_Plan | None], record: Record) -> list[_Plan]:
+    return [plan or _own_plan(record.daily_from, record.daily_till) for plan in plans]
 
 
 def _zones_text(zones: Sequence[str]) -> str:

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cxrun.cases.format import read_cases
 from cxrun.cases.playing import play
+from cxrun.cases.reading import read_cases
 from cxrun.model import CallResult
 from cxrun.pipeline import Pipeline
 from cxrun.yamlfile import parse

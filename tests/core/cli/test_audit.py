@@ -30,7 +30,7 @@ def test_a_sound_store_is_said_to_be_and_its_head_can_be_noted(cxrun: Cxrun, dia
     assert answer.code == 0, answer.out
     head = next(line.split()[1] for line in answer.out.splitlines() if line.startswith("head "))
     assert "nothing was changed, taken out or put in" in answer.out
-    assert cxrun("-C", dialed.folder, "audit", "verify", "--since", head).code == 0
+    assert cxrun("-C", dialed.folder, "audit", "verify", "--after", head).code == 0
     assert cxrun("-C", dialed.folder, "audit", "verify", "--head", head.partition(":")[2]).code == 0
     assert cxrun("-C", dialed.folder, "audit", "verify", "--head", "1" * 64).code == 1
 
@@ -65,7 +65,7 @@ def test_a_file_that_is_no_store_is_left_alone(cxrun: Cxrun, dialed: ProjectFold
     assert cxrun("audit", "verify", dialed.folder / "people.csv").code == 3
 
 
-@pytest.mark.parametrize("wrong", [("--head", "abc"), ("--since", "12")])
+@pytest.mark.parametrize("wrong", [("--head", "abc"), ("--after", "12")])
 def test_what_is_no_digest_exits_3(cxrun: Cxrun, dialed: ProjectFolder, wrong: tuple[str, str]) -> None:
     answer = cxrun("-C", dialed.folder, "audit", "verify", *wrong)
     assert answer.code == 3
@@ -119,7 +119,18 @@ def test_a_certificate_that_tells_against_the_call_exits_1(cxrun: Cxrun, dialed:
 
 def test_a_pack_is_written_verified_and_not_written_over(cxrun: Cxrun, dialed: ProjectFolder) -> None:
     folder = dialed.folder / "march"
-    asked = ("-C", dialed.folder, "audit", "pack", "--from", "2026-03-01", "--to", "2026-04-01", "-o", folder)
+    asked = (
+        "-C",
+        dialed.folder,
+        "audit",
+        "pack",
+        "--since",
+        "2026-03-01",
+        "--until",
+        "2026-04-01",
+        "-o",
+        folder,
+    )
     answer = cxrun(*asked)
     assert answer.code == 0, answer.err
     assert "SHA-256 of the manifest" in answer.out
@@ -154,7 +165,10 @@ def test_redaction_asks_first_and_says_what_it_did(cxrun: Cxrun, dialed: Project
 def test_redaction_wants_to_know_whom(cxrun: Cxrun, dialed: ProjectFolder) -> None:
     assert cxrun("-C", dialed.folder, "audit", "redact").code == 2
     assert cxrun("-C", dialed.folder, "audit", "redact", "--client", "C1", "--number", "+1").code == 2
-    nobody = cxrun("-C", dialed.folder, "audit", "redact", "--client", "nobody", "-y")
+    without = cxrun("-C", dialed.folder, "audit", "redact", "--client", "C2", "-y", "--why", " ")
+    assert (without.code, "say --why" in without.err) == (2, True)
+    assert dialed.query("SELECT count(*) FROM contacts_1 WHERE client_id = 'C2'") == [(1,)]
+    nobody = cxrun("-C", dialed.folder, "audit", "redact", "--client", "nobody", "-y", "--why", "r 1")
     assert nobody.code == 3
     assert "nobody in" in nobody.err
 
@@ -164,3 +178,40 @@ def test_help_of_every_subcommand_has_an_example(cxrun: Cxrun, command: str) -> 
     answer = cxrun("audit", command, "--help")
     assert answer.code == 0
     assert f"Example:\n    cxrun audit {command}" in answer.out
+
+
+def test_nothing_that_rules_compared_is_told_of_a_redacted_customer(
+    cxrun: Cxrun, project: Callable[..., ProjectFolder]
+) -> None:
+    rules = """\
+ruleset: retry
+filters: [{where: {all: [{field: balance, lt: 50000}, {field: illness, ne: none}]}}]
+treatments: [{on: other, do: [{retry_in: {interval: 1d, attempts: 9}}]}]
+"""
+    folder = project(3, rules={"retry": rules})
+    folder.write(
+        "people.csv", "Client,Phone 1,First,Amount,Illness\nC1,2125550100,Adalbert,41373,migraineq\n"
+    )
+    folder.campaign["lists"]["people"]["map"] |= {
+        "first_name": "First", "fields": {"balance": {"column": "Amount", "type": "integer"}, "illness": "Illness"},
+    }  # fmt: skip
+    folder.save()
+    cxrun("-C", folder.folder, "run", "--limit", "1")
+    private = ("41373", "41,373", "migraineq", "Adalbert", "5550100")
+    asked = [
+        ("explain", "1"),
+        ("explain", "1", "--at", "now"),
+        ("audit", "certificate", "1-1"),
+        ("status", "--why"),
+    ]
+    before = "".join(cxrun("-C", folder.folder, *command).out for command in asked)
+    assert "balance is 41373; illness is migraineq" in before
+
+    done = cxrun("-C", folder.folder, "audit", "redact", "--client", "C1", "--why", "request 17", "-y")
+    assert done.code == 0, done.err
+
+    for command in (*asked, ("export", "people", "--records"), ("export", "people", "--results")):
+        answer = cxrun("-C", folder.folder, *command)
+        assert not [word for word in private if word in answer.out + answer.err], command
+    kept = b"".join(file.read_bytes() for file in folder.folder.glob("cxrun.db*"))
+    assert not [word for word in private if word.encode() in kept]

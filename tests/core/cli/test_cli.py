@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from click import Command, Context, Group
+from click import Command, Context, Group, Option
 
 import cxrun as package
 from cxrun.cli import COMMANDS, cli
@@ -26,6 +26,66 @@ NEEDS_PROJECT = {
     "validate": (), "show": ("all",), "import": (), "run": (), "status": (), "explain": ("1",),
     "dnc": ("list",), "cancel": ("1",), "result": ("1", "--result", "busy"), "callback": ("list",),
 }  # fmt: skip
+
+
+DIFFERENT = {
+    "--by": {"FIELD", "choice"},
+    "--client": {"ID", "flag"},  # a flag where a file of clients is imported
+    "--from": {"choice"},
+    "--list": {"LIST", "NAME", "file"},  # contact lists, suppression lists, the file of a new list
+    "--output": {"FILE", "FOLDER", "file"},
+    "--result": {"RESULT", "RESULT,..."},
+    "--update": {"flag"},
+    "--why": {"TEXT", "flag"},  # status --why counts reasons
+}
+"""Options that take more than one kind of value, and which."""
+MOMENTS = {"--at", "--since", "--until", "--finished-before"}
+"""Options that are a time: one for a moment, two for the ends of a span."""
+
+
+def options() -> Iterator[tuple[str, Option]]:
+    """Every option of every command, with the name of the command."""
+    for name in COMMANDS:
+        command = cli.get_command(Context(cli), name)
+        parts = command.commands.items() if isinstance(command, Group) else ((None, command),)
+        for part, each in parts:
+            for option in each.params:
+                if isinstance(option, Option):
+                    yield " ".join(filter(None, (name, part))), option
+
+
+def value_of(option: Option) -> str:
+    """What an option takes."""
+    if option.is_flag:
+        return "flag"
+    return option.metavar or {"path": "file"}.get(option.type.name, option.type.name)
+
+
+def test_an_option_takes_the_same_wherever_it_is() -> None:
+    found: dict[str, set[str]] = {}
+    for _, option in options():
+        for name in option.opts:
+            if name.startswith("--"):
+                found.setdefault(name, set()).add(value_of(option))
+    said = {name: values for name, values in found.items() if values != DIFFERENT.get(name, values)}
+    assert not said
+    assert {name for name, values in found.items() if len(values) > 1} <= DIFFERENT.keys()
+
+
+def test_no_option_has_two_names() -> None:
+    for command, option in options():
+        assert len(option.opts) - (len(option.opts[0]) == 2) <= 1, f"{command} {option.opts}"
+
+
+def test_options_of_one_meaning_have_one_name() -> None:
+    for command, option in options():
+        name = option.opts[-1]
+        told = f"cxrun {command} {name}"
+        assert (option.metavar == "TIME") == (name in MOMENTS), told
+        assert (name == "--json") == (option.name == "as_json"), told
+        assert ("-o" in option.opts) == (name == "--output"), told
+        if (option.help or "").startswith("The file to write"):
+            assert name == "--output", told
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -138,7 +198,8 @@ def test_whatever_is_wrong_with_a_plugin_is_told_with_its_name(
 
 
 @pytest.mark.parametrize(
-    "command", [("forecast", "--html"), ("lint", "--sarif"), ("plan", "all", "--out"), ("learn", "--write")]
+    "command",
+    [("forecast", "--html"), ("lint", "--sarif"), ("plan", "all", "--output"), ("learn", "--output")],
 )
 def test_a_file_that_cannot_be_written_is_named_and_is_no_bug(
     cxrun: Cxrun, project: MakeProject, command: tuple[str, ...]

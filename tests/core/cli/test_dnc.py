@@ -39,7 +39,7 @@ def test_a_number_and_a_client_that_were_redacted_are_taken_off_a_list(
     folder = made.folder
     cxrun("-C", folder, "dnc", "add", "+12125550100")
     cxrun("-C", folder, "dnc", "add", "--client", "C1")
-    assert cxrun("-C", folder, "audit", "redact", "--client", "C1", "--yes").code == 0
+    assert cxrun("-C", folder, "audit", "redact", "--client", "C1", "--why", "r 1", "--yes").code == 0
     assert made.query("SELECT count(*) FROM suppressions WHERE key LIKE 'redacted:%'") == [(2,)]
     assert cxrun("-C", folder, "dnc", "check", "+12125550100").code == 1
     answer = cxrun("-C", folder, "dnc", "remove", "+12125550100", "--client", "C1")
@@ -58,7 +58,7 @@ def test_a_number_and_a_client_that_were_redacted_are_taken_off_a_list(
 def test_a_number_is_suppressed_by_an_entry_of_its_client(cxrun: Cxrun, project: MakeProject) -> None:
     made = project(3, 2)
     made.import_lists()
-    cxrun("-C", made.folder, "dnc", "add", "--client", "C2", "--till", "2030-01-01")
+    cxrun("-C", made.folder, "dnc", "add", "--client", "C2", "--until", "2030-01-01")
     answer = cxrun("-C", made.folder, "dnc", "check", "(303) 555-0100", "--json")
     assert answer.code == 1
     (found,) = json.loads(answer.out)
@@ -76,7 +76,7 @@ def test_an_entry_that_has_not_begun_or_has_ended_is_told_and_does_not_count(
     cxrun: Cxrun, project: MakeProject
 ) -> None:
     folder = project(3).folder
-    cxrun("-C", folder, "dnc", "add", "2125550100", "--from", "2026-05-01", "--till", "2026-06-01")
+    cxrun("-C", folder, "dnc", "add", "2125550100", "--since", "2026-05-01", "--until", "2026-06-01")
     answer = cxrun("-C", folder, "dnc", "check", "2125550100")
     assert answer.code == 0
     assert "not in force now" in answer.out
@@ -87,8 +87,8 @@ def test_an_entry_that_has_not_begun_or_has_ended_is_told_and_does_not_count(
     [
         (("add", "555-0100"), "lacks its area code"),
         (("add", "2125550100", "--list", "dcn"), "no suppression list named 'dcn' in campaign.yaml; did you mean"),
-        (("add", "2125550100", "--till", "2020-01-01", "--from", "2021-01-01"), "is not after the entry begins"),
-        (("add", "2125550100", "--till", "soon"), "'soon' is no moment"),
+        (("add", "2125550100", "--until", "2020-01-01", "--since", "2021-01-01"), "is not after the entry begins"),
+        (("add", "2125550100", "--until", "soon"), "'soon' is no moment"),
         (("add", "0171 5550100"), "is too long for a phone number in US"),
     ],
 )  # fmt: skip
@@ -166,7 +166,7 @@ def test_a_country_that_is_none_is_a_usage_error(cxrun: Cxrun, project: MakeProj
 def test_an_entry_that_was_there_is_told_as_it_stands_now(cxrun: Cxrun, project: MakeProject) -> None:
     folder = project(3).folder
     cxrun("-C", folder, "dnc", "add", "2125550100")
-    answer = cxrun("-C", folder, "dnc", "add", "2125550100", "--till", "2030-01-01")
+    answer = cxrun("-C", folder, "dnc", "add", "2125550100", "--until", "2030-01-01")
     assert answer.out == "device +12125550100 is on list 'dnc', always\n"
 
 

@@ -71,9 +71,7 @@ def test_every_filter_says_what_it_has_to_say_at_a_moment(cxrun: Cxrun, project:
     )
     made = project(1, more_rules={"door": rules})
     made.import_lists()
-    (story,) = json.loads(
-        cxrun("-C", made.folder, "explain", "1", "--at", "2026-03-02T20:00Z", "--as-json").out
-    )
+    (story,) = json.loads(cxrun("-C", made.folder, "explain", "1", "--at", "2026-03-02T20:00Z", "--json").out)
     said = {rule["rule"]["name"]: rule for rule in story["at"]["rules"]}
     assert {name: rule["verdict"] for name, rule in said.items()} == {
         "suppression": "passes", "calling_hours": "defers", "attempts": "passes", "where": "excludes",

@@ -43,7 +43,7 @@ def test_pictures_are_written(cxrun: Cxrun, dialed: ProjectFolder) -> None:
     json.loads(answer.out)
     assert answer.err.splitlines() == [f"wrote {file}" for file in files]
     assert files[0].read_text().startswith("<svg ")
-    assert files[1].read_text().startswith("<!doctype html>")
+    assert files[1].read_text().startswith("<!DOCTYPE html>")
 
 
 def test_it_may_be_told_what_a_group_can_do(cxrun: Cxrun, dialed: ProjectFolder) -> None:

@@ -107,3 +107,20 @@ def test_cases_of_a_new_project_hold_and_meet_every_rule(cxrun: Cxrun, tmp_path:
     cxrun("init", folder)
     answer = cxrun("-C", folder, "test", "--min", "100")
     assert answer.code == 0, answer.out
+
+
+def test_a_new_project_lints_clean_whatever_columns_its_list_has(cxrun: Cxrun, tmp_path: Path) -> None:
+    own = tmp_path / "own.csv"
+    own.write_text(
+        "Client,Home phone,State,Balance,City,Segment\nC1,(212) 555-0101,NY,120,Utica,A\n", encoding="utf-8"
+    )
+    folder = tmp_path / "calls"
+    cxrun("init", folder, "--list", own)
+    answer = cxrun("-C", folder, "lint", "--json")
+    assert (answer.code, answer.out) == (0, "[]\n")
+
+    rules = folder / "rulesets" / "retry.yaml"
+    rules.write_text(rules.read_text() + "filters:\n  - where: {field: balance, ge: 100}\n")
+    said = cxrun("-C", folder, "lint").out
+    assert "reads field 'city'" in said
+    assert "reads field 'segment'" in said

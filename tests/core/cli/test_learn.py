@@ -4,6 +4,8 @@ import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from cxrun.moments import parse_moment
+
 if TYPE_CHECKING:
     from tests.conftest import Answer, ProjectFolder
 
@@ -15,7 +17,7 @@ def test_model_is_printed_or_written_and_simulated_with(cxrun: Cxrun, dialed: Pr
     printed = cxrun("-C", dialed.folder, "learn").out
     assert printed.splitlines()[4] == "simulated:"
     model = dialed.folder / "model.yaml"
-    answer = cxrun("-C", dialed.folder, "learn", "people", "--write", model)
+    answer = cxrun("-C", dialed.folder, "learn", "people", "--output", model)
     assert answer.out == f"wrote {model}: learned from 30 attempts\n"
     assert model.read_text() == printed
     assert cxrun("-C", dialed.folder, "simulate", "--model", model).code == 0
@@ -34,3 +36,15 @@ def test_mistakes_are_said(cxrun: Cxrun, dialed: ProjectFolder, project: MakePro
     answer = cxrun("-C", dialed.folder, "learn", "peple")
     assert (answer.code, answer.err) == (3, "no list or group named 'peple'; did you mean 'people'?\n")
     assert cxrun("-C", project(3, name="new").folder, "learn").code == 3
+
+
+def test_calls_in_progress_are_not_learned_from(cxrun: Cxrun, project: MakeProject) -> None:
+    folder = project(60, agents=10, dialer={"simulated": {"outcomes": {"answer": 1}, "talk": {"mean": 900}}})
+    folder.run(until=parse_moment("2026-03-02T14:30Z"))
+    (ended,) = folder.query("SELECT count(*) FROM attempts WHERE ended IS NOT NULL")[0]
+    (in_progress,) = folder.query("SELECT count(*) FROM attempts WHERE ended IS NULL AND detected = 33")[0]
+    assert in_progress > 3
+
+    data = json.loads(cxrun("-C", folder.folder, "learn", "--json").out)
+
+    assert (data["attempts"], data["unused"]) == (ended, in_progress)

@@ -106,7 +106,8 @@ def test_starts_and_stops_of_groups_are_told(cxrun: Cxrun, project: MakeProject)
     assert "2026-03-02 14:00:00 UTC  group all starts: its schedule says so\n" in answer.out
     folder.store_file.unlink()
     turns = json.loads(cxrun("-C", folder.folder, "run", "--json").out)["turns"]
-    assert turns[0] == {"at": 1772460000.0, "group": "all", "state": "running", "why": "its schedule says so"}
+    assert turns[0] == {"at": 1772460000.0, "group": "all", "state": "running", "why": "its schedule says so",
+                        "forced": False}  # fmt: skip
 
 
 def test_a_time_that_is_none_is_refused_before_anything_is_imported(
@@ -117,3 +118,13 @@ def test_a_time_that_is_none_is_refused_before_anything_is_imported(
     assert answer.code == 3
     assert "'tomorrow' is no moment" in answer.err
     assert answer.out == ""
+
+
+def test_a_run_with_a_stopped_group_says_how_it_goes_on(cxrun: Cxrun, project: MakeProject) -> None:
+    folder = project(5)
+    cxrun("-C", folder.folder, "import")
+    cxrun("-C", folder.folder, "group", "stop", "all")
+    answer = cxrun("-C", folder.folder, "run")
+    assert "what was stopped by hand goes on after `cxrun group start all`\n" in answer.out
+    cxrun("-C", folder.folder, "group", "start", "all")
+    assert "by hand goes on" not in cxrun("-C", folder.folder, "run").out

@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -93,6 +93,40 @@ def test_while_a_run_is_at_work_it_says_what_each_group_waits_for(project: MakeP
     lines = said[0].splitlines()
     assert lines[1] == "group all: running, waiting for agents"
     assert lines[2] == "group more: unloaded, waiting for group all"
+
+
+QUICK = {
+    "post_dial_delay": {"min": 0.01, "max": 0.02}, "pick_up": {"mean": 0.01, "cv": 0}, "fail_after": 0.01,
+    "talk": {"mean": 600, "cv": 0},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("what", "size", "outcome", "more"),
+    [
+        ("records", 2, "busy", {}),
+        ("ports", 9, "no_answer", {"ports": 2, "ring_time": "5m"}),
+        ("agents", 9, "answer", {"agents": 2}),
+    ],
+)
+def test_a_run_at_work_says_live_what_it_waits_for_and_the_status_tells_it(
+    project: MakeProject, cxrun: Cxrun, what: str, size: int, outcome: str, more: dict[str, Any]
+) -> None:
+    world = {"simulated": {"outcomes": {outcome: 1}, **QUICK}}
+    folder = project(size, dialer=world, **more)
+    folder.import_lists()
+    words = [sys.executable, "-m", "cxrun", "-C", str(folder.folder), "run", "--real-time"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as run:
+        try:
+            assert run.stderr is not None
+            line = next(line for line in run.stderr if "waits for" in line)
+            told = cxrun("-C", folder.folder, "status").out
+            (row, *_) = json.loads(cxrun("-C", folder.folder, "status", "--json").out)
+        finally:
+            run.kill()
+    assert line.rstrip().endswith(f"; all waits for {what}")
+    assert f"group all: running, waiting for {what}" in told
+    assert (row["state"], row["waits_for"]) == ("running", what)
 
 
 def test_only_the_groups_named_are_shown(cxrun: Cxrun, dialed: ProjectFolder) -> None:

@@ -68,3 +68,16 @@ def test_case_files_are_checked_with_their_rulesets(
     assert "'dail' is not known here; did you mean 'dial'?" in answer.out
     file.write_text(file.read_text().replace("dail", "dial"))
     assert cxrun("validate", file) == (0, "1 case file: no problems\n", "")
+
+
+def test_a_campaign_by_another_name_is_checked_as_one(cxrun: Cxrun, project: MakeProject) -> None:
+    folder = project(3)
+    second = folder.write("winter.yaml", json.dumps(folder.campaign))
+    assert cxrun("-C", folder.folder, "validate", second) == (0, "1 campaign: no problems\n", "")
+
+    folder.campaign["groups"]["all"]["template"] = "plan"
+    second.write_text(json.dumps(folder.campaign))
+    answer = cxrun("validate", second, folder.folder / "rulesets" / "retry.yaml")
+    assert answer.code == 3
+    assert "winter.yaml:1:" in answer.out
+    assert answer.out.endswith("no template named 'plan'; did you mean 'plain'?\n1 problem\n")

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from cxrun.comparing import changed, compared, findings
-from cxrun.simulating import Prices, Round, Wish, staged, trials
+from cxrun.simulating import trials
+from cxrun.simulating.scene import Prices, Wish, staged
+from cxrun.simulating.trial import Round
 from cxrun.strategies import Strategy
 
 if TYPE_CHECKING:

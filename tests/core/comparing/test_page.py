@@ -10,7 +10,9 @@ import pytest
 
 from cxrun.comparing import compared, signed
 from cxrun.comparing.page import page
-from cxrun.simulating import METRICS, Prices, Wish, staged, trials
+from cxrun.simulating import trials
+from cxrun.simulating.scene import Prices, Wish, staged
+from cxrun.simulating.trial import METRICS
 from cxrun.strategies import Strategy
 
 if TYPE_CHECKING:

@@ -36,10 +36,12 @@ def look(made: ProjectFolder, hours: int = 48, **options: Any) -> Forecast:
         {"progressive": {"lines_per_agent": 1}},
         {"progressive": {"lines_per_agent": 2}},
         {"preview": {"preview_time": "20s"}},
+        {"push_preview": {"timeout": "30s"}},
+        {"push_preview": {"timeout": "10s", "on_timeout": "skip"}},
         {"power_ivr": {"calls_per_minute": 30, "max_in_progress": 100}},
         {"power_ivr": {"calls_per_minute": 3000, "max_in_progress": 10}},
     ],
-    ids=["progressive", "two lines", "preview", "by the clock", "by the ports"],
+    ids=["progressive", "two lines", "preview", "pushed", "skipped", "by the clock", "by the ports"],
 )
 def test_a_group_makes_about_as_many_calls_as_a_simulation(
     project: MakeProject, mode: dict[str, Any]

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from cxrun.linting.lint import Result
 
 TODAY = date(2026, 12, 1)
-CONTACTS = "Client,Home,Mobile,VIP\nC1,(212) 555-0101,(917) 555-0102,yes\n"
+CONTACTS = "Client,Home,Mobile,VIP,Notes\nC1,(212) 555-0101,(917) 555-0102,yes,none\n"
 OTHERS = "Client,Home,Mobile,VIP\nD1,(212) 555-0103,(917) 555-0104,no\n"
 REST = """\
 ruleset: rest

@@ -27,10 +27,10 @@ def messages(result: Result) -> list[str]:
 def test_a_finding_in_a_ruleset_that_comes_with_cxrun_is_told_where_it_is_attached(
     example: Example, findings: Findings
 ) -> None:
-    made = example("dialing_profiles: {standard: {rulesets: [courtesy, patient_retry]}}")
-    (found,) = findings(made, "CX204").findings
+    made = example("dialing_profiles: {standard: {rulesets: [courtesy, technical_failures, patient_retry]}}")
+    found, *_ = findings(made, "CX101").findings
     assert found.mark.file.endswith("campaign.yaml")
-    assert found.path == "rulesets[1]"
+    assert found.path == "rulesets[2]"
     assert "cxrun_rulesets/patient_retry.yaml:" in found.message
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -54,7 +55,7 @@ def rehearsed(folder: ProjectFolder, limit: int, at: float | None = None) -> Reh
 
 
 def plan(cxrun: Cxrun, folder: ProjectFolder, *more: object) -> Any:
-    answer = cxrun("-C", folder.folder, "plan", "--out", folder.folder / "plan.yaml", *more)
+    answer = cxrun("-C", folder.folder, "plan", "--output", folder.folder / "plan.yaml", *more)
     assert answer.code == 0, answer.err
     return folder.folder / "plan.yaml"
 
@@ -260,10 +261,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from cxrun import AgentReady, CallResult, Dialer, Ended, hookimpl
+from cxrun import AgentReady, CallResult, Dialer, Ended, Line, hookimpl
 
 
-class Telling:
+class Telling(Line):
     def __init__(self, at):
         self.came = [AgentReady(f"sales-{n}", at) for n in range(30)]
 
@@ -271,15 +272,6 @@ class Telling:
         with Path(__file__).parents[1].joinpath("dialed.txt").open("a") as stream:
             stream.write(f"{dial.record.record_id}\\n")
         self.came.append(Ended(dial.attempt_id, dial.at, CallResult.NO_ANSWER))
-
-    def connect(self, attempt_id, agent_id, at, destination):
-        pass
-
-    def hang_up(self, attempt_id, at):
-        pass
-
-    def next_at(self):
-        return None
 
     def events(self, until):
         came, self.came = self.came, []
@@ -362,7 +354,7 @@ def suppress(folder: ProjectFolder, cxrun: Cxrun) -> None:
 
 
 def suppress_for_a_day(folder: ProjectFolder, cxrun: Cxrun) -> None:
-    assert cxrun("-C", folder.folder, "dnc", "add", "+14155550100", "--till", "1d").code == 0
+    assert cxrun("-C", folder.folder, "dnc", "add", "+14155550100", "--until", "1d").code == 0
 
 
 def dial_one(folder: ProjectFolder, cxrun: Cxrun) -> None:
@@ -411,6 +403,22 @@ def test_plan_is_applied_once(project: MakeProject, cxrun: Cxrun) -> None:
     again = apply(cxrun, folder, "--approve", "Ada")
     assert (again.code, "was applied already" in again.err) == (3, True)
     assert folder.query("SELECT count(*) FROM attempts") == [(6,)]
+
+
+def test_leftovers_of_an_earlier_run_are_not_told_as_calls_of_the_plan(
+    project: MakeProject, cxrun: Cxrun
+) -> None:
+    folder = project(100, agents=20, dialer={"simulated": {"outcomes": {"answer": 1}, "talk": {"mean": 900}}})
+    folder.run(until=parse_moment("2026-03-02T13:02Z"))
+    (in_progress,) = folder.query("SELECT count(*) FROM attempts WHERE ended IS NULL")[0]
+    assert in_progress > 5
+    plan(cxrun, folder, "--limit", 3)
+
+    answer = apply(cxrun, folder, "--approve", "Ada Abara", "--json")
+
+    said = json.loads(answer.out)
+    assert (said["dialed"], said["results"]) == (3, {"answer": 3})
+    assert said["leftovers"] == {"answer": in_progress}
 
 
 def test_plan_of_another_store_is_refused(project: MakeProject, cxrun: Cxrun) -> None:

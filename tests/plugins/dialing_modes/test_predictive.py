@@ -6,7 +6,10 @@ from itertools import pairwise
 import pytest
 
 from cxrun import CallResult, Pacing
-from cxrun_plugins.dialing_modes.predictive import Budget, Lookahead, Predictive
+from cxrun_plugins.dialing_modes.predictive import Predictive
+from cxrun_plugins.dialing_modes.predictive.budget import Budget
+from cxrun_plugins.dialing_modes.predictive.forecast import Times
+from cxrun_plugins.dialing_modes.predictive.lookahead import Lookahead
 
 DAY = 86_400.0
 
@@ -128,12 +131,13 @@ def test_a_new_day_has_a_new_budget_and_the_month_remembers() -> None:
 
 
 def test_what_happened_before_the_run_counts() -> None:
-    lived, told = Budget(3, ["day", "30_days"], 0, 0), Budget(3, ["day", "30_days"], 0, 0)
+    lived, told, fresh = (Budget(3, ["day", "30_days"], 0, 0) for _ in range(3))
     answered(lived, 1, 200, 10)
     told.count({1: (200, 10)})
-    lived.answered(DAY + 500, abandoned=False)
-    told.answered(DAY + 500, abandoned=False)
-    assert told.threshold == pytest.approx(lived.threshold, rel=1)
+    for budget in (lived, told, fresh):
+        budget.answered(DAY + 500, abandoned=False)
+    # what is left is the same; who has lived through it has learned from it, too
+    assert lived.threshold < told.threshold < 0.5 * fresh.threshold
 
 
 def test_people_taken_for_machines_are_charged_to_the_budget() -> None:
@@ -165,3 +169,32 @@ def test_keeps_agents_as_busy_as_is_wished(floor, busy: float) -> None:
 def test_lets_agents_wait_as_long_as_is_wished(floor) -> None:
     day = floor.Floor(floor.SCENARIOS["S1"], 30, Predictive(average_waiting_time=30), 1, hours=3).run()
     assert sum(day.waits) / len(day.waits) == pytest.approx(30, abs=5)
+
+
+def test_the_first_minutes_of_a_large_floor_keep_the_cap(floor) -> None:
+    """The conversations that are over by then are the short ones; it must not take all of them for short."""
+    day = floor.Floor(floor.SCENARIOS["S8"], 300, Predictive(mistaken_people=1), 1, hours=0.2).run()
+    assert day.abandon <= 3
+    assert day.utilisation > 88
+
+
+def test_learns_from_conversations_that_are_not_over() -> None:
+    """Half of all end after 40 s and half after 400 s; after 200 s all that have ended are short."""
+    times = Times(4, 900)
+    for _ in range(500):
+        times.add(41)
+    going = [50] * 500
+    hazards = times.hazards(going)
+    assert hazards[10] == pytest.approx(0.5, abs=0.01)
+    assert sum(hazards[11:50]) < 0.2
+    assert times.hazards()[10] > 0.99
+
+
+def test_what_fades_counts_those_that_go_on_once() -> None:
+    times = Times(4, 900)
+    for _ in range(5000):
+        times.add(41)
+    before = times.hazards([50] * 5000)
+    times.fade([50] * 5000)
+    assert times.count == 2500
+    assert times.hazards([50] * 5000)[10] == pytest.approx(before[10], abs=0.001)

@@ -114,10 +114,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from cxrun import Answered, CallResult, Completed, Dialer, hookimpl
+from cxrun import Answered, CallResult, Completed, Dialer, Line, hookimpl
 
 
-class Line:
+class Machinery(Line):
     def __init__(self):
         self.coming = []
 
@@ -128,12 +128,6 @@ class Line:
         with Path(__file__).with_suffix(".log").open("a") as stream:
             stream.write(f"{agent_id} {destination}\\n")
         self.coming.append(Completed(attempt_id, at, None))
-
-    def hang_up(self, attempt_id, at):
-        pass
-
-    def next_at(self):
-        return None
 
     def events(self, until):
         coming, self.coming = self.coming, []
@@ -148,7 +142,7 @@ class Machines(Dialer):
     name: ClassVar = "machines"
 
     def open(self, opening):
-        return Line()
+        return Machinery()
 
 
 @hookimpl
