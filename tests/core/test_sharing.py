@@ -168,8 +168,10 @@ def test_agents_whom_one_group_has_no_ports_or_calls_for_work_for_the_other(
     folder.run(until=START + 3 * HOUR)
     alone = groups(project, {"big": 9000}, {mode: {}}, agents=10, name="alone")
     alone.run(until=START + 3 * HOUR)
-    small, big, all_agents = talked(folder, "small"), talked(folder, "big"), talked(alone, "big")
-    assert 0.2 * HOUR < small < 0.6 * big
+    span = (START + 0.5 * HOUR, START + 3 * HOUR)
+    small, big = talked(folder, "small", *span), talked(folder, "big", *span)
+    all_agents = talked(alone, "big", *span)
+    assert 0.5 * HOUR < small < 0.6 * big
     assert small + big > 0.93 * all_agents
 
 

@@ -8,6 +8,7 @@ told, no filter asks outside.
 from __future__ import annotations
 
 import signal
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
@@ -52,9 +53,11 @@ def trials(
     pool = ProcessPoolExecutor(jobs, get_context("spawn"), _open, (scene, strategies))
     try:
         with _deaf():
-            played = pool.map(_play, seeds)
-        yield from played
+            played = deque(pool.submit(_play, seed) for seed in seeds)
+        while played:
+            yield played.popleft().result()
     finally:
+        # Executor.map would cancel what is left, too, at the moment that the pool gives up a process Ctrl-C ended
         pool.shutdown(cancel_futures=True)
 
 
