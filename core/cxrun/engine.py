@@ -227,6 +227,36 @@ class Engine:
         return len(self.calls)
 
     @property
+    def ports(self) -> int:
+        """Calls it may have in progress at once."""
+        return self._ports
+
+    @property
+    def call_states(self) -> dict[str, int]:
+        """How many of its calls ring (or are about to), are queued for an agent, and are connected."""
+        ringing, queued = self.dialed, len(self.waiting)
+        return {"ringing": ringing, "queued": queued, "connected": len(self.calls) - ringing - queued}
+
+    @property
+    def agents(self) -> dict[str, int]:
+        """What agents do: those ready serve any group of their agent group, the others are at work for this one.
+
+        Reserved are those bound to a call before anybody has answered it, or kept for a callback. Empty without agents.
+        """
+        pool = self.pool
+        if pool is None:
+            return {}
+        bound = sum(call.agent_id is not None and call.connected is None for call in self.calls.values())
+        return {
+            "logged_in": len(pool.known) - len(pool.gone),
+            "ready": len(pool.ready),
+            "previewing": len(self._previews),
+            "reserved": bound + len(pool.kept),
+            "talking": self.talking,
+            "wrapping": len(self._wrapping),
+        }
+
+    @property
     def full(self) -> bool:
         """Whether every port is taken."""
         return len(self.calls) + len(self._previews) >= self._ports

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from cxrun.campaign import Group, Project
 from cxrun.crew import Crew
@@ -17,13 +17,21 @@ from cxrun.store.queue import Queue
 _FRUITLESS: Final = 31
 """Starts in a row at which the rules put off everything, after which a group is given up: it would go on for ever."""
 _STATES: Final = {
-    "start": "running", "pause": "loaded", "stop": "unloaded", FORCE_STOP: "unloaded", "complete": "unloaded",
+    "load": "loaded", "start": "running", "pause": "loaded", "stop": "unloaded", FORCE_STOP: "unloaded",
+    "unload": "unloaded", "complete": "unloaded",
 }  # fmt: skip
 _TOLD: Final = {
+    ("unloaded", "loaded"): ("group_loaded", "is loaded"),
+    ("loaded", "unloaded"): ("group_unloaded", "is unloaded"),
+}
+"""What a turn between two states is called in the journal, and told to people."""
+_TOLD_ELSE: Final = {
     "running": ("group_started", "starts"),
     "loaded": ("group_paused", "pauses"),
     "unloaded": ("group_stopped", "stops"),
 }
+_HELD: Final = ("load", "pause")
+"""Orders after which a run in real time waits for another one."""
 
 
 BY_HAND: Final = "by hand"
@@ -31,7 +39,7 @@ BY_HAND: Final = "by hand"
 
 
 class Turn(NamedTuple):
-    """A group starts (running), pauses (loaded) or stops (unloaded), and why.
+    """A group starts (running), pauses (loaded) or stops (unloaded), from which state, and why.
 
     If it is `forced` to stop, calls that nobody has answered yet are hung up.
     """
@@ -39,16 +47,21 @@ class Turn(NamedTuple):
     at: float
     group: str
     state: str
+    was: str
     why: str
     forced: bool = False
 
     @property
     def event(self) -> str:
         """What the journal calls it."""
-        return _TOLD[self.state][0]
+        return self._told[0]
+
+    @property
+    def _told(self) -> tuple[str, str]:
+        return _TOLD.get((self.was, self.state), _TOLD_ELSE[self.state])
 
     def __str__(self) -> str:
-        return f"group {self.group} {_TOLD[self.state][1]}{' by force' if self.forced else ''}: {self.why}"
+        return f"group {self.group} {self._told[1]}{' by force' if self.forced else ''}: {self.why}"
 
 
 def stands(order: Order, schedule: Schedule | None, now: float) -> bool:
@@ -106,6 +119,7 @@ class Rota:
     ) -> None:
         self._unfinished = unfinished
         self._done = set(done)
+        self._begun = False
         self._places = {crew.group.name: _Place(crew) for crew in crews}
         self._planned = [place for place in self._places.values() if place.planned]
         for place in self._planned:
@@ -117,6 +131,7 @@ class Rota:
 
     def turn(self, now: float) -> list[tuple[Crew, Turn]]:
         """What changes at this moment."""
+        begun, self._begun = self._begun, True
         if not self._planned:
             return []
         turns = []
@@ -124,9 +139,11 @@ class Rota:
             over, forced = place.over, place.forced
             state, why = self._wanted(place, now)
             if state != place.state or place.over != over or place.forced > forced:
+                was = place.state if begun else "unloaded"
+                turn = Turn(now, place.crew.group.name, state, was, why, place.forced)
                 place.state = state
                 place.crew.working = state == "running"
-                turns.append((place.crew, Turn(now, place.crew.group.name, state, why, place.forced)))
+                turns.append((place.crew, turn))
         if turns:
             self.working = [place.crew for place in self._places.values() if place.crew.working]
         return turns
@@ -135,10 +152,10 @@ class Rota:
         """When a schedule says something to a group that has anything to do.
 
         `pending`: records have been scheduled that no feed knows of yet, of whatever group. `patience` is when to look
-        again for a group that is paused by hand, None if nobody can start it while time jumps.
+        again for a group that is loaded or paused by hand, None if nobody can start it while time jumps.
         """
         for place in self._planned:
-            if patience is not None and place.order and place.order.action == "pause":
+            if patience is not None and place.order and place.order.action in _HELD:
                 if self._unfinished(place.crew):
                     yield patience
                 continue
@@ -179,11 +196,14 @@ class Rota:
         place.over = False
         place.fruitless = 0
 
-    def states(self) -> dict[str, dict[str, object]]:
-        """Each group's state, what it waits for, and what its schedule says next, as plain data."""
+    def states(self) -> dict[str, dict[str, Any]]:
+        """Each group's state, what it waits for, what its agents and calls do, and what its schedule says next.
+
+        Plain data.
+        """
         return {name: self._state(place) for name, place in self._places.items()}
 
-    def _state(self, place: _Place) -> dict[str, object]:
+    def _state(self, place: _Place) -> dict[str, Any]:
         crew = place.crew
         state, waits_for = place.state, ""
         if state == "running":
@@ -193,7 +213,11 @@ class Rota:
         elif crew.engine.calls and state == "unloaded":
             state = "unloading"
         ordered = place.order.action if place.order else None
-        return {"state": state, "waits_for": waits_for, "ordered": ordered, "next": place.change}
+        engine = crew.engine
+        return {
+            "state": state, "waits_for": waits_for, "ordered": ordered, "next": place.change,
+            "agents": engine.agents, "calls": engine.call_states, "ports": engine.ports,
+        }  # fmt: skip
 
     def _wanted(self, place: _Place, now: float) -> tuple[str, str]:
         """The state a group is to be in, and why."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from cxrun.feed import Given
 from cxrun.report import Report
@@ -68,8 +68,8 @@ class Tally:
     per_list: dict[str, Counter[str]] = field(default_factory=dict)
     report: Report = field(default_factory=Report)
     ended: str = ""
-    waits: dict[str, str] = field(default_factory=dict)
-    """Of each group that waits, what for: records, ports, agents, or other groups. Empty once the run has ended."""
+    groups: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Each group's state, what it waits for, what its agents and calls do. Empty once the run has ended."""
 
     @property
     def own_results(self) -> Counter[str]:

@@ -197,8 +197,7 @@ class Work:
         """
         crews = (crew for crew in self.crews if crew.external or everything)
         states = self.rota.states()
-        waits = {name: str(state["waits_for"]) for name, state in states.items() if state["waits_for"]}
-        self.tally.waits = {} if self.tally.ended else waits
+        self.tally.groups = {} if self.tally.ended else states
         self.ledger.commit(
             self.clock.now(),
             (call for crew in crews for call in crew.engine.calls.values()),

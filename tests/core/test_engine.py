@@ -464,6 +464,13 @@ class Floor(RuleBasedStateMachine):
             self.gone.add(agent_id)
             self.obey(self.engine.agent_gone(agent_id, self.now))
 
+    @invariant()
+    def every_agent_does_one_thing_and_every_call_is_in_one_state(self) -> None:
+        doing = dict(self.engine.agents)
+        assert doing.pop("logged_in") == sum(doing.values())
+        assert min(self.engine.call_states.values()) >= 0
+        assert sum(self.engine.call_states.values()) == len(self.open_calls)
+
     @rule(pick=st.integers(0, 99))
     def come_back(self, pick: int) -> None:
         if self.gone:

@@ -17,6 +17,7 @@ import pytest
 
 from cxrun.errors import Problems, UserError
 from cxrun.moments import moment_text, parse_moment
+from cxrun.rota import Turn
 
 if TYPE_CHECKING:
     from tests.conftest import Answer, ProjectFolder
@@ -509,7 +510,7 @@ def test_a_run_at_work_obeys_at_once_and_waits_for_the_next_order(
             assert run.poll() is None
             order(folder, cxrun, "start")
             wait_for(lambda: len(placed(folder)) > len(before) + 1)
-            order(folder, cxrun, "stop")
+            order(folder, cxrun, "unload")
             out, _ = run.communicate(timeout=60)
         finally:
             run.kill()
@@ -519,6 +520,36 @@ def test_a_run_at_work_obeys_at_once_and_waits_for_the_next_order(
         "pauses: by hand", "starts: by hand", "stops: by hand",
     ]  # fmt: skip
     assert len(placed(folder)) < 1000
+
+
+def test_a_group_that_is_loaded_by_hand_dials_once_it_is_started(
+    project: MakeProject, cxrun: Callable[..., Answer]
+) -> None:
+    folder = project(30, rules=ONCE, dialer=BRISK)
+    folder.import_lists()
+    order(folder, cxrun, "load")
+    answer = cxrun("-C", folder.folder, "run")
+    assert "group all is loaded: by hand" in answer.out
+    assert "goes on after `cxrun group start all`" in answer.out
+    assert placed(folder) == []
+    order(folder, cxrun, "start")
+    cxrun("-C", folder.folder, "run")
+    assert len(placed(folder)) == 30
+
+
+@pytest.mark.parametrize(
+    ("was", "state", "told"),
+    [
+        ("unloaded", "loaded", ("group_loaded", "group all is loaded: by hand")),
+        ("running", "loaded", ("group_paused", "group all pauses: by hand")),
+        ("loaded", "unloaded", ("group_unloaded", "group all is unloaded: by hand")),
+        ("running", "unloaded", ("group_stopped", "group all stops: by hand")),
+        ("unloaded", "running", ("group_started", "group all starts: by hand")),
+    ],
+)
+def test_a_turn_is_told_by_where_it_comes_from(was: str, state: str, told: tuple[str, str]) -> None:
+    turn = Turn(0, "all", state, was, "by hand")
+    assert (turn.event, str(turn)) == told
 
 
 def test_an_unknown_group_is_refused(project: MakeProject, cxrun: Callable[..., Answer]) -> None:

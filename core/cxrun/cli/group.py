@@ -8,7 +8,7 @@ from cxrun.cli.terminal import echo_json, json_option
 
 @click.group("group")
 def command() -> None:
-    """Start, pause, stop or complete campaign groups by hand.
+    """Load, start, pause, stop, unload or complete campaign groups by hand.
 
     A run at work obeys at once, and the next one does, too. An order stands until the next change that the group's
     schedule knows, or until another order; without a schedule until another order.
@@ -57,12 +57,16 @@ def _order(asked: str, text: str, example: str) -> None:
         order.params.append(click.Option(["--force"], is_flag=True, help=_FORCE))
 
 
+_order("load", "Let GROUPS get ready and dial nothing; a run in real time waits until they are started.",
+       "cxrun group load welcome_east")  # fmt: skip
 _order("start", "Let GROUPS dial, whatever their schedules and the groups before them say.",
        "cxrun group start welcome_east")  # fmt: skip
 _order("pause", "Let GROUPS place no more calls; a run in real time waits until they are started again.",
        "cxrun group pause welcome_east")  # fmt: skip
 _order("stop", "Let GROUPS place no more calls and let go of their records; calls in progress end by themselves.",
        "cxrun group stop welcome_east welcome_west")  # fmt: skip
+_order("unload", "Let go of GROUPS that are loaded, paused or dialing, as `stop` does; a run without others ends.",
+       "cxrun group unload welcome_east")  # fmt: skip
 _order("complete", "Let GROUPS dial no more, schedule or not; groups that come after them may begin.",
        "cxrun group complete welcome_east")  # fmt: skip
 _order("follow", "Take the order of GROUPS back: their schedules alone decide again.",

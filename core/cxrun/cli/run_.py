@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cxrun.cli import Session, completing
+from cxrun.cli.at_work import at_work
 from cxrun.cli.terminal import counted, echo_columns, echo_json, json_option, on_terminal
 from cxrun.errors import RunInterrupted, UserError
 
@@ -26,6 +27,8 @@ _TURNS = 12
 """Starts, pauses and stops of groups that the summary tells."""
 _WAITS = 3
 """Groups of which the line of progress tells what they wait for."""
+_GROUPS = 8
+"""Groups of which the picture of progress tells what their agents and calls do."""
 _WINDOWS = 24
 """Hours or days that the summary tells."""
 _ENOUGH = 50
@@ -190,6 +193,10 @@ def _picture(tally: Tally) -> Any:
 
     table = Table.grid(padding=(0, 2))
     table.add_row(Text(_line(tally), style="bold"))
+    groups = Table.grid(padding=(0, 2))
+    for name, state in list(tally.groups.items())[:_GROUPS]:
+        groups.add_row(name, state["state"], *at_work(state))
+    table.add_row(groups)
     most = max(tally.results.values(), default=1)
     bars = Table.grid(padding=(0, 2))
     for result, count in tally.results.most_common(8):
@@ -203,7 +210,8 @@ def _line(tally: Tally) -> str:
 
     agents = f", {tally.abandon_rate:.2%} lost, agents {tally.utilisation:.0%} busy" if tally.agents else ""
     told = f"{moment_text(tally.now)}  {tally.attempts:,} attempts, {tally.answered:,} answered{agents}"
-    waits = [f"{group} waits for {what}" for group, what in tally.waits.items()]
+    waits = [f"{group} waits for {state['waits_for']}" for group, state in tally.groups.items()
+             if state["waits_for"]]  # fmt: skip
     return "; ".join([told, *waits[:_WAITS], *(["..."] if len(waits) > _WAITS else [])])
 
 
@@ -320,7 +328,7 @@ def _percent(share: float, places: int = 1) -> str:
 
 def _as_data(tally: Tally) -> dict[str, Any]:
     return {
-        **{key: value for key, value in vars(tally).items() if key != "waits"},
+        **{key: value for key, value in vars(tally).items() if key != "groups"},
         "turns": [turn._asdict() for turn in tally.turns],
         "notices": [notice._asdict() for notice in tally.notices],
         "report": tally.report.data() if tally.agents else None,

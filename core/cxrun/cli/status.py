@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cxrun.cli import Session, completing
+from cxrun.cli.at_work import at_work
 from cxrun.cli.terminal import echo_columns, echo_json, json_option
 
 if TYPE_CHECKING:
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
 def command(session: Session, groups: tuple[str, ...], why: bool, as_json: bool) -> None:
     """Show campaign GROUPS, all by default: template > group > list, one line per list.
 
-    While a run is at work, the state of each group comes first, what it waits for, and what its schedule says next.
+    While a run is at work, the state of each group comes first: what it waits for, what its calls and agents do, and
+    what its schedule says next.
     With --why the reasons are counted, each with the rule that says so; they add up to the size of the list.
 
     \b
@@ -99,6 +101,7 @@ def _states(
                 "waits for": said["waits_for"] if said else "",
                 "ordered": order.action if order else None,
                 "next change": change._asdict() if change else None,
+                **({part: said[part] for part in ("calls", "ports", "agents")} if said else {}),
             }
     return states
 
@@ -109,6 +112,8 @@ def _told(state: dict[str, Any]) -> str:
     told = str(state["state"]) + (f" (by hand: {state['ordered']})" if state["ordered"] else "")
     if state["waits for"]:
         told += f", waiting for {state['waits for']}"
+    if "calls" in state and state["state"] != "unloaded":
+        told = "; ".join([told, *at_work(state)])
     change = state["next change"]
     return f"{told}; next {change['action']} {moment_text(change['at'], change['zone'])}" if change else told
 

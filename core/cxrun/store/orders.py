@@ -11,7 +11,10 @@ FORCE_STOP: Final = "force stop"
 
 
 class Order(NamedTuple):
-    """`action` is start, pause, stop, force stop, complete or follow; `at` is when it was given (Unix UTC seconds)."""
+    """`action` is load, start, pause, stop, force stop, unload, complete or follow.
+
+    `at` is when it was given (Unix UTC seconds).
+    """
 
     action: str
     at: float

@@ -91,7 +91,10 @@ def test_while_a_run_is_at_work_it_says_what_each_group_waits_for(project: MakeP
         patch.setattr(cxrun.runner, "FLUSH", 1)
         folder.run(watch=ask)
     lines = said[0].splitlines()
-    assert lines[1] == "group all: running, waiting for agents"
+    told, calls, agents = lines[1].split("; ")
+    assert told == "group all: running, waiting for agents"
+    assert calls in ("0 calls on 1,000 ports", "1 call on 1,000 ports: 1 connected")
+    assert agents in ("1 agent: 1 talking", "1 agent: 1 wrapping")
     assert lines[2] == "group more: unloaded, waiting for group all"
 
 
@@ -127,6 +130,8 @@ def test_a_run_at_work_says_live_what_it_waits_for_and_the_status_tells_it(
     assert line.rstrip().endswith(f"; all waits for {what}")
     assert f"group all: running, waiting for {what}" in told
     assert (row["state"], row["waits_for"]) == ("running", what)
+    assert sum(row["calls"].values()) == {"records": 0, "ports": 2, "agents": 2}[what]
+    assert row["agents"]["talking"] == (2 if what == "agents" else 0)
 
 
 def test_only_the_groups_named_are_shown(cxrun: Cxrun, dialed: ProjectFolder) -> None:
