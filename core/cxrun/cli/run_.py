@@ -195,7 +195,8 @@ def _picture(tally: Tally) -> Any:
     table.add_row(Text(_line(tally), style="bold"))
     groups = Table.grid(padding=(0, 2))
     for name, state in list(tally.groups.items())[:_GROUPS]:
-        groups.add_row(name, state["state"], *at_work(state))
+        for row, phrase in enumerate(at_work(state)):
+            groups.add_row(*(("", "") if row else (name, state["state"])), phrase)
     table.add_row(groups)
     most = max(tally.results.values(), default=1)
     bars = Table.grid(padding=(0, 2))
