@@ -58,6 +58,14 @@ def test_fewer_calls_are_placed_for_a_lower_abandon_rate() -> None:
     assert wishes[0] < wishes[-1]
 
 
+def test_calls_and_conversations_may_be_of_any_age_in_any_order() -> None:
+    pacer = learnt(Predictive())
+    for name, at in (("young", 99_990.0), ("old", 0.0)):
+        pacer.placed(name, at)
+        pacer.connected(f"t{name}", name, at)
+    assert pacer.new_calls(Pacing(100_000.0, ready=5, talking=2, agents=9)) > 5
+
+
 def test_says_so_below_the_floor_of_agents_and_dials_progressively() -> None:
     pacer = learnt(Predictive(agent_floor=8))
     assert pacer.new_calls(Pacing(300.0, ready=5, dialed=1, agents=7)) == 4

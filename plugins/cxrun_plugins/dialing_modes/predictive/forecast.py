@@ -177,6 +177,10 @@ def answering(rate: float, answered: Sequence[float], ended: Sequence[float], sp
 
 _ROOT: Final = math.sqrt(0.5)
 _DENSITY: Final = 1 / math.sqrt(2 * math.pi) / 6
+_MUCH: Final = 64
+"""Agents and calls that are added up exactly."""
+_MOST: Final = 1000
+"""Calls that are placed at once."""
 
 
 class _Many:
@@ -192,26 +196,32 @@ class _Many:
         self.third = third
         self.change = change
 
-    def nobody(self) -> float:
-        deviation = math.sqrt(self.variance)
-        z = (0.5 - self.mean) / deviation
+    def nobody(self, further: int = 0) -> float:
+        """The chance that a call finds no agent if so many are placed before it."""
+        each_mean, each_variance, each_third = self.change
+        variance = self.variance + further * each_variance
+        deviation = math.sqrt(variance)
+        z = (0.5 - self.mean + further * each_mean) / deviation
         chance = 0.5 * math.erfc(-z * _ROOT)
-        chance += self.third / (deviation * self.variance) * (1 - z * z) * math.exp(-z * z / 2) * _DENSITY
+        third = self.third - further * each_third
+        chance += third / (deviation * variance) * (1 - z * z) * math.exp(-z * z / 2) * _DENSITY
         return chance if chance > 0 else 0.0
 
-    def call(self) -> None:
-        chance, variance, third = self.change
-        self.mean -= chance
-        self.variance += variance
-        self.third -= third
+    def called(self) -> _Many:
+        """The same once a call is placed."""
+        mean, variance, third = self.change
+        return _Many(self.mean - mean, self.variance + variance, self.third - third, self.change)
 
 
 class _Few:
     """The same as an exact distribution: of agents who become free and of calls that are not answered."""
 
-    __slots__ = ("chance", "limit", "shares")
+    __slots__ = ("answered", "chance", "free", "freed", "limit", "shares")
 
-    def __init__(self, free: int, freed: Sequence[float], answered: Sequence[float], chance: float) -> None:
+    def __init__(self, free: int, freed: Sequence[float], answered: list[float], chance: float) -> None:
+        self.free = free
+        self.freed = freed
+        self.answered = answered
         self.limit = len(answered) - free
         self.chance = chance
         shares = [1.0]
@@ -224,15 +234,62 @@ class _Few:
     def nobody(self) -> float:
         return sum(self.shares[: self.limit + 1]) if self.limit >= 0 else 0.0
 
-    def call(self) -> None:
+    def called(self) -> _Few | _Many:
+        """The same once a call is placed; no longer exact once there is much to add up, and little to gain by it."""
         self.shares = _with(self.shares, 1 - self.chance)
+        self.answered.append(self.chance)
         self.limit += 1
+        if len(self.shares) < _MUCH:
+            return self
+        many = _cumulants(self.free, self.freed, self.answered, self.chance)
+        return many if many.variance >= 1 else self
 
 
 def _with(shares: list[float], chance: float) -> list[float]:
     """The distribution of a sum, with one more that is 1 with this chance."""
     rest = 1 - chance
     return [a * rest + b * chance for a, b in zip([*shares, 0.0], [0.0, *shares], strict=True)]
+
+
+def _cumulants(free: int, freed: Sequence[float], answered: Sequence[float], chance: float) -> _Many:
+    mean, variance, third = float(free), 0.0, 0.0
+    for sign, shares in ((1, freed), (-1, answered)):
+        for share in shares:
+            one = share * (1 - share)
+            mean += sign * share
+            variance += one
+            third += sign * one * (1 - 2 * share)
+    one = chance * (1 - chance)
+    return _Many(mean, variance, third, (chance, one, one * (1 - 2 * chance)))
+
+
+def room(forecasts: Sequence[_Many | _Few], limit: float) -> int:
+    """How many calls can be placed, `_MOST` at most, before the chances that the next one finds no agent pass a limit.
+
+    The limit is for their sum over the forecasts.
+    """
+    placed = 0
+    while not all(isinstance(one, _Many) for one in forecasts):
+        if placed == _MOST or sum(one.nobody() for one in forecasts) > limit:
+            return placed
+        placed += 1
+        forecasts = [one.called() for one in forecasts]
+    known = [one for one in forecasts if isinstance(one, _Many)]
+
+    def within(further: int) -> bool:
+        return sum([one.nobody(further) for one in known]) <= limit
+
+    if not within(0):
+        return placed
+    # the answer is above `low` and not above `high`: most often one
+    most, low, step = _MOST - placed, 0, 1
+    while low + step < most and within(low + step):
+        low, step = low + step, 2 * step
+    high = min(most, low + step)
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if within(middle) else (low, middle)
+    return placed + high
 
 
 def forecast(

@@ -16,6 +16,7 @@ from cxrun_plugins.dialing_modes.predictive.forecast import (
     ending,
     forecast,
     freed,
+    room,
 )
 
 _LATE: Final = (0.3, 0.9)
@@ -228,7 +229,7 @@ class Lookahead(Pacer):
         calls = [int((now - at) * 2) for at in self._calls.values()]
         talks = [int((now - at) * 0.25) for at in self._talks.values()]
         wraps = [int(now - at) for at in self._wraps.values()]
-        if max(calls[:1] + talks[:1] + wraps[:1], default=0) >= EDGE:
+        if max(map(max, filter(None, (calls, talks, wraps))), default=0) >= EDGE:
             calls, talks, wraps = ([min(age, EDGE - 1) for age in ages] for ages in (calls, talks, wraps))
         return calls, talks, wraps
 
@@ -239,13 +240,7 @@ class Lookahead(Pacer):
             forecast(free, calls, talks, wraps, *tables)
             for tables in zip(self._call_tables, self._talk_tables, self._wrap_tables, strict=True)
         ]
-        limit = threshold * len(forecasts)
-        wanted = 0
-        while wanted < 1000 and sum(one.nobody() for one in forecasts) <= limit:
-            wanted += 1
-            for one in forecasts:
-                one.call()
-        return wanted
+        return room(forecasts, threshold * len(forecasts))
 
     def _learn(self, pacing: Pacing) -> None:
         """Make the tables anew from what has been seen."""
