@@ -168,10 +168,28 @@ def test_half_a_day_of_ten_agents(floor, scenario: str, least: float) -> None:
     assert day.abandon <= 3
 
 
-@pytest.mark.parametrize("busy", [76, 84])
-def test_keeps_agents_as_busy_as_is_wished(floor, busy: float) -> None:
-    day = floor.Floor(floor.SCENARIOS["S1"], 30, Predictive(agent_busy_factor=busy), 1, hours=3).run()
+@pytest.mark.parametrize(("agents", "busy", "lost"), [(30, 60, 0), (10, 70, 0.3), (30, 76, 0.3), (30, 84, 1)])
+def test_keeps_agents_as_busy_as_is_wished_and_abandons_few_people_for_it(
+    floor, agents: int, busy: float, lost: float
+) -> None:
+    """Progressive dialing keeps them busy for 71 % of their time."""
+    day = floor.Floor(floor.SCENARIOS["S1"], agents, Predictive(agent_busy_factor=busy), 1, hours=3).run()
     assert day.utilisation == pytest.approx(busy, abs=2.5)
+    assert day.abandon <= lost
+
+
+def test_an_aim_holds_with_engaged_agents_too(project) -> None:
+    """An agent is bound to a call as long as it rings, too: 60 % is less than one call each comes to."""
+    dialer = {
+        "simulated": {"outcomes": {"answer": 1}, "talk": {"mean": 60, "cv": 0}, "wrap": {"mean": 0, "cv": 0}}
+    }
+    connects = {}
+    for wait in (None, 60):
+        mode = {"engage_agent_first": True} | ({"average_waiting_time": wait} if wait else {})
+        folder = project(1500, mode={"predictive": mode}, agents=10, dialer=dialer, name=f"of{wait}")
+        connects[wait] = folder.run(until=folder.reached() + 7200).connects
+    assert connects[None] == pytest.approx(10 * 7200 / 71, rel=0.1)
+    assert connects[60] == pytest.approx(10 * 7200 / 120, rel=0.1)
 
 
 def test_lets_agents_wait_as_long_as_is_wished(floor) -> None:

@@ -25,6 +25,12 @@ class Predictive(DialingMode):
 
     The abandon rate is kept and the agents are as busy as it allows, unless one of two aims asks for less:
     `agent_busy_factor`, talking and wrapping agents in percent, or `average_waiting_time`, an agent's wait for a call.
+    What they hold back is the dialing ahead first, so that fewer people are abandoned, and none where agents need not
+    be busier than with one call each; only then are ready agents kept waiting.
+
+    Small groups gain least, for one answer too many is a larger part of theirs: where progressive dialing keeps agents
+    busy for 71 % of their time (answer rate 0.3, talk 120 s, wrap-up 20 s), it is 74 % with 2 agents, 76 % with 3, 80 %
+    with 5, 84 % with 10, 90 % with 25, 94 % with 50 and 96 % with 100, and one agent gains nothing.
 
     It dials progressively until it has seen 10 answers and 20 conversations, and while fewer than
     `agent_floor` agents are logged in. With `engage_agent_first` each call is bound to an agent before it is placed:

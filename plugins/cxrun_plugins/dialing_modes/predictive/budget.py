@@ -52,7 +52,7 @@ _DRIFT: Final = 0.5
 """How much it follows, per answer and for each answer there has been, a budget that stays away from the reserve."""
 _STEEPEST: Final = 1e-3
 """How much it follows that, per answer, at the most: while there have been few."""
-_RESERVE: Final = 3.5
+_RESERVE: Final = 4.5
 """Calls of budget that are kept back, besides a hundredth of the whole budget."""
 _DAY: Final = 86_400
 
@@ -116,10 +116,9 @@ class Budget:
             self._decide()
 
     def _reserve(self, window: _Window) -> float:
-        """The calls kept back: more if some abandoned calls can only be guessed at."""
-        return (
-            _RESERVE + 0.01 * self.cap * window.live + 1.3 * math.sqrt(self._lost / self._live * window.live)
-        )
+        """The calls kept back: more if some abandoned calls can only be guessed at, whose number is a Poisson one."""
+        guessed = math.sqrt(self._lost / self._live * window.live)
+        return math.hypot(_RESERVE, 2 * guessed) + 0.01 * self.cap * window.live
 
     def _begin(self, today: int) -> None:
         self._today = today

@@ -28,30 +28,44 @@ _REGRET: Final = 3.0
 _HALF_LIFE: Final = 500
 """Attempts after which the answer rate has forgotten half."""
 _FORGET: Final = 1 - 0.5 ** (1 / _HALF_LIFE)
+_HOLD: Final = 0.006
+"""How much dialing is held back for each wait that is not as long as is wished, per unit of their log ratio."""
+_LEAST: Final = 1e-3
+"""The part of the threshold that is left where dialing ahead comes to its end."""
 _TIMES: Final = ("rings", "others", "talked", "wrapped")
 
 
 class Aim:
-    """How many agents are kept waiting, so that they wait as long between calls as is wished, or are as busy."""
+    """How far dialing is held back so that agents wait as long between calls as is wished, or are as busy.
 
-    __slots__ = ("_busy", "_kept", "_mean", "_wait")
+    First the chance to find no agent that a further call may have becomes smaller, a thousandth at the most; then calls
+    are placed for ready agents alone, and for fewer and fewer of them. So nobody is abandoned for want of an agent
+    who was kept waiting.
+    """
+
+    __slots__ = ("_busy", "_held", "_mean", "_wait")
 
     def __init__(self, *, busy: float = 0.0, wait: float = 0.0) -> None:
         self._busy = busy
         self._wait = wait
         self._mean: float | None = None
-        self._kept = 0.0
+        self._held = 1.0
+        """0 to 1 for the chance, 1 to 2 for the share of agents."""
 
     def waited(self, wait: float, handled: float) -> None:
         """An agent has waited for a call; `handled` is how long agents talk and wrap up in the mean."""
         self._mean = wait if self._mean is None else self._mean + (wait - self._mean) / 30
         wished = (1 - self._busy) / self._busy * handled if self._busy else self._wait
-        # as a share of the agents
-        self._kept += 0.006 * math.log((wished + 0.5) / (self._mean + 0.5))
-        self._kept = min(1.0, max(0.0, self._kept))
+        self._held += _HOLD * math.log((wished + 0.5) / (self._mean + 0.5))
+        self._held = min(2.0, max(0.0, self._held))
+
+    def threshold(self, threshold: float) -> float:
+        """The chance to find no agent that a further call may have, of that which the abandon rate allows."""
+        return threshold * _LEAST**self._held if self._held < 1 else 0.0
 
     def kept(self, agents: int) -> int:
-        return round(self._kept * agents)
+        """How many ready agents are kept waiting."""
+        return round(max(0.0, self._held - 1) * agents)
 
 
 class Lookahead(Pacer):
@@ -188,12 +202,12 @@ class Lookahead(Pacer):
         return self._wanted
 
     def _wish(self, pacing: Pacing) -> int:
-        if self._bound:
-            return pacing.ready
+        aim = self._aim
         free = pacing.ready - pacing.queued
-        if self._aim is not None:
-            free -= self._aim.kept(pacing.agents)
-        one_each = max(0, free - pacing.dialed)
+        asked = free if aim is None else free - aim.kept(pacing.agents)
+        if self._bound:
+            return max(0, asked)
+        one_each = max(0, asked - pacing.dialed)
         if pacing.agents < self._floor:
             self._remark = f"fewer than {self._floor} agents: dialing progressively"
             return one_each
@@ -203,7 +217,8 @@ class Lookahead(Pacer):
         if pacing.now >= self._refresh:
             self._budget.look(pacing.now)
             self._learn(pacing)
-        return self._over_dial(pacing.now, free, self._budget.threshold) or one_each
+        threshold = self._budget.threshold if aim is None else aim.threshold(self._budget.threshold)
+        return (self._over_dial(pacing.now, free, threshold) if threshold else 0) or one_each
 
     def surplus(self, pacing: Pacing) -> int:
         now, free = pacing.now, pacing.ready - pacing.queued
