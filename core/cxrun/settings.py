@@ -17,6 +17,11 @@ from cxrun.schema import DRAFT
 from cxrun.times import DURATION
 
 _ELEMENT: Final = {"type": "object", "minProperties": 1, "maxProperties": 1}
+DIALER_SCHEMA: Final[Mapping[str, Any]] = {
+    **_ELEMENT,
+    "description": "A dialer and its parameters, e.g. {simulated: {}}.",
+}
+"""What a dialer file holds."""
 DIALING_SETTINGS: Final[Mapping[str, Any]] = {
     "mode": {
         **_ELEMENT,
@@ -75,7 +80,13 @@ DIALING_SETTINGS: Final[Mapping[str, Any]] = {
     },
 }
 SESSION_SETTINGS: Final[Mapping[str, Any]] = {
-    "dialer": {**_ELEMENT, "description": "The dialer and its parameters, e.g. {simulated: {}}."},
+    "dialer": {
+        **_ELEMENT,
+        "type": ["object", "string"],
+        "minLength": 1,
+        "description": "The dialer and its parameters, e.g. {simulated: {}}, or the name of a YAML file that holds "
+        "them.",
+    },
     "ports": {
         "type": "integer",
         "minimum": 1,
@@ -247,7 +258,8 @@ def composed_campaign_schema(registry: Registry) -> dict[str, Any]:
     for key, kind in ELEMENT_SETTINGS.items():
         entries = registry.entries(kind)
         choice = {
-            "type": "object",
+            "type": SETTINGS[key]["type"],
+            "minLength": 1,
             "minProperties": 1,
             "maxProperties": 1,
             "additionalProperties": False,
