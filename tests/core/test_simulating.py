@@ -234,6 +234,27 @@ def test_luck_scatters_around_nothing(project: MakeProject) -> None:
     assert max(map(abs, lucks)) > 1
 
 
+def test_luck_scatters_around_nothing_where_those_are_called_again_who_are_hard_to_reach(
+    project: MakeProject,
+) -> None:
+    rules = """\
+ruleset: often
+treatments:
+  - on: [answer, wrong_party]
+    do: [{finish: }]
+  - on: [busy, no_answer, answering_machine, other]
+    do: [{retry_in: {interval: 1h, attempts: 4}}]
+"""
+    made = project(400, rules={"often": rules}, dialer={"simulated": {"people_differ": 1.5}}, agents=40)
+    found = simulated(made, range(8), until="8h", jobs=2)
+    luck = sum(trial.luck or 0 for trial in found)
+    dials, answered = (sum(trial.figures[key] or 0 for trial in found) for key in ("dials", "answered"))
+    assert dials > 8 * 400 * 2
+    assert abs(luck) < 3 * (dials * 0.2) ** 0.5
+    # as many as would answer if all calls were like first ones are out of reach of chance
+    assert answered < 0.30 * 0.9 * dials - 6 * (dials * 0.2) ** 0.5
+
+
 def test_model_replaces_outcomes_and_keeps_the_other_parameters(project: MakeProject) -> None:
     made = project(
         40, dialer={"simulated": {"outcomes": {"busy": 1}, "by_hour": {"8": {"busy": 2}}, "announcement": 1}}
