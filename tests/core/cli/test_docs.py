@@ -4,6 +4,11 @@ import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+import pytest
+
+from cxrun.yamlfile import parse
+from cxrun_plugins.dialers.simulated import Simulated
+
 if TYPE_CHECKING:
     from tests.conftest import Answer, ProjectFolder
 
@@ -35,3 +40,55 @@ def test_a_default_is_told_as_one_writes_it(cxrun: Cxrun) -> None:
     assert "(default: [public])" in cxrun("docs", "calling_dates").out
     assert "(default: true)" in cxrun("docs", "quiet_after").out
     assert "(default: )" not in cxrun("docs", "percentage").out
+
+
+def test_parts_of_a_parameter_are_told_with_their_defaults(cxrun: Cxrun) -> None:
+    lines = cxrun("docs", "simulated").out.splitlines()
+    parts = [line for line in lines if line.startswith("    ") and ": " in line and "default" in line]
+    assert "    accept: Chance that an agent accepts a record, above 0 to 1. (default: 0.9)" in parts
+    assert any(line.startswith("    delay_cv: ") and line.endswith("(default: 0.5)") for line in parts)
+    assert sum(line.startswith("    mean: ") for line in parts) == 5
+    (pick_up,) = (line for line in lines if line.startswith("  pick_up: "))
+    assert pick_up.endswith("(default: {mean: 8, cv: 0.55})")
+
+
+def test_a_default_that_is_a_time_is_told_with_its_unit(cxrun: Cxrun) -> None:
+    assert "(default: 15m)" in cxrun("docs", "push_preview").out
+
+
+def test_lines_are_broken_on_a_terminal_and_whole_elsewhere(
+    cxrun: Cxrun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (whole,) = (line for line in cxrun("docs", "attempts").out.splitlines() if line.startswith("  per: "))
+    assert len(whole) > 150
+    monkeypatch.setenv("COLUMNS", "72")
+    # pytest's capture gives out a new stream for each call
+    monkeypatch.setattr("cxrun.cli.terminal.is_terminal", lambda: True)
+    lines = cxrun("docs", "attempts").out.splitlines()
+    prose = lines[: lines.index("Example")]
+    assert max(map(len, prose)) <= 72
+    first = next(n for n, line in enumerate(lines) if line.startswith("  per: "))
+    assert lines[first + 1].startswith("      ")
+    assert " ".join(" ".join(lines).split()) == " ".join(cxrun("docs", "attempts").out.split())
+
+
+def test_every_parameter_is_printed_as_yaml_to_be_edited_and_used(cxrun: Cxrun, project: MakeProject) -> None:
+    made = project(20, dialer="world.yaml")
+    world = cxrun("docs", "simulated", "--yaml").out
+    made.write("world.yaml", world)
+    assert cxrun("-C", made.folder, "validate").code == 0
+    assert parse(world, "world").data["simulated"].keys() == Simulated.schema["properties"].keys()
+    made.run(limit=20)
+    by_file = made.journal()
+    plain = project(20, name="plain")
+    plain.run(limit=20)
+    assert [line.partition(" ")[2] for line in plain.journal()] == [
+        line.partition(" ")[2] for line in by_file
+    ]
+
+
+def test_yaml_is_for_elements(cxrun: Cxrun) -> None:
+    answer = cxrun("docs", "simulatd", "--yaml")
+    assert (answer.code, answer.err) == (
+        3, "--yaml: no element named 'simulatd'; did you mean 'simulated'?\n"
+    )  # fmt: skip

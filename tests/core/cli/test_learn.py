@@ -32,6 +32,22 @@ def test_learned_parameters_can_stand_in_the_campaign(cxrun: Cxrun, dialed: Proj
     assert cxrun("-C", dialed.folder, "validate").code == 0
 
 
+def test_written_file_is_taken_by_a_session_profile_as_it_is(cxrun: Cxrun, dialed: ProjectFolder) -> None:
+    cxrun("-C", dialed.folder, "learn", "-o", dialed.folder / "world.yaml")
+    dialed.campaign["session_profiles"]["line"]["dialer"] = "world.yaml"
+    dialed.save()
+    outcomes = parse((dialed.folder / "world.yaml").read_text(), "world").data["simulated"]["outcomes"]
+    assert dialed.load().groups["all"].dialer == replace(Simulated(), **{"outcomes": outcomes}) or outcomes
+    assert cxrun("-C", dialed.folder, "run", "--until", "1h").code == 0
+
+
+def test_field_to_learn_by_is_one_of_the_lists(cxrun: Cxrun, project: MakeProject) -> None:
+    made = project(30)
+    made.write("people.csv", made.text("people.csv") if hasattr(made, "text") else "")
+    answer = cxrun("-C", made.folder, "learn", "--by", "segmnt")
+    assert answer.code == 3
+
+
 def test_mistakes_are_said(cxrun: Cxrun, dialed: ProjectFolder, project: MakeProject) -> None:
     answer = cxrun("-C", dialed.folder, "learn", "peple")
     assert (answer.code, answer.err) == (3, "no list or group named 'peple'; did you mean 'people'?\n")

@@ -172,9 +172,9 @@ class Simulated(Dialer):
                 "minimum": 0,
                 "maximum": 10,
                 "description": "How much records differ in how readily they are answered by a person, as coefficient "
-                "of variation: standard deviation divided by mean, no unit; 0 for not at all, 0.5 for much as people "
-                "do. Each record has a readiness of its own at every attempt, so that who did not answer is less "
-                "likely to answer the next time. First attempts are answered as often as without.",
+                "of variation: standard deviation divided by mean, no unit; 0 for not at all. Each record has a "
+                "readiness of its own at every attempt, so that who did not answer is less likely to answer the next "
+                "time. First attempts are answered as often as without.",
                 "default": 0,
             },
             "post_dial_delay": _parts_schema(
