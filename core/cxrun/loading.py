@@ -27,7 +27,7 @@ from cxrun.ruleset import PACKAGED, Ruleset, Step, bundled, element_step, read
 from cxrun.schedule import problems as schedule_problems
 from cxrun.schema import schema_problems
 from cxrun.settings import CAMPAIGN_SCHEMA, DIALER_SCHEMA, ELEMENT_SETTINGS, partial_schema
-from cxrun.yamlfile import Document, Path, load, path_text
+from cxrun.yamlfile import Document, Path, load
 
 DEFAULT_WEIGHT: Final = 10
 LEVELS: Final = ("session_profiles", "dialing_profiles", "templates", "groups")
@@ -423,11 +423,13 @@ class _CampaignLoader:
         """The own fields that the dialer names, told where they are named."""
         assert isinstance(step.element, Dialer)
         for name, message in unknown_fields(step.element, lists).items():
-            named = [(at, origin.mark) for at, origin in origins.items() if at[0] == "dialer" and name in at]
-            at, mark = named[0] if named else (("dialer", step.name), None)
-            self.problems.append(
-                Problem(mark or step.mark, path_text(at[: at.index(name) + 1] if named else at), message)
-            )
+            for at, origin in origins.items():
+                if at[0] == "dialer" and name in at:
+                    path = (*origin.path("dialer"), *at[1 : at.index(name) + 1])
+                    break
+            else:
+                path = (*step.path, step.name)
+            self.problems.append(self.document.problem(path, message))
 
     def _agents(self, path: Path, settings: Mapping[str, Setting], mode: Step | None) -> int:
         setting = settings.get("agent_group")

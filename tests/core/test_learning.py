@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -138,25 +138,14 @@ def test_hour_is_not_blamed_for_what_the_attempt_does(project: MakeProject) -> N
     assert all(0.8 < factor < 1.25 for factors in hours.values() for factor in factors.values())
 
 
-def with_segments(made: ProjectFolder, segments: Sequence[str]) -> ProjectFolder:
-    """The project with a field `segment`, whose values take turns."""
-    rows = [line.split(",") for line in (made.folder / "people.csv").read_text().splitlines()]
-    rows = [
-        [*row, "Segment" if n == 0 else segments[n % len(segments)]] for n, row in enumerate(rows)
-    ]
-    made.write("people.csv", "".join(",".join(row) + "\n" for row in rows))
-    made.campaign["lists"]["people"]["map"]["fields"] = {"segment": "Segment"}
-    made.save()
-    return made
-
-
 def test_factors_by_a_field_are_found_for_those_with_a_value(project: MakeProject) -> None:
     world = {
         "outcomes": {"answer": 0.3, "busy": 0.7},
         "by_field": {"segment": {"gold": {"answer": 2}, "new": {"answer": 0.5}}},
     }
     made = project(1500, rules={"often": RULES}, dialer={"simulated": world}, agents=80, calls_per_second=5)
-    with_segments(made, ["gold", "new", "", "other"]).run(seed=3)
+    made.add_field("segment", ["gold", "new", "", "other"])
+    made.run(seed=3)
 
     found = learned(made, fields=["segment"]).parameters
 
@@ -172,7 +161,8 @@ def test_factors_by_a_field_are_found_for_those_with_a_value(project: MakeProjec
 
 
 def test_field_that_says_who_somebody_is_is_no_kind_of_people(project: MakeProject) -> None:
-    made = with_segments(project(150), [f"S{number}" for number in range(120)])
+    made = project(150)
+    made.add_field("segment", [f"S{number}" for number in range(120)])
     made.run(limit=150)
     with pytest.raises(UserError, match="field 'segment' has 120 values, and factors are for at most 100"):
         learned(made, fields=["segment"])

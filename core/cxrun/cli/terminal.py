@@ -58,17 +58,12 @@ def echo_columns(rows: Sequence[Sequence[object]], header: Sequence[str] = ()) -
         click.secho(text, bold=True) if header and number == 0 else click.echo(text)
 
 
-def is_terminal() -> bool:
-    """Whether somebody reads what is printed on a terminal."""
-    return sys.stdout.isatty()
-
-
 def echo_prose(text: str, indent: str = "") -> None:
     """Print paragraphs; on a terminal lines are broken to its width, elsewhere they stay whole.
 
     Lines after the first of an indented text stand further to the right.
     """
-    if not is_terminal():
+    if not sys.stdout.isatty():
         click.echo(textwrap.indent(text, indent))
         return
     width = shutil.get_terminal_size().columns

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import subprocess
+import sys
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING
-
-import pytest
 
 from cxrun.yamlfile import parse
 from cxrun_plugins.dialers.simulated import Simulated
@@ -56,20 +59,33 @@ def test_a_default_that_is_a_time_is_told_with_its_unit(cxrun: Cxrun) -> None:
     assert "(default: 15m)" in cxrun("docs", "push_preview").out
 
 
-def test_lines_are_broken_on_a_terminal_and_whole_elsewhere(
-    cxrun: Cxrun, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (whole,) = (line for line in cxrun("docs", "attempts").out.splitlines() if line.startswith("  per: "))
-    assert len(whole) > 150
-    monkeypatch.setenv("COLUMNS", "72")
-    # pytest's capture gives out a new stream for each call
-    monkeypatch.setattr("cxrun.cli.terminal.is_terminal", lambda: True)
-    lines = cxrun("docs", "attempts").out.splitlines()
-    prose = lines[: lines.index("Example")]
-    assert max(map(len, prose)) <= 72
+def on_terminal(columns: int, *arguments: str) -> list[str]:
+    """What the command prints on a terminal of so many columns."""
+    master, terminal = os.openpty()
+    program = [sys.executable, "-c", "from cxrun.cli import main; main()", *arguments]
+    with subprocess.Popen(program, stdout=terminal, env={**os.environ, "COLUMNS": str(columns)}) as process:
+        os.close(terminal)
+        said = b""
+        with suppress(OSError):
+            # a terminal whose last program has gone cannot be read
+            while part := os.read(master, 4096):
+                said += part
+    os.close(master)
+    assert process.returncode == 0
+    return re.sub(r"\x1b\[[0-9]*m", "", said.decode()).splitlines()
+
+
+def test_lines_are_broken_on_a_terminal_and_whole_elsewhere(cxrun: Cxrun) -> None:
+    whole = cxrun("docs", "attempts").out
+    (described,) = (line for line in whole.splitlines() if line.startswith("  per: "))
+    assert len(described) > 150
+
+    lines = on_terminal(72, "docs", "attempts")
+
+    assert max(map(len, lines[: lines.index("Example")])) <= 72
     first = next(n for n, line in enumerate(lines) if line.startswith("  per: "))
     assert lines[first + 1].startswith("      ")
-    assert " ".join(" ".join(lines).split()) == " ".join(cxrun("docs", "attempts").out.split())
+    assert " ".join(lines).split() == whole.split()
 
 
 def test_every_parameter_is_printed_as_yaml_to_be_edited_and_used(cxrun: Cxrun, project: MakeProject) -> None:
