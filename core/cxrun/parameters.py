@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import textwrap
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 import yaml
 
+from cxrun.elements import ElementBase
 from cxrun.registry import Entry
 from cxrun.schema import accepts
 
@@ -27,23 +29,38 @@ def parameters_text(entry: Entry) -> str:
         heading += " A session profile takes this file as `dialer: FILE`."
     lines = [*_comment(heading, ""), f"{entry.name}:"]
     if "properties" in schema:
-        lines += _parameters(schema, "  ")
+        lines += _parameters(schema, defaults(entry.element), "  ")
     elif not accepts(schema, {}):
         lines += _comment(f"Required: what `cxrun docs {entry.name}` shows.", "  ")
     return "\n".join(lines) + "\n"
 
 
-def _parameters(schema: Mapping[str, Any], indent: str) -> Iterator[str]:
+def defaults(element: type[ElementBase]) -> dict[str, Any]:
+    """The defaults of an element's parameters as they are written: what its schema says, else what its fields have.
+
+    Those that say nothing are left out.
+    """
+    found: dict[str, Any] = {}
+    if dataclasses.is_dataclass(element):
+        for field in dataclasses.fields(element):
+            if field.default not in (dataclasses.MISSING, None, (), ""):
+                found[field.name] = list(field.default) if isinstance(field.default, tuple) else field.default
+    properties = element.schema.get("properties", {})
+    written = {name: part["default"] for name, part in properties.items() if part.get("default") is not None}
+    return {name: value for name, value in (found | written).items() if name in properties}
+
+
+def _parameters(schema: Mapping[str, Any], given: Mapping[str, Any], indent: str) -> Iterator[str]:
     required = schema.get("required", ())
     for name, parameter in schema.get("properties", {}).items():
         description = parameter.get("description", "")
         yield from _comment(f"Required: {description}" if name in required else description, indent)
-        default = parameter.get("default")
+        default = given.get(name)
         if default is None:
             yield f"{indent}# {name}:"
         elif isinstance(default, Mapping) and default.keys() & parameter.get("properties", {}).keys():
             yield f"{indent}{name}:"
-            yield from _parameters(parameter, f"{indent}  ")
+            yield from _parameters(parameter, default, f"{indent}  ")
         else:
             yield from textwrap.indent(_yaml({name: default}), indent).splitlines()
 

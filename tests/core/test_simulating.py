@@ -225,7 +225,10 @@ def test_unknown_right_party_is_refused_with_the_near_word(project: MakeProject)
 
 def test_luck_scatters_around_nothing(project: MakeProject) -> None:
     by_hour = {str(hour): {"answer": 0.5 + hour / 20} for hour in range(8, 21)}
-    made = project(300, 2, dialer={"simulated": {"by_hour": by_hour, "by_attempt": {"2": {"answer": 0.5}}}})
+    by_field = {"segment": {"gold": {"answer": 3}, "new": {"answer": 0.3}}}
+    world = {"by_hour": by_hour, "by_attempt": {"2": {"answer": 0.5}}, "by_field": by_field}
+    made = project(300, 2, dialer={"simulated": world})
+    made.add_field("segment", ["gold", "new", ""])
     found = simulated(made, range(12), until="8h", jobs=2)
     lucks = [trial.luck for trial in found if trial.luck is not None]
     assert len(lucks) == 12

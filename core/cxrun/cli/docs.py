@@ -89,23 +89,25 @@ def _show_check(item: Check) -> None:
 
 
 def _show_element(entry: Entry) -> None:
+    from cxrun.parameters import defaults
+
     click.secho(f"{entry.name} ({entry.kind}, {entry.plugin} {entry.version})", bold=True)
     click.echo()
     echo_prose(entry.text)
     schema = entry.element.schema
     if schema.get("properties"):
         click.secho("\nParameters", bold=True)
-        _show_parameters(schema, "  ")
+        _show_parameters(schema, defaults(entry.element), "  ")
     if entry.example:
         click.secho("\nExample", bold=True)
         click.echo(textwrap.indent(entry.example, "    "))
 
 
-def _show_parameters(schema: Mapping[str, Any], indent: str) -> None:
+def _show_parameters(schema: Mapping[str, Any], given: Mapping[str, Any], indent: str) -> None:
     for name, parameter in schema["properties"].items():
         required = " (required)" if name in schema.get("required", ()) else ""
-        default = parameter.get("default")
-        told = "" if default is None or default == "" else f" (default: {in_yaml(default)})"
+        default = given.get(name, "")
+        told = "" if default == "" else f" (default: {in_yaml(default)})"
         echo_prose(f"{name}{required}: {parameter.get('description', '')}{told}", indent)
         if parameter.get("properties"):
-            _show_parameters(parameter, f"{indent}  ")
+            _show_parameters(parameter, default or {}, f"{indent}  ")

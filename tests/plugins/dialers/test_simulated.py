@@ -391,13 +391,22 @@ def test_first_attempts_are_answered_as_often_if_people_differ(answers: float, d
     assert rate == pytest.approx(answers, abs=4 * (answers * (1 - answers) / 20_000) ** 0.5)
 
 
-def test_who_did_not_answer_is_less_likely_to_answer_the_next_time() -> None:
+@pytest.mark.parametrize(
+    ("differ", "expected"),
+    [(0, (0.3, 0.3, 0.3, 0.3)), (0.6, (0.3, 0.274, 0.254, 0.238)), (2, (0.3, 0.193, 0.155, 0.134))],
+)
+def test_who_did_not_answer_is_less_likely_to_answer_the_next_time(
+    differ: float, expected: tuple[float, ...]
+) -> None:
+    """By the table in the README, which follows from the distribution of readiness."""
     outcomes = {"answer": 0.3, "no_answer": 0.5, "busy": 0.2}
 
-    alike, differing = (answer_rates(8000, 3, outcomes=outcomes, people_differ=differ) for differ in (0, 0.8))
+    rates = answer_rates(20_000, 4, outcomes=outcomes, people_differ=differ)
 
-    assert alike == pytest.approx([0.3, 0.3, 0.3], abs=0.035)
-    assert differing[0] > differing[1] + 0.02 > differing[2] + 0.03
+    left = 20_000.0
+    for rate, share in zip(rates, expected, strict=True):
+        assert rate == pytest.approx(share, abs=4 * (share * (1 - share) / left) ** 0.5)
+        left *= 1 - share
 
 
 def test_readiness_to_answer_has_the_mean_1_and_the_coefficient_of_variation_that_is_given() -> None:
