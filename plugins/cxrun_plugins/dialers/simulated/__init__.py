@@ -171,10 +171,9 @@ class Simulated(Dialer):
                 "type": "number",
                 "minimum": 0,
                 "maximum": 10,
-                "description": "How much records differ in how readily they are answered by a person, as coefficient "
-                "of variation: standard deviation divided by mean, no unit; 0 for not at all. Each record has a "
-                "readiness of its own at every attempt, so that who did not answer is less likely to answer the next "
-                "time. First attempts are answered as often as without.",
+                "description": "Coefficient of variation, no unit, of how readily records are answered by a person; 0 "
+                "for all alike. A record is as ready at every attempt, so who did not answer is less likely to answer "
+                "the next time; first attempts are answered as often as without.",
                 "default": 0,
             },
             "post_dial_delay": _parts_schema(

@@ -123,9 +123,7 @@ class People:
         return more if ((side >> 12) + 0.5) * UNIT * (1 + more) < 1 else 1 / more
 
     def chance(self, mean: float, record_id: int) -> float:
-        """The chance that this person answers, where that of people on average is `mean`."""
-        if mean >= 1:
-            return 1.0
+        """The chance that this person answers, where that of people on average is `mean`, below 1."""
         alike = -math.log1p(-mean)
         return -math.expm1(-self.readiness(record_id) * alike * (1 + self._squared * alike / 2))
 
@@ -194,7 +192,7 @@ class Outcomes:
     ) -> Odds[CallResult]:
         hour, day = self._local_time(tz, at) if self._timed else (-1, -1)
         attempt = attempt if attempt in self._by_attempt else 0
-        own = tuple(key_text(fields.get(name)) for name, _ in self._by_field) if self._by_field else ()
+        own = tuple(_kind(fields.get(name), by) for name, by in self._by_field) if self._by_field else ()
         key = (hour, day, device, attempt, own)
         found = self._odds.get(key)
         if found is None:
@@ -203,7 +201,7 @@ class Outcomes:
                 self._by_weekday.get(day, {}),
                 self._by_device.get(device, {}),
                 self._by_attempt.get(attempt, {}),
-                *(by.get(value or "", {}) for (_, by), value in zip(self._by_field, own, strict=True)),
+                *(by.get(kind, {}) for (_, by), kind in zip(self._by_field, own, strict=True)),
             )
             found = self._odds[key] = odds(
                 {
@@ -225,6 +223,12 @@ class Outcomes:
             local = datetime.fromtimestamp(quarter * 900, zone)
             known = self._times[tz] = (local.hour, local.weekday())
         return known
+
+
+def _kind(value: Value, by: Mapping[str, Numbers]) -> str:
+    """The text by which a value has factors, "" if it has none."""
+    text = key_text(value) or ""
+    return text if text in by else ""
 
 
 class Analysis:
