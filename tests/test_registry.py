@@ -20,8 +20,10 @@ from cxrun.conditions import CONDITION_SCHEMA
 from cxrun.dialer import Opening
 from cxrun.elements import Pacing
 from cxrun.loading import load_project
+from cxrun.parameters import parameters_text
 from cxrun.registry import KINDS, Entry, Registry, load_registry
 from cxrun.ruleset import Step, check, element_step
+from cxrun.schema import accepts, schema_problems
 from cxrun.yamlfile import parse
 
 REGISTRY = load_registry()
@@ -120,6 +122,36 @@ def test_every_property_is_described_by_a_sentence(entry: Entry) -> None:
         for name, prop in schema.get("properties", {}).items():
             if isinstance(prop, Mapping) and "type" in schema:
                 assert prop.get("description", "").endswith("."), name
+
+
+@every_element
+def test_parameters_as_yaml_are_those_an_element_has_without_any(entry: Entry) -> None:
+    document = parse(parameters_text(entry), "parameters.yaml")
+    assert document.problems == []
+    (name,) = document.data
+    assert name == entry.name
+    given = document.data[name] or {}
+    schema = entry.element.schema
+    for parameter, value in given.items():
+        assert schema_problems(document, (name,), value, schema["properties"][parameter]) == [], parameter
+    if accepts(schema, {}):
+        assert schema_problems(document, (name,), given, schema) == []
+        assert entry.element.build(given) == entry.element.build({})
+
+
+@every_element
+def test_parameters_as_yaml_name_and_describe_each(entry: Entry) -> None:
+    text = parameters_text(entry)
+    words = " ".join(line.strip().removeprefix("# ") for line in text.splitlines())
+    assert entry.summary in words
+    for name, parameter in entry.element.schema.get("properties", {}).items():
+        required = name in entry.element.schema.get("required", ())
+        assert f"{'Required: ' if required else ''}{parameter['description']}" in words
+        assert re.search(rf"^  {'# ' if parameter.get('default') is None else ''}{name}:", text, re.MULTILINE)
+        for part, described in parameter.get("properties", {}).items() if parameter.get("default") else ():
+            assert described["description"] in words
+            assert re.search(rf"^    {part}: {described['default']}$", text, re.MULTILINE)
+    assert max(map(len, text.splitlines())) <= 120
 
 
 def example(entry: Entry) -> list[Step]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path as FilePath
@@ -223,6 +223,16 @@ class Project:
         if name not in self.lists:
             raise UserError(f"no contact list named '{name}'{near(name, self.lists)}")
         return self.lists[name]
+
+
+def unknown_fields(dialer: Dialer, lists: Iterable[ContactList]) -> dict[str, str]:
+    """The own fields the dialer names that none of these lists has, and what to say of each."""
+    known = {name for item in lists for name in item.settings.field_types}
+    return {
+        name: f"no contact list of the group has a field of its own named '{name}'{near(name, known)}"
+        for name in dialer.own_fields()
+        if name not in known
+    }
 
 
 def text_digest(text: str) -> str:

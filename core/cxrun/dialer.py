@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import ClassVar, NamedTuple, Protocol, runtime_checkable
 
 from cxrun.elements import ElementBase, Offer
-from cxrun.model import CallResult, Record
+from cxrun.model import CallResult, Record, Value
 
 
 class Dial(NamedTuple):
@@ -129,6 +129,23 @@ class Opening(NamedTuple):
     environment: Mapping[str, str]
 
 
+class Placed(NamedTuple):
+    """A call of a simulation, as far as the chance that a person answers it may depend on it.
+
+    `at` is exact to a quarter of an hour, Unix UTC seconds; `ring_time` in seconds. `fields` has the list's own fields
+    that the dialer names as its `own_fields`. `record_id` is 0 for a dialer that does not tell people apart.
+    """
+
+    seed: int
+    record_id: int
+    fields: Mapping[str, Value]
+    tz: str
+    device: int
+    attempt: int
+    at: float
+    ring_time: float
+
+
 class Expected(NamedTuple):
     """How calls go on average, in seconds: on the line until somebody answers or nobody does, talking, wrapping up.
 
@@ -162,12 +179,17 @@ class Dialer(ElementBase):
     def open(self, opening: Opening) -> Line:
         raise NotImplementedError
 
-    def chance_of_answer(
-        self, tz: str, device: int, attempt: int, at: float, ring_time: float
-    ) -> float | None:
-        """The chance, 0 to 1, that such a call is reported as answered by a person; None if nobody can know.
+    @property
+    def tells_people_apart(self) -> bool:
+        """Whether `chance_of_answer` depends on the seed and the record itself; if not, it is asked about calls that
+        are alike at once."""
+        return False
 
-        `at` is exact to a quarter of an hour. A simulation that says so is compared with fewer seeds; one that says
-        it wrongly, with wrong results.
+    def chance_of_answer(self, call: Placed) -> float | None:
+        """The chance, 0 to 1, that a call is reported as answered by a person; None if nobody can know.
+
+        Everything is known but what is drawn anew for this call: what a record brings to all of its calls is part of
+        the chance, or those who are called again because they did not answer would be thought too well of. A
+        simulation that says the chance is compared with fewer seeds; one that says it wrongly, with wrong results.
         """
         return None

@@ -13,10 +13,10 @@ from dataclasses import replace
 from typing import Final
 
 from cxrun.elements import Moment
-from cxrun.model import PRIORITY, CallResult, PastAttempt, Record, Suppression
+from cxrun.model import PRIORITY, CallResult, PastAttempt, Record, Suppression, key_text
 from cxrun.store.database import Store
 from cxrun.store.journal import Entry
-from cxrun.store.queue import Key, Queue, attempts_by_field, key_of, key_text, past_attempts
+from cxrun.store.queue import Key, Queue, attempts_by_field, key_of, past_attempts
 from cxrun.store.suppressions import suppressions
 
 READ: Final = 5000

@@ -13,11 +13,11 @@ from typing import Final
 
 from cxrun.engine import LiveCall
 from cxrun.life import Change
-from cxrun.model import ASLEEP, CHAINED, IN_CHAIN, STATE, CallResult, Reason, Record
+from cxrun.model import ASLEEP, CHAINED, IN_CHAIN, STATE, CallResult, Reason, Record, key_text
 from cxrun.store.database import Store
 from cxrun.store.journal import outcome_of
 from cxrun.store.pacing import Memory, keep_memories
-from cxrun.store.queue import AttemptKey, Batch, is_new, key_of, key_text, write
+from cxrun.store.queue import AttemptKey, Batch, is_new, key_of, write
 from cxrun.store.runs import reach
 
 CHAIN_FINISHED: Final = Reason("closed", "its chain is finished")

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path as FilePath
 from typing import Any, Final
 
-from cxrun.campaign import CAMPAIGN_FILE, STORE_FILE, ContactList, Group, Project, SuppressionList
+from cxrun.campaign import (
+    CAMPAIGN_FILE,
+    STORE_FILE,
+    ContactList,
+    Group,
+    Project,
+    SuppressionList,
+    unknown_fields,
+)
+from cxrun.dialer import Dialer
 from cxrun.errors import Problem, Problems, UserError, near
-from cxrun.inheritance import Setting, inherited
+from cxrun.inheritance import Origin, Setting, inherited
 from cxrun.mapping import MAP_SCHEMA, ListSettings
 from cxrun.ordering import complaints as ordering_complaints
 from cxrun.registry import Registry
@@ -17,10 +26,12 @@ from cxrun.roster import problems as roster_problems
 from cxrun.ruleset import PACKAGED, Ruleset, Step, bundled, element_step, read
 from cxrun.schedule import problems as schedule_problems
 from cxrun.schema import schema_problems
-from cxrun.settings import CAMPAIGN_SCHEMA, ELEMENT_SETTINGS, partial_schema
+from cxrun.settings import CAMPAIGN_SCHEMA, DIALER_SCHEMA, ELEMENT_SETTINGS, partial_schema
 from cxrun.yamlfile import Document, Path, load
 
 DEFAULT_WEIGHT: Final = 10
+LEVELS: Final = ("session_profiles", "dialing_profiles", "templates", "groups")
+"""The sections of campaign.yaml that a group inherits from, and its own."""
 
 
 def load_project(folder: FilePath, registry: Registry, campaign: str = CAMPAIGN_FILE) -> Project:
@@ -46,6 +57,7 @@ def load_project(folder: FilePath, registry: Registry, campaign: str = CAMPAIGN_
         raise Problems(problems)
     loader = _CampaignLoader(document, rulesets, unreadable, registry, problems)
     loader.read_mappings(folder)
+    loader.read_dialers(folder)
     loader.check_levels()
     loader.check_schedules()
     loader.check_rosters()
@@ -69,8 +81,7 @@ def _shown(folder: FilePath, file: FilePath) -> str:
 
 def _named_rulesets(data: Any) -> set[str]:
     """The names of rulesets in a campaign, whatever level attaches them."""
-    levels = ("session_profiles", "dialing_profiles", "templates", "groups")
-    sections = [data.get(level) for level in levels] if isinstance(data, dict) else []
+    sections = [data.get(level) for level in LEVELS] if isinstance(data, dict) else []
     parts = [part for section in sections if isinstance(section, dict) for part in section.values()]
     lists = [part.get("rulesets") for part in parts if isinstance(part, dict)]
     return {name for names in lists if isinstance(names, list) for name in names if isinstance(name, str)}
@@ -164,6 +175,40 @@ class _CampaignLoader:
                 document = Document(shown, None, {}, [])
         self.mappings[shown] = document
 
+    def read_dialers(self, folder: FilePath) -> None:
+        """Read the dialers that stand in files of their own in the places where they are named."""
+        read: dict[str, Document | None] = {}
+        for section in LEVELS:
+            for name, data in self.section(section).items():
+                shown = data.get("dialer")
+                if not isinstance(shown, str):
+                    continue
+                at: Path = (section, name, "dialer")
+                if shown not in read:
+                    read[shown] = self._read_dialer(at, folder / shown, shown)
+                document = read[shown]
+                if document is None:
+                    del data["dialer"]
+                    self.unsound.add(at)
+                else:
+                    self.document.graft(at, document)
+
+    def _read_dialer(self, at: Path, file: FilePath, shown: str) -> Document | None:
+        try:
+            document = load(file)
+        except Problems as error:
+            self.problems += error.problems
+            return None
+        except UserError:
+            self.complain(
+                at,
+                f"there is no file {shown} beside {CAMPAIGN_FILE}; a dialer file holds what `dialer:` would",
+            )
+            return None
+        wrong = document.problems + schema_problems(document, (), document.data, DIALER_SCHEMA)
+        self.problems += wrong
+        return None if wrong else document
+
     def _mapped(self, data: Mapping[str, Any]) -> Document | None:
         """The document of a list's mapping, if that has a file of its own."""
         return self.mappings[data["map"]] if isinstance(data.get("map"), str) else None
@@ -255,6 +300,8 @@ class _CampaignLoader:
         for list_name in weights:
             self._check_fields(attached, lists[list_name])
             self._check_ordering(settings, lists[list_name])
+        if dialer is not None:
+            self._check_dialer(dialer, origins, [lists[list_name] for list_name in weights])
         if len(self.problems) > before or mode is None or dialer is None:
             return None
         return Group(
@@ -282,7 +329,7 @@ class _CampaignLoader:
 
     def check_levels(self) -> None:
         """Every level as it is written, whether or not a group inherits from it."""
-        for section in ("session_profiles", "dialing_profiles", "templates", "groups"):
+        for section in LEVELS:
             for name, data in self.section(section).items():
                 path: Path = (section, name)
                 for key, kind in ELEMENT_SETTINGS.items():
@@ -371,6 +418,18 @@ class _CampaignLoader:
             return None
         path, kind = setting.origin.path(key), ELEMENT_SETTINGS[key]
         return element_step(self.document, path, setting.value, kind, self.registry, self.problems)
+
+    def _check_dialer(self, step: Step, origins: Mapping[Path, Origin], lists: Sequence[ContactList]) -> None:
+        """The own fields that the dialer names, told where they are named."""
+        assert isinstance(step.element, Dialer)
+        for name, message in unknown_fields(step.element, lists).items():
+            for at, origin in origins.items():
+                if at[0] == "dialer" and name in at:
+                    path = (*origin.path("dialer"), *at[1 : at.index(name) + 1])
+                    break
+            else:
+                path = (*step.path, step.name)
+            self.problems.append(self.document.problem(path, message))
 
     def _agents(self, path: Path, settings: Mapping[str, Setting], mode: Step | None) -> int:
         setting = settings.get("agent_group")

@@ -21,6 +21,13 @@ Value = str | int | float | None
 NO_FIELDS: Final[Mapping[str, Value]] = MappingProxyType({})
 
 
+def key_text(value: Value) -> str | None:
+    """The value of an own field as records are told apart by it: 17 and 17.0 are "17"; None for no value."""
+    if value is None or value == "":
+        return None
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
 class CallResult(IntEnum):
     """How a call ended; the codes are exchanged with other systems."""
 

@@ -17,6 +17,11 @@ from cxrun.schema import DRAFT
 from cxrun.times import DURATION
 
 _ELEMENT: Final = {"type": "object", "minProperties": 1, "maxProperties": 1}
+DIALER_SCHEMA: Final[Mapping[str, Any]] = {
+    **_ELEMENT,
+    "description": "A dialer and its parameters, e.g. {simulated: {}}.",
+}
+"""What a dialer file holds."""
 DIALING_SETTINGS: Final[Mapping[str, Any]] = {
     "mode": {
         **_ELEMENT,
@@ -75,7 +80,13 @@ DIALING_SETTINGS: Final[Mapping[str, Any]] = {
     },
 }
 SESSION_SETTINGS: Final[Mapping[str, Any]] = {
-    "dialer": {**_ELEMENT, "description": "The dialer and its parameters, e.g. {simulated: {}}."},
+    "dialer": {
+        **_ELEMENT,
+        "type": ["object", "string"],
+        "minLength": 1,
+        "description": "The dialer and its parameters, e.g. {simulated: {}}, or the name of a YAML file that holds "
+        "them.",
+    },
     "ports": {
         "type": "integer",
         "minimum": 1,
@@ -245,19 +256,25 @@ def composed_campaign_schema(registry: Registry) -> dict[str, Any]:
     """The JSON Schema of campaign.yaml with every registered dialing mode and dialer."""
     schema: dict[str, Any] = json.loads(json.dumps(CAMPAIGN_SCHEMA))
     for key, kind in ELEMENT_SETTINGS.items():
-        entries = registry.entries(kind)
-        choice = {
-            "type": "object",
-            "minProperties": 1,
-            "maxProperties": 1,
-            "additionalProperties": False,
-            "properties": {
-                name: {"anyOf": [partial_schema(entry), {"type": "null"}], **entry.hover}
-                for name, entry in entries.items()
-            },
-        }
+        choice = {**SETTINGS[key], **_choice(registry, kind)}
         for section in ("dialing_profiles", "session_profiles", "templates", "groups"):
             properties = schema["properties"][section]["additionalProperties"]["properties"]
             if key in properties:
-                properties[key] = {"description": SETTINGS[key]["description"], **choice}
+                properties[key] = choice
     return schema
+
+
+def composed_dialer_schema(registry: Registry) -> dict[str, Any]:
+    """The JSON Schema of a dialer file with every registered dialer."""
+    return {"$schema": DRAFT, "title": "cxrun dialer", **DIALER_SCHEMA, **_choice(registry, "dialer")}
+
+
+def _choice(registry: Registry, kind: str) -> dict[str, Any]:
+    """The registered elements of a kind, one of which may be named, with its parameters."""
+    return {
+        "additionalProperties": False,
+        "properties": {
+            name: {"anyOf": [partial_schema(entry), {"type": "null"}], **entry.hover}
+            for name, entry in registry.entries(kind).items()
+        },
+    }

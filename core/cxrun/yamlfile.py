@@ -55,6 +55,18 @@ class Document:
         self.data = data
         self.problems = problems
         self._marks = marks
+        self._grafts: list[Path] = []
+
+    def graft(self, path: Path, other: Document) -> None:
+        """Put what another file holds in the place of the value at `path`; what is in it keeps its place there."""
+        at = self.data
+        for step in path[:-1]:
+            at = at[step]
+        at[path[-1]] = other.data
+        own = self._marks.get(path, Mark(self.file))
+        self._marks.update({(*path, *inner): mark for inner, mark in other._marks.items()})
+        self._marks[path] = own
+        self._grafts.append(path)
 
     def mark(self, path: Sequence[str | int]) -> Mark:
         """The place of the value at `path`, or of the nearest value around it."""
@@ -64,7 +76,11 @@ class Document:
         return self._marks.get(path, Mark(self.file))
 
     def problem(self, path: Sequence[str | int], message: str) -> Problem:
-        """A problem with the value at `path`."""
+        """A problem with the value at `path`, which is told as it is in the file that the value stands in."""
+        path = tuple(path)
+        for graft in self._grafts:
+            if len(path) > len(graft) and path[: len(graft)] == graft:
+                return Problem(self.mark(path), path_text(path[len(graft) :]), message)
         return Problem(self.mark(path), path_text(path), message)
 
 

@@ -138,6 +138,36 @@ def test_hour_is_not_blamed_for_what_the_attempt_does(project: MakeProject) -> N
     assert all(0.8 < factor < 1.25 for factors in hours.values() for factor in factors.values())
 
 
+def test_factors_by_a_field_are_found_for_those_with_a_value(project: MakeProject) -> None:
+    world = {
+        "outcomes": {"answer": 0.3, "busy": 0.7},
+        "by_field": {"segment": {"gold": {"answer": 2}, "new": {"answer": 0.5}}},
+    }
+    made = project(1500, rules={"often": RULES}, dialer={"simulated": world}, agents=80, calls_per_second=5)
+    made.add_field("segment", ["gold", "new", "", "other"])
+    made.run(seed=3)
+
+    found = learned(made, fields=["segment"]).parameters
+
+    assert "by_field" not in learned(made).parameters
+    factors = found["by_field"]["segment"]
+    assert list(factors) == ["gold", "new", "other"]
+    for segment, share in (("gold", 0.6 / 1.3), ("new", 0.15 / 0.85), ("other", 0.3)):
+        weights = {
+            result: weight * factors[segment].get(result, 1) for result, weight in found["outcomes"].items()
+        }
+        assert weights["answer"] / sum(weights.values()) == pytest.approx(share, abs=0.05), segment
+    assert Simulated.build(found).own_fields() == ("segment",)
+
+
+def test_field_that_says_who_somebody_is_is_no_kind_of_people(project: MakeProject) -> None:
+    made = project(150)
+    made.add_field("segment", [f"S{number}" for number in range(120)])
+    made.run(limit=150)
+    with pytest.raises(UserError, match="field 'segment' has 120 values, and factors are for at most 100"):
+        learned(made, fields=["segment"])
+
+
 def test_much_smoothing_leaves_the_hours_alike(project: MakeProject) -> None:
     made = called_often(project, WORLD, 100)
     little, much = learned(made, smoothing=1).parameters, learned(made, smoothing=1e6).parameters

@@ -225,13 +225,37 @@ def test_unknown_right_party_is_refused_with_the_near_word(project: MakeProject)
 
 def test_luck_scatters_around_nothing(project: MakeProject) -> None:
     by_hour = {str(hour): {"answer": 0.5 + hour / 20} for hour in range(8, 21)}
-    made = project(300, 2, dialer={"simulated": {"by_hour": by_hour, "by_attempt": {"2": {"answer": 0.5}}}})
+    by_field = {"segment": {"gold": {"answer": 3}, "new": {"answer": 0.3}}}
+    world = {"by_hour": by_hour, "by_attempt": {"2": {"answer": 0.5}}, "by_field": by_field}
+    made = project(300, 2, dialer={"simulated": world})
+    made.add_field("segment", ["gold", "new", ""])
     found = simulated(made, range(12), until="8h", jobs=2)
     lucks = [trial.luck for trial in found if trial.luck is not None]
     assert len(lucks) == 12
     dials = sum(trial.figures["dials"] or 0 for trial in found)
     assert abs(sum(lucks)) < 3 * (dials * 0.25) ** 0.5
     assert max(map(abs, lucks)) > 1
+
+
+def test_luck_scatters_around_nothing_where_those_are_called_again_who_are_hard_to_reach(
+    project: MakeProject,
+) -> None:
+    rules = """\
+ruleset: often
+treatments:
+  - on: [answer, wrong_party]
+    do: [{finish: }]
+  - on: [busy, no_answer, answering_machine, other]
+    do: [{retry_in: {interval: 1h, attempts: 4}}]
+"""
+    made = project(400, rules={"often": rules}, dialer={"simulated": {"people_differ": 1.5}}, agents=40)
+    found = simulated(made, range(8), until="8h", jobs=2)
+    luck = sum(trial.luck or 0 for trial in found)
+    dials, answered = (sum(trial.figures[key] or 0 for trial in found) for key in ("dials", "answered"))
+    assert dials > 8 * 400 * 2
+    assert abs(luck) < 3 * (dials * 0.2) ** 0.5
+    # as many as would answer if all calls were like first ones are out of reach of chance
+    assert answered < 0.30 * 0.9 * dials - 6 * (dials * 0.2) ** 0.5
 
 
 def test_model_replaces_outcomes_and_keeps_the_other_parameters(project: MakeProject) -> None:

@@ -22,10 +22,10 @@ from sqlite_utils.migrations import Migrations
 import cxrun.migrations
 from cxrun.errors import UserError
 from cxrun.migrations import migrations
-from cxrun.model import Reason, Rule, Suppression
+from cxrun.model import Reason, Rule, Suppression, key_text
 from cxrun.store import Store, StoreBusy
 from cxrun.store.journal import GENESIS, Entry, outcome_of
-from cxrun.store.queue import keep_attempt_fields, key_text
+from cxrun.store.queue import keep_attempt_fields
 from cxrun.store.suppressions import add_suppressions, suppressions
 
 if TYPE_CHECKING:

@@ -30,6 +30,7 @@ from cxrun.model import (
     RecordType,
     Rule,
     Suppression,
+    key_text,
 )
 from cxrun.moments import moment_text
 from cxrun.pipeline import Decision, Devices, Pipeline, file_shown, rule_of
@@ -56,7 +57,6 @@ from cxrun.store.queue import (
     AttemptRow,
     Queue,
     attempts_by_field,
-    key_text,
     past_attempts,
 )
 from cxrun.store.redaction import EVENT

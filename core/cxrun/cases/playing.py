@@ -22,11 +22,11 @@ from cxrun.model import (
     RecordType,
     Rule,
     Suppression,
+    key_text,
     word_of,
 )
 from cxrun.pipeline import Broken, GiveWay, Pipeline
 from cxrun.settings import DEFAULTS
-from cxrun.store.queue import key_text
 from cxrun.times import seconds
 from cxrun.yamlfile import Path
 

@@ -42,6 +42,10 @@ def _rulesets(session: Session) -> Iterable[str]:
     return (entry.name for entry in catalog(session.folder))
 
 
+def _fields(session: Session) -> Iterable[str]:
+    return {name for item in session.project.lists.values() for name in item.settings.field_types}
+
+
 def _results(session: Session) -> Iterable[str]:
     from cxrun.model import CallResult, codes_by_word
 
@@ -55,4 +59,5 @@ suppression_lists = _from(lambda session: session.project.suppression_lists)
 rulesets_or_files = _from(_rulesets, or_file=True)
 documented = _from(_documented)
 results = _from(_results)
+fields = _from(_fields)
 checks = _from(_checks)

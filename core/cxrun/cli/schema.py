@@ -10,12 +10,14 @@ from cxrun.cli.terminal import echo_json
 
 
 @click.command("schema")
-@click.argument("what", type=click.Choice(["ruleset", "campaign", "mapping", "cases"]), default="ruleset")
+@click.argument(
+    "what", type=click.Choice(["ruleset", "campaign", "mapping", "dialer", "cases"]), default="ruleset"
+)
 @click.pass_obj
 def command(session: Session, what: str) -> None:
     """Print the JSON Schema of the files, for editors.
 
-    Draft 2020-12, of ruleset files, of campaign.yaml, of mapping files or of case files. The schema of rulesets
+    Draft 2020-12, of ruleset files, of campaign.yaml, of mapping, dialer or case files. The schema of rulesets
     is composed from the elements that are installed, your own plugins included.
 
     \b
@@ -31,6 +33,10 @@ def command(session: Session, what: str) -> None:
         from cxrun.mapping import MAP_SCHEMA
 
         schema = MAP_SCHEMA
+    elif what == "dialer":
+        from cxrun.settings import composed_dialer_schema
+
+        schema = composed_dialer_schema(session.registry)
     elif what == "campaign":
         from cxrun.settings import composed_campaign_schema
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
@@ -56,17 +58,42 @@ def echo_columns(rows: Sequence[Sequence[object]], header: Sequence[str] = ()) -
         click.secho(text, bold=True) if header and number == 0 else click.echo(text)
 
 
+def echo_prose(text: str, indent: str = "") -> None:
+    """Print paragraphs; on a terminal lines are broken to its width, elsewhere they stay whole.
+
+    Lines after the first of an indented text stand further to the right.
+    """
+    if not sys.stdout.isatty():
+        click.echo(textwrap.indent(text, indent))
+        return
+    width = shutil.get_terminal_size().columns
+    for number, paragraph in enumerate(text.split("\n\n")):
+        if number:
+            click.echo()
+        if any(line.startswith(" ") for line in paragraph.splitlines()):
+            click.echo(textwrap.indent(paragraph, indent))
+            continue
+        click.echo(
+            textwrap.fill(
+                paragraph, max(width, 20), initial_indent=indent, subsequent_indent=indent and f"{indent}    ",
+                break_long_words=False, break_on_hyphens=False,
+            )
+        )  # fmt: skip
+
+
 def counted(number: int, noun: str) -> str:
     """Return "1 attempt", "1,031 attempts"."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def in_yaml(value: object) -> str:
-    """Return a setting's value as one writes it: true, not True; [public], not ('public',)."""
+    """Return a setting's value as one writes it: true, not True; [public], not ('public',); {mean: 8}."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(in_yaml, value))}]"
+    if isinstance(value, Mapping):
+        return f"{{{', '.join(f'{key}: {in_yaml(part)}' for key, part in value.items())}}}"
     return str(value)
 
 

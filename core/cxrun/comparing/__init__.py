@@ -9,16 +9,18 @@ every figure by regression (`cxrun.estimating.adjusted`). The intervals are Stud
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from cxrun.campaign import CAMPAIGN_FILE
 from cxrun.estimating import Estimate, adjusted, estimate
+from cxrun.loading import LEVELS
 from cxrun.simulating.scene import Scene
 from cxrun.simulating.telling import as_data, described, mean_counts, mean_hours, written
 from cxrun.simulating.trial import METRICS, PRICED, Metric, Move, Round, Trial
 from cxrun.strategies import Strategy
+from cxrun.yamlfile import load
 
 HEADLINES: Final = ("right_party", "contacts", "abandon_rate", "agent_hours", "cost", "cost_per_right_party")
 """The figures a decision rests on."""
@@ -152,7 +154,16 @@ def _files(folder: Path) -> set[str]:
         for file in (folder / "rulesets").glob("*.y*ml")
         if file.name.partition(".")[2] in ("yaml", "yml")
     ]
+    found += [folder / name for name in _named(load(folder / CAMPAIGN_FILE).data)]
     return {file.relative_to(folder).as_posix() for file in found if file.exists()}
+
+
+def _named(data: Mapping[str, Any]) -> Iterator[str]:
+    """The dialers and mappings that a campaign has in files of their own."""
+    for section, key in (*((level, "dialer") for level in LEVELS), ("lists", "map")):
+        for settings in (data.get(section) or {}).values():
+            if isinstance(settings.get(key), str):
+                yield settings[key]
 
 
 def findings(data: Mapping[str, Any]) -> list[str]:

@@ -163,7 +163,7 @@ def unused_field(scope: Scope) -> Iterator[Problem]:
     used: dict[str, set[str]] = {}
     effects = set()
     for group in scope.groups:
-        read = {key.field for key in group.ordering.keys}
+        read = {key.field for key in group.ordering.keys} | set(group.dialer.own_fields())
         for ruleset in group.rulesets:
             read |= {name for condition, _ in ruleset.conditions() for name in condition.fields()}
             read |= {name for step in ruleset.steps() for name in step.element.own_fields()}

@@ -18,10 +18,11 @@ from cxrun.model import (
     RecordStatus,
     RecordType,
     Suppression,
+    key_text,
 )
 from cxrun.store.database import Store
 from cxrun.store.past import JournalRow, Past, corrected
-from cxrun.store.queue import AttemptRow, attempts_by_field, key_text, past_attempts
+from cxrun.store.queue import AttemptRow, attempts_by_field, past_attempts
 from cxrun.store.suppressions import suppressions
 
 REFUSALS: Final = frozenset(("deferred", "excluded"))

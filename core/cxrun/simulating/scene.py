@@ -12,7 +12,8 @@ from tempfile import TemporaryDirectory
 from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
-from cxrun.campaign import Group, Project
+from cxrun.campaign import Group, Project, unknown_fields
+from cxrun.dialer import Dialer
 from cxrun.errors import Problem, Problems, UserError, near
 from cxrun.importing import import_list, is_imported
 from cxrun.model import CallResult, codes_by_word
@@ -28,7 +29,9 @@ from cxrun.yamlfile import Document, load
 DIALER: Final = "simulated"
 DAYS: Final = 30
 """How many days are simulated unless it is said otherwise."""
-_OUTCOMES: Final = ("outcomes", "by_hour", "by_weekday", "by_device", "by_attempt", "dispositions")
+_OUTCOMES: Final = (
+    "outcomes", "by_hour", "by_weekday", "by_device", "by_attempt", "by_field", "people_differ", "dispositions",
+)  # fmt: skip
 """What of a dialer's parameters a model replaces as a whole; its other parameters one by one."""
 
 
@@ -149,6 +152,10 @@ def _simulated(group: Group, project: Project, model: Path | None) -> Step:
     step = element_step(document, (), {DIALER: merged}, "dialer", project.registry, problems)
     if problems or step is None:
         raise Problems(problems)
+    assert isinstance(step.element, Dialer)
+    unknown = unknown_fields(step.element, [project.lists[name] for name in group.lists])
+    if unknown:
+        raise Problems([document.problem((DIALER,), message) for message in unknown.values()])
     return step
 
 

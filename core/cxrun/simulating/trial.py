@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from cxrun.campaign import Group
+from cxrun.dialer import Placed
 from cxrun.model import CallResult
 from cxrun.simulating.scene import Prices, Scene, list_ids
 from cxrun.store import Store
@@ -106,7 +107,7 @@ def trial_of(
         _hours(scene, calls, staffed),
         _decisions(store, run_id),
         dialed(store, run_id),
-        _luck(store, run_id, groups),
+        _luck(store, run_id, groups, seed),
         tally.ended,
         tally.errors,
     )
@@ -181,14 +182,20 @@ def _decisions(store: Store, run_id: int) -> dict[str, int]:
     return dict(counted)
 
 
-def _luck(store: Store, run_id: int, groups: Sequence[Group]) -> float | None:
+def _luck(store: Store, run_id: int, groups: Sequence[Group], seed: int) -> float | None:
     """How many more calls a person answered than could be expected of them when they were placed."""
     luck = 0.0
     for group in groups:
-        ring_time = group.duration("ring_time")
-        for past in history(store, list_ids(store, [group]), run_id):
-            at = past.quarter * QUARTER
-            chance = group.dialer.chance_of_answer(past.tz, past.device, past.attempt, at, ring_time)
+        ring_time, dialer = group.duration("ring_time"), group.dialer
+        names = dialer.own_fields()
+        ids = list_ids(store, [group])
+        for past in history(store, ids, run_id, names, by_record=dialer.tells_people_apart):
+            chance = dialer.chance_of_answer(
+                Placed(
+                    seed, past.record_id, dict(zip(names, past.fields, strict=True)),
+                    past.tz, past.device, past.attempt, past.quarter * float(QUARTER), ring_time,
+                )
+            )  # fmt: skip
             if chance is None:
                 return None
             if past.call_result != CallResult.UNKNOWN:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator, Sequence
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
-from cxrun.model import CallResult, Reason
+from cxrun.model import CallResult, Reason, Value
 from cxrun.store.database import Store
-from cxrun.store.lists import ELSEWHERE
+from cxrun.store.lists import ELSEWHERE, stored_lists
 from cxrun.store.reasons import REASON, reason_of_row
 
 QUARTER: Final = 900
@@ -106,7 +106,10 @@ def usual_zone(store: Store, list_ids: Sequence[int]) -> str:
 
 
 class Past(NamedTuple):
-    """Attempts of one kind: the quarter of an hour, the number's zones and device, which attempt, what came of it."""
+    """Attempts of one kind: the quarter of an hour, the number's zones and device, which attempt, what came of it.
+
+    `fields` are the values of the fields that were asked for, `record_id` is 0 unless records are told apart.
+    """
 
     quarter: int
     tz: str
@@ -116,21 +119,50 @@ class Past(NamedTuple):
     call_result: int
     disposition: str | None
     talked: bool
+    record_id: int
+    fields: tuple[Value, ...]
     calls: int
 
 
-def history(store: Store, list_ids: Sequence[int], since: int = ELSEWHERE + 1) -> Iterator[Past]:
-    """The attempts of these lists by kind, `since` this run; those made elsewhere before the import are left out."""
-    rows = store.connection.execute(
-        f"SELECT CAST(a.placed / {QUARTER} AS INTEGER), r.tz, r.contact_info_type, a.attempt, a.detected, "
-        "a.call_result, a.disposition, a.connected IS NOT NULL, count(*) "
-        "FROM attempts a JOIN records r USING (record_id) "
-        "WHERE a.list_id IN (SELECT value FROM json_each(?)) AND a.run_id >= ? GROUP BY 1, 2, 3, 4, 5, 6, 7, 8",
-        (json.dumps(list_ids), since),
+def history(
+    store: Store,
+    list_ids: Sequence[int],
+    since: int = ELSEWHERE + 1,
+    fields: Sequence[str] = (),
+    *,
+    by_record: bool = False,
+) -> Iterator[Past]:
+    """The attempts of these lists by kind, `since` this run; those made elsewhere before the import are left out.
+
+    They are told apart by these own fields, too, None in a list without one, and `by_record` by the record.
+    """
+    columns = (
+        f"CAST(a.placed / {QUARTER} AS INTEGER), r.tz, r.contact_info_type, a.attempt, a.detected, a.call_result, "
+        f"a.disposition, a.connected IS NOT NULL, {'r.record_id' if by_record else '0'}"
     )
-    for row in rows:
-        quarter, tz, device, attempt, detected, result, disposition, talked, calls = row
-        yield Past(quarter, tz, device, attempt, detected, result, disposition, bool(talked), calls)
+    made = "a.list_id IN (SELECT value FROM json_each(?)) AND a.run_id >= ?"
+    values: list[Any] = [json.dumps(list_ids), since]
+    contacts: list[tuple[str, str]] = [("", "")]
+    if fields:
+        contacts = [
+            (
+                "".join(f', c."{name}"' if name in item.field_types else ", NULL" for name in fields),
+                f"JOIN contacts_{item.list_id} c ON c.chain_id = r.chain_id AND r.list_id = {item.list_id}",
+            )
+            for item in stored_lists(store).values()
+        ]
+    groups = ", ".join(str(n) for n in range(1, 10 + len(fields)))
+    for own, join in contacts:
+        rows = store.connection.execute(
+            f"SELECT {columns}{own}, count(*) FROM attempts a JOIN records r USING (record_id) {join} "
+            f"WHERE {made} GROUP BY {groups}",
+            values,
+        )
+        for row in rows:
+            quarter, tz, device, attempt, detected, result, disposition, talked, record_id, *rest, calls = row
+            yield Past(
+                quarter, tz, device, attempt, detected, result, disposition, bool(talked), record_id, tuple(rest), calls
+            )  # fmt: skip
 
 
 def talks(store: Store, list_ids: Sequence[int]) -> tuple[int, float, float]:

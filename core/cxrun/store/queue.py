@@ -27,7 +27,7 @@ from cxrun.model import (
     RecordStatus,
     RecordType,
     Suppression,
-    Value,
+    key_text,
 )
 from cxrun.store.database import Store
 from cxrun.store.journal import Entry, Happening, outcome_of
@@ -418,13 +418,6 @@ def attempts_by_field(
         (field, json.dumps([*values, *redacted]), since),
     )
     return ((redacted.get(row[0], row[0]), PastAttempt(*row[1:])) for row in rows)
-
-
-def key_text(value: Value) -> str | None:
-    """The value of an own field as attempts are found by it: 17 and 17.0 are "17"; None for no value."""
-    if value is None or value == "":
-        return None
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def dialed_by(store: Store, run_id: int) -> set[int]:

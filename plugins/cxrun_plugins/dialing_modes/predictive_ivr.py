@@ -40,6 +40,9 @@ class PredictiveIvr(DialingMode):
     mistaken_people: float = 0
     mistaken_machines: float = 0
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "measured_over", tuple(self.measured_over))
+
     @property
     def capacity(self) -> int:
         return self.channels

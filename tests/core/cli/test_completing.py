@@ -47,5 +47,11 @@ def test_the_shell_is_offered_what_the_project_has(
     assert offered(f"cxrun -C {project(1).folder} {words}", begun) == expected
 
 
+def test_fields_of_the_lists_are_offered(project: MakeProject) -> None:
+    made = project(1)
+    made.add_field("segment", ["gold"])
+    assert offered(f"cxrun -C {made.folder} learn --by", "s") == ["segment"]
+
+
 def test_a_folder_without_a_project_offers_nothing(project: MakeProject) -> None:
     assert offered(f"cxrun -C {project(1).folder}/nowhere show", "") == []

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from cxrun.moments import parse_moment
+from cxrun_plugins.dialers.simulated import Simulated
 
 if TYPE_CHECKING:
     from tests.conftest import Answer, ProjectFolder
@@ -30,6 +31,28 @@ def test_learned_parameters_can_stand_in_the_campaign(cxrun: Cxrun, dialed: Proj
     dialed.campaign["session_profiles"]["line"]["dialer"] = {"simulated": data["parameters"]}
     dialed.save()
     assert cxrun("-C", dialed.folder, "validate").code == 0
+
+
+def test_written_file_is_the_dialer_of_a_session_profile(cxrun: Cxrun, dialed: ProjectFolder) -> None:
+    data = json.loads(cxrun("-C", dialed.folder, "learn", "-o", dialed.folder / "world.yaml", "--json").out)
+    dialed.campaign["session_profiles"]["line"]["dialer"] = "world.yaml"
+    dialed.save()
+    assert dialed.load().groups["all"].dialer == Simulated.build(data["parameters"])
+
+
+def test_fields_to_learn_by_are_those_of_the_lists(cxrun: Cxrun, project: MakeProject) -> None:
+    made = project(200, dialer={"simulated": {"outcomes": {"answer": 1, "busy": 1}}}, agents=50)
+    made.add_field("segment", ["gold", "new"])
+    made.run(limit=200)
+    data = json.loads(
+        cxrun("-C", made.folder, "learn", "--by", "segment", "--smoothing", "0.1", "--json").out
+    )
+    assert set(data["parameters"]["by_field"]["segment"]) == {"gold", "new"}
+    answer = cxrun("-C", made.folder, "learn", "--by", "segmnt")
+    assert answer.code == 3
+    assert answer.err == (
+        "none of the lists has a field of its own named 'segmnt'; did you mean 'segment'?\n"
+    )
 
 
 def test_mistakes_are_said(cxrun: Cxrun, dialed: ProjectFolder, project: MakeProject) -> None:

@@ -9,6 +9,7 @@ import pytest
 from cxrun.registry import load_registry
 from cxrun.ruleset import composed_schema
 from cxrun.settings import composed_campaign_schema
+from cxrun.yamlfile import parse
 
 if TYPE_CHECKING:
     from tests.conftest import Answer, ProjectFolder
@@ -70,3 +71,27 @@ def test_the_elements_of_a_project_are_in_its_schema(cxrun: Cxrun, project: Make
     folder = project(3, plugins={"mine": source})
     assert '"mine_alone"' in cxrun("-C", folder.folder, "schema").out
     assert '"mine_alone"' not in cxrun("schema").out
+
+
+def test_the_schema_of_dialer_files_accepts_what_docs_prints(cxrun: Cxrun) -> None:
+    from jsonschema import Draft202012Validator
+
+    schema = json.loads(cxrun("schema", "dialer").out)
+    Draft202012Validator.check_schema(schema)
+    validator = Draft202012Validator(schema)
+    world = parse(cxrun("docs", "simulated", "--yaml").out, "world").data
+    assert validator.is_valid(world)
+    assert not validator.is_valid({"simulated": {**world["simulated"], "lins": 3}})
+    assert not validator.is_valid({**world, "other": {}})
+
+
+def test_the_schema_of_campaigns_accepts_a_dialer_with_a_file_of_its_own(
+    cxrun: Cxrun, project: MakeProject
+) -> None:
+    from jsonschema import Draft202012Validator
+
+    validator = Draft202012Validator(json.loads(cxrun("schema", "campaign").out))
+    assert validator.is_valid(project(3, dialer="world.yaml", name="a").campaign)
+    assert not validator.is_valid(project(3, dialer=["world.yaml"], name="b").campaign)
+    assert not validator.is_valid(project(3, dialer={"simulatd": {}}, name="c").campaign)
+    assert not validator.is_valid(project(3, mode="modes.yaml", name="d").campaign)

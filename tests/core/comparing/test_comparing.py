@@ -121,6 +121,30 @@ def test_common_luck_is_surer_than_luck_of_ones_own(project: MakeProject) -> Non
     assert ((difference["high"] - difference["low"]) / 2) ** 2 < 2.101**2 * spread / 10 / 5
 
 
+def test_files_of_dialers_and_mappings_are_among_what_has_changed(project: MakeProject) -> None:
+    made = project(3, dialer="world.yaml")
+    made.write("world.yaml", "simulated: {}\n")
+    made.write("crm.yaml", "client_id: Client\ndevices: [Phone 1]\n")
+    made.campaign["lists"]["people"]["map"] = "crm.yaml"
+    made.save()
+    other = made.folder.with_name("other")
+    shutil.copytree(made.folder, other)
+    assert changed(made.folder, other) == []
+    (other / "world.yaml").write_text("simulated: {people_differ: 1}\n")
+    (other / "crm.yaml").write_text("devices: [Phone 1]\n")
+    assert [change["file"] for change in changed(made.folder, other)] == ["crm.yaml", "world.yaml"]
+
+
+def test_comparing_is_as_sure_where_people_differ(project: MakeProject) -> None:
+    made = project(150, dialer={"simulated": {"people_differ": 1, "outcomes": {"answer": 3, "no_answer": 7}}})
+    other = beside(made, "retry_in: {interval: 4h, attempts: 1}", "retry_in: {interval: 1d, attempts: 2}")
+    data, rounds = both(made, other, range(10))
+    difference = data["figures"]["answered"]["difference"]
+    one, two = ([played.trials[side].figures["answered"] or 0 for played in rounds] for side in (0, 1))
+    spread = sum((value - fmean(side)) ** 2 for side in (one, two) for value in side) / 9
+    assert ((difference["high"] - difference["low"]) / 2) ** 2 < 2.101**2 * spread / 10 / 5
+
+
 def test_one_seed_says_little(project: MakeProject) -> None:
     made = project(30)
     other = beside(made, "attempts: 1}}]", "attempts: 2}}]")
@@ -131,8 +155,12 @@ def test_one_seed_says_little(project: MakeProject) -> None:
 
 def test_changed_files_are_told(tmp_path: Path) -> None:
     for name, files in {
-        "a": {"campaign.yaml": "one\n", "rulesets/x.yaml": "same\n", "plugins/p.py": "old\n"},
-        "b": {"campaign.yaml": "two\n", "rulesets/x.yaml": "same\n", "rulesets/y.yaml": "new\n"},
+        "a": {"campaign.yaml": "groups: {one: {}}\n", "rulesets/x.yaml": "same\n", "plugins/p.py": "old\n"},
+        "b": {
+            "campaign.yaml": "groups: {two: {}}\n",
+            "rulesets/x.yaml": "same\n",
+            "rulesets/y.yaml": "new\n",
+        },
     }.items():
         for file, text in files.items():
             path = tmp_path / name / file
@@ -140,7 +168,7 @@ def test_changed_files_are_told(tmp_path: Path) -> None:
             path.write_text(text)
     found = {change["file"]: change["lines"][1:] for change in changed(tmp_path / "a", tmp_path / "b")}
     assert found == {
-        "campaign.yaml": ["-one", "+two"],
+        "campaign.yaml": ["-groups: {one: {}}", "+groups: {two: {}}"],
         "plugins/p.py": ["-old"],
         "rulesets/y.yaml": ["+new"],
     }

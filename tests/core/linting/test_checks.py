@@ -166,3 +166,11 @@ def test_a_list_that_is_not_imported_is_told(example: Example, findings: Finding
     made: ProjectFolder = example(CONTACTS)
     result = findings(made, data=False)
     assert (result.findings, list(result.missing)) == ([], ["people"])
+
+
+def test_a_field_that_the_dialer_reads_is_read(example: Example, findings: Findings) -> None:
+    campaign = """\
+session_profiles: {line: {dialer: {simulated: {by_field: {notes: {none: {answer: 0.5}}}}}}}
+lists: {people: {map: {fields: {vip: VIP, notes: Notes}}}}
+groups: {all: {ordering: [{field: vip, order: descending}]}}"""
+    assert messages(findings(example(campaign), "CX307")) == []

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields
 from datetime import UTC, datetime
 from itertools import combinations, pairwise
@@ -22,10 +22,14 @@ from cxrun import (
     Ended,
     Line,
     Opening,
+    Placed,
     Progress,
     Record,
+    Value,
 )
+from cxrun.model import NO_FIELDS
 from cxrun_plugins.dialers.simulated import Simulated, register_dialers
+from cxrun_plugins.dialers.simulated.chance import People
 
 START = datetime(2026, 7, 1, 12, 30, tzinfo=UTC).timestamp()
 CONSTANT: dict[str, Any] = {
@@ -59,6 +63,7 @@ def dial(
     ring_time: float = 25,
     tz: str = "America/New_York",
     device: DeviceType = DeviceType.MOBILE,
+    fields: Mapping[str, Value] = NO_FIELDS,
 ) -> Dial:
     phone = "+12125550100"
     record = Record(
@@ -90,8 +95,17 @@ def dial(
         first_name=None,
         last_name=None,
         company=None,
+        fields=fields,
     )
     return Dial(record.attempt_id, record, at, None, ring_time)
+
+
+def placed(dial: Dial, seed: int = 1) -> Placed:
+    record = dial.record
+    return Placed(
+        seed, record.record_id, record.fields,
+        record.tz, record.contact_info_type, record.attempt, dial.at, dial.ring_time,
+    )  # fmt: skip
 
 
 def dials(count: int, **options: Any) -> list[Dial]:
@@ -310,10 +324,7 @@ def test_factors_of_a_weekday_act_by_the_local_day_of_the_record() -> None:
     ],
 )
 def test_chance_of_answer_is_the_share_of_calls_a_person_answers(parameters: dict[str, Any]) -> None:
-    call = dial()
-    chance = Simulated.build(parameters).chance_of_answer(
-        call.record.tz, call.record.contact_info_type, 1, START, 25
-    )
+    chance = Simulated.build(parameters).chance_of_answer(placed(dial()))
 
     met = results(opened(**parameters), dials(4000))
 
@@ -321,7 +332,7 @@ def test_chance_of_answer_is_the_share_of_calls_a_person_answers(parameters: dic
 
 
 def test_chance_of_answer_is_unknown_where_the_trunk_can_be_full() -> None:
-    assert Simulated.build({"lines": 3}).chance_of_answer("", 0, 1, START, 25) is None
+    assert Simulated.build({"lines": 3}).chance_of_answer(placed(dial())) is None
 
 
 def test_factors_of_a_device_act_on_that_device_only() -> None:
@@ -341,6 +352,118 @@ def test_factors_of_an_attempt_act_on_that_attempt_only() -> None:
     assert results(line, dials(100, attempt=2)) == {CallResult.ANSWER: 100}
     for attempt in (1, 3):
         assert results(line, dials(100, attempt=attempt))[CallResult.BUSY] > 20
+
+
+def test_factors_of_a_field_act_on_records_with_that_value_only() -> None:
+    parameters = {**EVEN, "by_field": {"segment": {"gold": {"busy": 0}}, "rating": {"17": {"answer": 0.001}}}}
+
+    line = opened(**parameters)
+
+    assert results(line, dials(100, fields={"segment": "gold", "rating": None})) == {CallResult.ANSWER: 100}
+    assert results(line, dials(100, attempt=2, fields={"rating": 17.0}))[CallResult.BUSY] > 95
+    others: list[dict[str, Value]] = [{"segment": "new"}, {"segment": None}, {"segment": ""}, {}]
+    for attempt, other in enumerate(others, 3):
+        assert 20 < results(line, dials(100, attempt=attempt, fields=other))[CallResult.BUSY] < 80
+
+
+# --- people ---
+
+DIFFER: dict[str, Any] = {"pick_up": {"mean": 0}, "patience": {"mean": 86400}}
+
+
+def answer_rates(count: int, attempts: int, **parameters: Any) -> list[float]:
+    """The share of calls that are answered, by attempt; who has answered is not called again."""
+    left, rates = set(range(1, count + 1)), []
+    line = opened(**DIFFER, **parameters)
+    for attempt in range(1, attempts + 1):
+        met = first_events(line, [dial(number, attempt=attempt) for number in left])
+        answered = {int(key.split("-")[0]) for key, (result, _) in met.items() if result is CallResult.ANSWER}
+        rates.append(len(answered) / len(left))
+        left -= answered
+    return rates
+
+
+@pytest.mark.parametrize("answers", [0.1, 0.3, 0.8])
+@pytest.mark.parametrize("differ", [0.6, 2])
+def test_first_attempts_are_answered_as_often_if_people_differ(answers: float, differ: float) -> None:
+    (rate,) = answer_rates(20_000, 1, outcomes={"answer": answers, "busy": 1 - answers}, people_differ=differ)
+
+    assert rate == pytest.approx(answers, abs=4 * (answers * (1 - answers) / 20_000) ** 0.5)
+
+
+@pytest.mark.parametrize(
+    ("differ", "expected"),
+    [(0, (0.3, 0.3, 0.3, 0.3)), (0.6, (0.3, 0.274, 0.254, 0.238)), (2, (0.3, 0.193, 0.155, 0.134))],
+)
+def test_who_did_not_answer_is_less_likely_to_answer_the_next_time(
+    differ: float, expected: tuple[float, ...]
+) -> None:
+    """By the table in the README, which follows from the distribution of readiness."""
+    outcomes = {"answer": 0.3, "no_answer": 0.5, "busy": 0.2}
+
+    rates = answer_rates(20_000, 4, outcomes=outcomes, people_differ=differ)
+
+    left = 20_000.0
+    for rate, share in zip(rates, expected, strict=True):
+        assert rate == pytest.approx(share, abs=4 * (share * (1 - share) / left) ** 0.5)
+        left *= 1 - share
+
+
+def test_readiness_to_answer_has_the_mean_1_and_the_coefficient_of_variation_that_is_given() -> None:
+    drawn = [People(0.6, 1).readiness(number) for number in range(20_000)]
+
+    assert min(drawn) > 0
+    assert fmean(drawn) == pytest.approx(1, abs=0.02)
+    assert stdev(drawn) == pytest.approx(0.6, rel=0.05)
+
+
+def test_readiness_to_answer_is_that_of_the_seed_and_record_whatever_else_the_call_is() -> None:
+    world = Simulated.build({"people_differ": 1})
+    chances = {
+        world.chance_of_answer(placed(dial(7, attempt=attempt, at=START + attempt * 5000)))
+        for attempt in range(1, 5)
+    }
+
+    assert len(chances) == 1
+    assert world.chance_of_answer(placed(dial(8))) not in chances
+    assert world.chance_of_answer(placed(dial(7), seed=2)) not in chances
+
+
+def test_what_is_not_answered_keeps_its_proportions_if_people_differ() -> None:
+    outcomes = {"answer": 0.4, "busy": 0.4, "no_answer": 0.2}
+    line = opened(**DIFFER, outcomes=outcomes, people_differ=1)
+
+    met = results(line, [dial(7, attempt=attempt) for attempt in range(1, 6001)])
+
+    assert 0 < met[CallResult.ANSWER] < 6000
+    rest = met[CallResult.BUSY] + met[CallResult.NO_ANSWER]
+    assert met[CallResult.BUSY] / rest == pytest.approx(2 / 3, abs=0.03)
+
+
+def test_everybody_answers_who_surely_answers_however_people_differ() -> None:
+    assert answer_rates(200, 1, outcomes={"answer": 1}, people_differ=3) == [1]
+    assert answer_rates(200, 1, outcomes={"answer": 0, "busy": 1}, people_differ=3) == [0]
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"people_differ": 0.7},
+        {"people_differ": 2, "call_analysis": {"person_as_machine": 0.3, "machine_as_person": 0.2}},
+        {"people_differ": 0.5, "by_field": {"segment": {"gold": {"answer": 2, "answering_machine": 0.5}}}},
+    ],
+)
+def test_chance_of_answer_is_that_of_the_record_itself(parameters: dict[str, Any]) -> None:
+    world = Simulated.build(parameters)
+    line = opened(**parameters)
+    gold: dict[str, Value] = {"segment": "gold"}
+    for number in range(1, 6):
+        calls = [dial(number, attempt=attempt, fields=gold) for attempt in range(1, 2001)]
+
+        met = results(line, calls)
+
+        chance = world.chance_of_answer(placed(calls[0]))
+        assert met[CallResult.ANSWER] / 2000 == pytest.approx(chance, abs=0.045)
 
 
 def test_factors_multiply_weights_and_each_other() -> None:
@@ -710,8 +833,9 @@ def test_the_schema_names_the_fields_and_describes_each() -> None:
     Draft202012Validator.check_schema(Simulated.schema)
     assert list(properties) == [field.name for field in fields(Simulated)]
     for name, shown in properties.items():
-        assert "default" in shown["description"].lower(), name
         assert shown["default"] == getattr(Simulated(), name), name
+        for part, described in shown.get("properties", {}).items():
+            assert described["default"] == shown["default"][part], (name, part)
 
 
 def test_the_plugin_registers_the_dialer_as_simulated_and_not_external() -> None:
@@ -800,6 +924,14 @@ def test_bad_parameters_are_refused_by_the_schema(parameters: dict[str, Any]) ->
         (
             {**EVEN, "by_hour": {"9": {"answer": 0}}, "by_attempt": {"2": {"busy": 0}}},
             r"^by_hour\.9 with by_attempt\.2: makes every weight 0$",
+        ),
+        (
+            {**EVEN, "by_field": {"segment": {"gold": {"silence": 2}}}},
+            r"^by_field\.segment\.gold: 'silence' has no weight in outcomes",
+        ),
+        (
+            {**EVEN, "by_field": {"size": {"L": {"answer": 0}}, "color": {"red": {"busy": 0}}}},
+            r"^by_field\.size\.L with by_field\.color\.red: makes every weight 0$",
         ),
     ],
 )

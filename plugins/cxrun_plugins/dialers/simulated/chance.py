@@ -7,14 +7,16 @@ a half are exact in a float, 64 would round up to 1.
 from __future__ import annotations
 
 import math
+import struct
 from bisect import bisect_right
 from collections.abc import Callable, Hashable, Mapping
 from datetime import UTC, datetime
+from hashlib import blake2b
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Final, TypeVar
 from zoneinfo import ZoneInfo
 
-from cxrun import WEEKDAYS, CallResult, DeviceType, Record
+from cxrun import WEEKDAYS, CallResult, DeviceType, Placed, Record, Value, key_text
 
 if TYPE_CHECKING:
     from cxrun_plugins.dialers.simulated import Simulated
@@ -47,10 +49,11 @@ FAILED: Final = frozenset(
         CallResult.SWITCH_ERROR,
     }
 )
-ANALYSIS: Final[Numbers] = {"delay": 0, "delay_cv": 0.5, "person_as_machine": 0, "machine_as_person": 0}
-"""The parts of `call_analysis` that are not given."""
-
 UNIT: Final = 2**-52
+LUCK: Final = struct.Struct("<8Q")
+"""Eight pieces of luck."""
+_PERSON_ITSELF: Final = struct.Struct("<6sq")
+_STANDARD: Final = NormalDist()
 
 _Draw = Callable[[int], float]
 _T = TypeVar("_T", bound=Hashable)
@@ -98,10 +101,42 @@ def pick(odds: Odds[_T], luck: int) -> _T:
     return values[bisect_right(bounds, ((luck >> 12) + 0.5) * UNIT)]
 
 
+class People:
+    """How differently people answer: each record has a readiness of its own, the same at every call.
+
+    Readiness is drawn from the seed and the record. Its mean is 1 and its coefficient of variation `cv`; it is inverse
+    Gaussian (drawn after Michael, Schucany, Haas, The American Statistician 30, 1976). The chance that a person does
+    not answer is `e ** -(readiness * hazard)`, and the hazard such that the mean of the chances over all people is the
+    chance everybody would have if they were alike (frailty after Hougaard, Biometrika 71, 1984).
+    """
+
+    def __init__(self, cv: float, seed: int) -> None:
+        self._squared = cv * cv
+        self._hash = blake2b(key=seed_key(seed), digest_size=LUCK.size)
+
+    def readiness(self, record_id: int) -> float:
+        drawn = self._hash.copy()
+        drawn.update(_PERSON_ITSELF.pack(b"person", record_id))
+        scatter, side = LUCK.unpack(drawn.digest())[:2]
+        half = self._squared * _STANDARD.inv_cdf(((scatter >> 12) + 0.5) * UNIT) ** 2 / 2
+        more = 1 + half + math.sqrt(half * (half + 2))
+        return more if ((side >> 12) + 0.5) * UNIT * (1 + more) < 1 else 1 / more
+
+    def chance(self, mean: float, record_id: int) -> float:
+        """The chance that this person answers, where that of people on average is `mean`, below 1."""
+        alike = -math.log1p(-mean)
+        return -math.expm1(-self.readiness(record_id) * alike * (1 + self._squared * alike / 2))
+
+
+def seed_key(seed: int) -> bytes:
+    """What all luck of a seed is drawn with."""
+    return blake2b(str(seed).encode()).digest()
+
+
 class Outcomes:
     """Draws a call's result from the weights that hold for its record, hour, weekday and attempt."""
 
-    def __init__(self, world: Simulated) -> None:
+    def __init__(self, world: Simulated, seed: int) -> None:
         self._weights = {CallResult[word.upper()]: weight for word, weight in world.outcomes.items()}
         self._by_hour = {int(hour): factors for hour, factors in world.by_hour.items()}
         self._by_weekday = {WEEKDAYS.index(day): factors for day, factors in world.by_weekday.items()}
@@ -110,9 +145,13 @@ class Outcomes:
             int(DeviceType[word.upper()]): factors for word, factors in world.by_device.items()
         }
         self._by_attempt = {int(number): factors for number, factors in world.by_attempt.items()}
-        self._bent = bool(self._timed or self._by_device or self._by_attempt)
+        self._by_field = tuple(world.by_field.items())
+        self._people = People(world.people_differ, seed) if world.people_differ else None
+        self._bent = bool(
+            self._timed or self._by_device or self._by_attempt or self._by_field or self._people
+        )
         self._plain = odds(self._weights)
-        self._odds: dict[tuple[int, int, int, int], Odds[CallResult]] = {}
+        self._odds: dict[tuple[object, ...], Odds[CallResult]] = {}
         self._quarter = 0
         self._times: dict[str, tuple[int, int]] = {}
 
@@ -120,20 +159,41 @@ class Outcomes:
         """The result of a call placed at `at`."""
         if not self._bent:
             return pick(self._plain, luck)
-        return pick(self._odds_of(record.tz, record.contact_info_type, record.attempt, at), luck)
+        found = self._odds_of(record.tz, record.contact_info_type, record.attempt, record.fields, at)
+        return pick(found if self._people is None else self._of_person(found, record.record_id), luck)
 
-    def of(self, result: CallResult, tz: str, device: int, attempt: int, at: float) -> float:
+    def of(self, result: CallResult, call: Placed) -> float:
         """The chance of a result, could the call ring for ever."""
-        bounds, values = self._odds_of(tz, device, attempt, at)
+        found = self._odds_of(call.tz, call.device, call.attempt, call.fields, call.at)
+        bounds, values = found if self._people is None else self._of_person(found, call.record_id)
         if result not in values:
             return 0.0
         place = values.index(result)
         return ([*bounds, 1.0][place]) - ([0.0, *bounds][place])
 
-    def _odds_of(self, tz: str, device: int, attempt: int, at: float) -> Odds[CallResult]:
+    def _of_person(self, found: Odds[CallResult], record_id: int) -> Odds[CallResult]:
+        """The odds of this person, where those of people on average were found; what is left keeps its proportions."""
+        bounds, values = found
+        if PERSON not in values:
+            return found
+        assert self._people is not None
+        place = values.index(PERSON)
+        first = bounds[place - 1] if place else 0.0
+        mean = (bounds[place] if place < len(bounds) else 1.0) - first
+        if mean >= 1:
+            return found
+        answers = self._people.chance(mean, record_id)
+        rest = (1 - answers) / (1 - mean)
+        moved = answers - mean * rest
+        return [bound * rest + (moved if n >= place else 0.0) for n, bound in enumerate(bounds)], values
+
+    def _odds_of(
+        self, tz: str, device: int, attempt: int, fields: Mapping[str, Value], at: float
+    ) -> Odds[CallResult]:
         hour, day = self._local_time(tz, at) if self._timed else (-1, -1)
         attempt = attempt if attempt in self._by_attempt else 0
-        key = (hour, day, device, attempt)
+        own = tuple(_kind(fields.get(name), by) for name, by in self._by_field) if self._by_field else ()
+        key = (hour, day, device, attempt, own)
         found = self._odds.get(key)
         if found is None:
             factors = (
@@ -141,6 +201,7 @@ class Outcomes:
                 self._by_weekday.get(day, {}),
                 self._by_device.get(device, {}),
                 self._by_attempt.get(attempt, {}),
+                *(by.get(kind, {}) for (_, by), kind in zip(self._by_field, own, strict=True)),
             )
             found = self._odds[key] = odds(
                 {
@@ -162,6 +223,12 @@ class Outcomes:
             local = datetime.fromtimestamp(quarter * 900, zone)
             known = self._times[tz] = (local.hour, local.weekday())
         return known
+
+
+def _kind(value: Value, by: Mapping[str, Numbers]) -> str:
+    """The text by which a value has factors, "" if it has none."""
+    text = key_text(value) or ""
+    return text if text in by else ""
 
 
 class Analysis:

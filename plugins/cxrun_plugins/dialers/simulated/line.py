@@ -23,9 +23,9 @@ from cxrun import (
     seconds,
 )
 from cxrun_plugins.dialers.simulated.chance import (
-    ANALYSIS,
     ANSWERED,
     FAILED,
+    LUCK,
     MACHINE,
     PERSON,
     UNIT,
@@ -35,6 +35,7 @@ from cxrun_plugins.dialers.simulated.chance import (
     lognormal,
     odds,
     pick,
+    seed_key,
     uniform,
 )
 
@@ -42,7 +43,6 @@ if TYPE_CHECKING:
     from cxrun_plugins.dialers.simulated import Simulated
 
 _IDENTITY: Final = struct.Struct("<qq")
-_LUCK: Final = struct.Struct("<8Q")
 _ANALYSED: Final = b"call analysis"
 """Draws more numbers for the same call."""
 
@@ -116,20 +116,20 @@ class SimulatedLine:
 
     def __init__(self, world: Simulated, seed: int) -> None:
         self._world = world
-        self._hash = blake2b(key=blake2b(str(seed).encode()).digest(), digest_size=_LUCK.size)
-        self._post_dial_delay = uniform(**world.time("post_dial_delay"))
-        self._machine_answers_after = uniform(**world.time("machine_answers_after"))
-        self._pick_up = lognormal(**world.time("pick_up"))
-        self._talk = lognormal(**world.time("talk"))
-        self._wrap = lognormal(**world.time("wrap"))
-        self._patience = exponential(**world.time("patience"))
+        self._hash = blake2b(key=seed_key(seed), digest_size=LUCK.size)
+        self._post_dial_delay = uniform(**world.parts("post_dial_delay"))
+        self._machine_answers_after = uniform(**world.parts("machine_answers_after"))
+        self._pick_up = lognormal(**world.parts("pick_up"))
+        self._talk = lognormal(**world.parts("talk"))
+        self._wrap = lognormal(**world.parts("wrap"))
+        self._patience = exponential(**world.parts("patience"))
         self._dispositions = odds(world.dispositions) if world.dispositions else None
         self._callback_after = {code: seconds(after) for code, after in world.callback_after.items()}
-        self._outcomes = Outcomes(world)
-        analysis = {**ANALYSIS, **world.call_analysis}
+        self._outcomes = Outcomes(world, seed)
+        analysis = world.parts("call_analysis")
         acts = analysis["delay"] or analysis["person_as_machine"] or analysis["machine_as_person"]
         self._analysis = Analysis(analysis) if acts else None
-        preview = world.time("preview")
+        preview = world.parts("preview")
         self._accept, self._reject = preview["accept"], preview["reject"]
         self._preview_takes = lognormal(mean=preview["mean"], cv=preview["cv"])
         self._previewed: dict[tuple[int, int], int] = {}
@@ -145,7 +145,7 @@ class SimulatedLine:
             return
         drawn = self._hash.copy()
         drawn.update(_IDENTITY.pack(record.record_id, record.attempt))
-        luck = _LUCK.unpack(drawn.digest())
+        luck = LUCK.unpack(drawn.digest())
         result = self._outcomes.draw(record, at, luck[_OUTCOME])
         congested = len(self._calls) - self._congested >= self._lines
         if congested:
@@ -170,7 +170,7 @@ class SimulatedLine:
                 else:
                     drawn.update(_ANALYSED)
                     delay, taken_for = self._analysis.of(
-                        result, luck[_ANALYSED_AS], _LUCK.unpack(drawn.digest())[0]
+                        result, luck[_ANALYSED_AS], LUCK.unpack(drawn.digest())[0]
                     )
                     at += delay
                     event = Answered(attempt_id, at, taken_for, result)
@@ -186,7 +186,7 @@ class SimulatedLine:
         times = self._previewed[shown] = self._previewed.get(shown, 0) + 1
         drawn = self._hash.copy()
         drawn.update(_PREVIEWED + _IDENTITY.pack(*shown) + _IDENTITY.pack(times, 0))
-        says, takes = _LUCK.unpack(drawn.digest())[:2]
+        says, takes = LUCK.unpack(drawn.digest())[:2]
         chance = ((says >> 12) + 0.5) * UNIT
         at += self._preview_takes(takes)
         if at < until and chance < self._accept + self._reject:

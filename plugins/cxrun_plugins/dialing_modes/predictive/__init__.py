@@ -96,6 +96,7 @@ class Predictive(DialingMode):
     cancel_before_ring: bool = False
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "measured_over", tuple(self.measured_over))
         if self.average_waiting_time is not None:
             object.__setattr__(self, "average_waiting_time", seconds(self.average_waiting_time))
             if self.agent_busy_factor is not None:
