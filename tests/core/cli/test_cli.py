@@ -111,7 +111,7 @@ def test_help_of_every_part_of_a_command_has_an_example(cxrun: Cxrun, command: s
 
 def test_every_file_of_a_command_is_a_command() -> None:
     folder = Path(package.__file__).parent / "cli"
-    files = {file.stem for file in folder.glob("*.py")} - {"__init__", "completing", "terminal"}
+    files = {file.stem for file in folder.glob("*.py")} - {"__init__", "at_work", "completing", "terminal"}
     assert {file.rstrip("_") for file in files} == set(COMMANDS)
 
 
