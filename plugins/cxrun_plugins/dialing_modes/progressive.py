@@ -76,6 +76,11 @@ class Progressive(DialingMode):
         return self.engage_agent_first
 
     @property
+    def fewest_agents(self) -> int:
+        lines, agents = self._ratio
+        return -(-agents // lines)
+
+    @property
     def cancels_before_ring(self) -> bool:
         return self.cancel_before_ring
 
