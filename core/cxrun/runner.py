@@ -495,7 +495,10 @@ class Run:
             for crew in self._crews:
                 name = crew.group.name
                 for hindrance in hindrances(crew.group, project.group(name)):
-                    raise UserError(f"group '{name}': {hindrance} needs a new run")
+                    raise UserError(
+                        f"group '{name}': {hindrance} cannot be taken over while the run is at work; stop it, then "
+                        "run again"
+                    )
             self._effects.check(_treatments(project.group(crew.group.name) for crew in self._crews))
         except UserError as error:
             self.tally.notices.append(Notice(now, f"the run goes on under the rules it had: {error}"))
