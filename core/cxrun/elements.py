@@ -478,6 +478,11 @@ class DialingMode(ElementBase):
         return {}
 
     @property
+    def without_effect(self) -> Sequence[str]:
+        """Parameters that change nothing beside the others it has, for `cxrun lint`."""
+        return ()
+
+    @property
     def fewest_agents(self) -> int:
         """How many agents must be ready at once before it places a call, if none is in progress.
 
