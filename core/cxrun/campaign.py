@@ -20,6 +20,7 @@ from cxrun.model import DeviceType, Rule
 from cxrun.ordering import ORDERING_SETTINGS, Ordering
 from cxrun.pipeline import Devices, Pipeline, file_shown
 from cxrun.registry import Registry
+from cxrun.roster import at_once
 from cxrun.ruleset import Ruleset, Step
 from cxrun.schedule import Schedule
 from cxrun.times import seconds
@@ -113,6 +114,11 @@ class Group:
             for path, value in leaves(setting.value, (key,)):
                 named = (key, value) if key == "rulesets" and value else path
                 yield path, value, self.origins.get(named, setting.origin)
+
+    @cached_property
+    def agents_at_once(self) -> int:
+        """How many of its agents are there at the same time at most; a roster is kept in a simulation alone."""
+        return at_once(self.roster) if self.roster and not self.dialer.external else self.agents
 
     def duration(self, setting: str) -> float:
         """A duration setting in seconds."""

@@ -145,8 +145,12 @@ class Crew:
             return "records"
         if engine.full:
             return "ports"
-        short = engine.pool is not None and not engine.pool.ready and not engine.dialed
-        return "agents" if short else ""
+        mode = self.group.mode
+        if engine.pool is None or engine.dialed or len(engine.pool.ready) >= mode.fewest_agents:
+            return ""
+        return (
+            "agents" if mode.fewest_agents <= 1 else f"agents: {mode.name} needs {mode.fewest_agents} ready"
+        )
 
 
 def crew_of(

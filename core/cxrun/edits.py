@@ -58,10 +58,10 @@ class Edits:
 def hindrances(old: Group, new: Group) -> Iterator[str]:
     """What differs between two states of a group that a run at work cannot take over."""
     modes = (old.mode, new.mode)
-    if len({mode.needs_agents for mode in modes}) > 1:
-        yield "a mode with agents beside one without"
-    elif len({(mode.preview_time > 0, mode.offer is None) for mode in modes}) > 1:
-        yield "another kind of preview"
+    kinds = [(mode.needs_agents, mode.preview_time > 0, mode.offer is None) for mode in modes]
+    if kinds[0] != kinds[1]:
+        same = new.mode.name == old.mode.name
+        yield "another kind of preview" if same else f"{new.mode.name} in place of {old.mode.name}"
     for name in _NEED_A_NEW_RUN:
         before, after = (group.settings.get(name) for group in (old, new))
         if (before and before.value) != (after and after.value):

@@ -478,6 +478,19 @@ class DialingMode(ElementBase):
         return {}
 
     @property
+    def without_effect(self) -> Sequence[str]:
+        """Parameters that change nothing beside the others it has, for `cxrun lint`."""
+        return ()
+
+    @property
+    def fewest_agents(self) -> int:
+        """How many agents must be ready at once before it places a call, if none is in progress.
+
+        A group that never has as many is refused when the project is loaded, for it would dial nobody.
+        """
+        return 1
+
+    @property
     def cancels_before_ring(self) -> bool:
         """Whether calls that turn out to be too many are called off, as long as no phone rings."""
         return False

@@ -336,6 +336,10 @@ class Engine:
             self._slot = now - _BURST
         return int((now - self._slot) * self._rate + 1e-9) + 1 if now >= self._slot else 0
 
+    def unwilling(self, now: float) -> bool:
+        """Whether it places no call though it has none in progress and none held back by the call rate."""
+        return not self.calls and not self.previewing and self._allowed(now) > 0
+
     def eager(self, now: float) -> bool:
         """Whether calls should be placed at once: an agent waits. Without agents the beat is soon enough."""
         if self.pool is None:

@@ -35,7 +35,8 @@ class AttemptSettled(NamedTuple):
 
 
 class RunFinished(NamedTuple):
-    """A run is over; `reason` says why: nothing left to dial, until, limit, interrupted, errors."""
+    """A run is over; `reason` says why: nothing left to dial, nothing more can be dialed and what is waited for,
+    until, limit, interrupted, errors."""
 
     run_id: int
     at: float

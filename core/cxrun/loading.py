@@ -304,7 +304,7 @@ class _CampaignLoader:
             self._check_dialer(dialer, origins, [lists[list_name] for list_name in weights])
         if len(self.problems) > before or mode is None or dialer is None:
             return None
-        return Group(
+        group = Group(
             name=name,
             template=template,
             settings=settings,
@@ -320,6 +320,24 @@ class _CampaignLoader:
             schedule_entries=self._schedule(settings),
             roster=self._roster(settings),
         )
+        self._check_enough_agents(group)
+        return group
+
+    def _check_enough_agents(self, group: Group) -> None:
+        """A mode that never has enough agents to place a call would dial nobody."""
+        if not group.agents or any(roster_problems(group.roster, group.agents) if group.roster else ()):
+            return
+        needed, there = group.mode.fewest_agents, group.agents_at_once
+        if needed <= there:
+            return
+        path = (*group.settings["mode"].origin.path("mode"), group.mode.name)
+        has = f"{there} in its largest shift" if there < group.agents else f"{there}"
+        message = (
+            f"dials nobody before {needed} agents are ready, and agent group '{group.agent_group}' has {has}"
+        )
+        problem = self.document.problem(path, message)
+        if problem not in self.problems:
+            self.problems.append(problem)
 
     def tell_of_fields(self) -> None:
         """Each mistake about fields once, with all the lists it is one for."""

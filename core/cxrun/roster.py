@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 _DAYS: Final = SCHEDULE_SCHEMA["items"]["properties"]
 _FRUITLESS: Final = 31 * 86400.0
 """Seconds without a call after which nobody waits for the next shift."""
+_WEEK: Final = 8 * 86400.0
+"""A week of any zone, in seconds."""
+_SEASONS: Final = (1767571200.0, 1783296000.0)
+"""Mondays in January and July 2026: shifts of several zones meet otherwise in summer time."""
 
 ROSTER_SCHEMA: Final[Mapping[str, Any]] = {
     "type": "array",
@@ -132,6 +136,24 @@ def schedules(entries: Sequence[Mapping[str, Any]]) -> list[Schedule]:
                 times += [{"pause": _clock(away)}, {"start": _clock(away + length)}]
             agents.append(Schedule([{**days, **time} for time in times]))
     return agents
+
+
+def at_once(entries: Sequence[Mapping[str, Any]]) -> int:
+    """How many agents are there at the same time at most, if none takes a break; looks at a winter and a summer."""
+    shifts = []
+    for shift in entries:
+        days = {key: shift[key] for key in ("weekdays", "zone") if key in shift}
+        times = [{**days, "start": shift["from"]}, {**days, "stop": shift["till"]}]
+        shifts.append((shift["agents"], Schedule(times)))
+    most = 0
+    for begin in _SEASONS:
+        for _, schedule in shifts:
+            start = schedule.next_start(begin)
+            while start is not None and start.at < begin + _WEEK:
+                said = [(agents, other.said(start.at)) for agents, other in shifts]
+                most = max(most, sum(agents for agents, word in said if word and word.action == "start"))
+                start = schedule.next_start(start.at)
+    return most
 
 
 def _clock(second: float) -> str:

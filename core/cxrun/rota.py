@@ -15,7 +15,7 @@ from cxrun.store.orders import FORCE_STOP, Order
 from cxrun.store.queue import Queue
 
 _FRUITLESS: Final = 31
-"""Starts in a row at which the rules put off everything, after which a group is given up: it would go on for ever."""
+"""Starts in a row at which nobody was called, after which a group is given up: it would go on for ever."""
 _STATES: Final = {
     "load": "loaded", "start": "running", "pause": "loaded", "stop": "unloaded", FORCE_STOP: "unloaded",
     "unload": "unloaded", "complete": "unloaded",
@@ -106,6 +106,8 @@ class _Place:
         self.forced = False
         self.fruitless = 0
         self.seen = (0, 0)
+        self.left = False
+        """Whether a simulation had records for it when it was last stopped."""
 
 
 class Rota:
@@ -141,6 +143,7 @@ class Rota:
             if state != place.state or place.over != over or place.forced > forced:
                 was = place.state if begun else "unloaded"
                 turn = Turn(now, place.crew.group.name, state, was, why, place.forced)
+                place.left = place.crew.buffered and not place.crew.external
                 place.state = state
                 place.crew.working = state == "running"
                 turns.append((place.crew, turn))
@@ -246,15 +249,16 @@ class Rota:
             if state == "running" and place.state != state and self._in_vain(place):
                 place.over = True
             if place.over:
-                return "unloaded", f"its rules put off everything at {_FRUITLESS} starts in a row"
+                vain = "it called nobody" if place.left else "its rules put off everything"
+                return "unloaded", f"{vain} at {_FRUITLESS} starts in a row"
             return state, why or "its schedule says so"
         return place.state, why
 
     def _in_vain(self, place: _Place) -> bool:
-        """Whether a group that is to start has only ever been put off by its rules when it did."""
+        """Whether a group that is to start has called nobody when it did, though it had records."""
         engine, refused = place.crew.engine, place.crew.refused
         placed, before = place.seen
-        in_vain = engine.placed == placed and refused > before
+        in_vain = engine.placed == placed and (refused > before or place.left)
         place.fruitless = place.fruitless + 1 if in_vain else 0
         place.seen = (engine.placed, refused)
         return place.fruitless >= _FRUITLESS

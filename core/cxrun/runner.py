@@ -72,6 +72,9 @@ FLUSH: Final = 10_000
 _PATIENCE: Final = 0.05
 """Seconds after which an external line is asked for events though it cannot say when the next one comes."""
 
+_FRUITLESS: Final = 86400.0
+"""Seconds of a simulation after which it ends that has records to dial, and dials none, and nothing else is to come."""
+
 _RULES_CHANGED: Final = Reason("waiting", "to be looked at again: its rules have changed")
 _LOST: Final = Reason("in work", "lost: no dialer can tell what became of the call")
 
@@ -144,6 +147,7 @@ class Run:
             store.make_durable()
         self._looked = start
         self._closing = ""
+        self._moved: tuple[int, float] = (0, start)
         self.tally = Tally(start, start, agents=sum(pool.size for pool in self._pools.values()))
         self.tally.notices = [Notice(start, crew.forgotten) for crew in self._crews if crew.forgotten]
         self.tally.per_list = {feed.name: Counter() for crew in self._crews for feed in crew.feeds.values()}
@@ -260,8 +264,8 @@ class Run:
                 or self._effects.restless
             ):
                 self._work.commit()
-            if not self._advance(self._horizon(now)) and not self._turn(now):
-                self.tally.ended = self._reason_to_stop(now) or "nothing left to dial"
+            if self._in_vain(now) or (not self._advance(self._horizon(now)) and not self._turn(now)):
+                self.tally.ended = self._reason_to_stop(now) or self._reason_to_end()
                 return
 
     def _advance(self, horizon: float | None) -> bool:
@@ -358,6 +362,32 @@ class Run:
         if self._limit_reached and not any(crew.engine.in_progress for crew in self._crews):
             return "limit"
         return ""
+
+    def _reason_to_end(self) -> str:
+        """Why a run ends in which nothing can happen any more."""
+        told = []
+        for crew in self._crews:
+            if crew.buffered:
+                name, waits_for = crew.group.name, crew.waits_for
+                idle = f"waits for {waits_for}" if waits_for else f"places no calls by {crew.group.mode.name}"
+                told.append(f"group {name} {idle}")
+        return f"nothing more can be dialed: {', '.join(told)}" if told else "nothing left to dial"
+
+    def _in_vain(self, now: float) -> bool:
+        """Whether a simulation would go on for ever: no group that has records dials any, and nobody is to come.
+
+        A mode may well wait for some time of the day, so it is given a whole one.
+        """
+        if not self._clock.jumps or not self._may_dial:
+            return False
+        moves = sum(crew.engine.placed + crew.refused for crew in self._crews)
+        if moves != self._moved[0] or not all(crew.engine.unwilling(now) for crew in self._crews):
+            self._moved = (moves, now)
+        if now - self._moved[1] < _FRUITLESS or not any(crew.buffered for crew in self._crews):
+            return False
+        due = self._work.next_due()
+        moments = [*self._rota.moments(pending=False), self._attendance.next_at(now, self.tally.attempts)]
+        return (due is None or due <= now) and not any(moments)
 
     @property
     def _may_dial(self) -> bool:
@@ -465,7 +495,10 @@ class Run:
             for crew in self._crews:
                 name = crew.group.name
                 for hindrance in hindrances(crew.group, project.group(name)):
-                    raise UserError(f"group '{name}': {hindrance} needs a new run")
+                    raise UserError(
+                        f"group '{name}': {hindrance} cannot be taken over while the run is at work; stop it, then "
+                        "run again"
+                    )
             self._effects.check(_treatments(project.group(crew.group.name) for crew in self._crews))
         except UserError as error:
             self.tally.notices.append(Notice(now, f"the run goes on under the rules it had: {error}"))

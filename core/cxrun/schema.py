@@ -117,6 +117,9 @@ def _messages(error: Any, base: Path) -> Iterator[tuple[Path, str]]:
         message = "must not be empty"
     elif rule in ("minimum", "exclusiveMinimum", "maximum", "exclusiveMaximum"):
         message = f"must be {_BOUNDS[rule]} {_shown(wanted)}, not {_shown(data)}"
+    elif rule == "maxProperties" and wanted == 1:
+        named = at[-1] if at and isinstance(at[-1], str) else "thing"
+        message = f"one {named} can be named, not {len(data)}: {', '.join(map(str, data))}"
     elif rule == "uniqueItems":
         message = f"{_shown(data)} names something twice"
     else:

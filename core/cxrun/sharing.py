@@ -51,6 +51,9 @@ class SharedAgents:
         unclaimed = ready - sum(engine.claims for engine in self.engines)
         have = [other.at_work + other.claims + self._owed(other) for other in others]
         share = min(ready, claims + dealt(unclaimed, unclaimed, mine + claims, have))
+        if 0 < share < asking.fewest_agents <= unclaimed and not asking.at_work:
+            # fewer would be of no use to it, and nobody would call at all
+            share = asking.fewest_agents
         if not others:
             return share, 0
         all_agents = ready + asking.at_work + sum(other.at_work for other in others)
@@ -222,6 +225,11 @@ class SharingEngine(Engine):
     def takes_agents(self) -> bool:
         """Whether it could use more agents: it has records, and ports and calls per second left for them."""
         return not self.idle and not self._capped
+
+    @property
+    def fewest_agents(self) -> int:
+        """How many agents it needs to place a call."""
+        return self._mode.fewest_agents
 
     @property
     def at_work(self) -> int:

@@ -204,7 +204,10 @@ def table(rows: Sequence[Row]) -> Iterator[str]:
         same = [r for r in rows if (r.scenario, r.agents) == cell and r.ranked(3)]
         rank = 1 + sum(other.utilisation > row.utilisation for other in same)
         place = str(rank) if row.ranked(3) else "above the cap"
-        gap = "" if row.bound is None else f"  bound {row.bound:.2f}, gap {row.bound - row.utilisation:.2f}"
+        gap = ""
+        if row.bound is not None:
+            behind = f", gap {row.bound - row.utilisation:.2f}" if row.ranked(3) else ""
+            gap = f"  bound {row.bound:.2f}{behind}"
         value = next((f" ({value:g})" for value in row.parameters.values() if row.mode.endswith("*")), "")
         yield (
             f"{row.scenario:8} {row.agents:6}  {row.mode + value:14} {row.utilisation:6.2f} {row.error:5.2f} "
@@ -273,9 +276,9 @@ def main() -> None:
     )
     names(
         "--agents",
-        type=lambda text: [int(n) for n in text.split(",")],
+        type=_sizes,
         default="5,10,25,50,100",
-        help="sizes",
+        help="sizes, each at least 1",
     )
     names(
         "--modes",
@@ -283,10 +286,10 @@ def main() -> None:
         default="progressive,level,level*,power*,predictive",
         help=", ".join(RIVALS).replace("%", "%%"),
     )
-    names("--days", type=int, default=2, help="seeds, each a day; default 2")
+    names("--days", type=_count, default=2, help="seeds, each a day; default 2")
     names("--hours", type=float, default=8, help="hours of a day; default 8")
     names("--warm-up", type=float, default=4, help="hours that are not counted, in family M only; default 4")
-    names("--processes", type=int, default=1)
+    names("--processes", type=_count, default=1)
     names("--json", type=Path, help="write the rows to this file")
     names("--svg", type=Path, help="draw them into this file")
     options = parser.parse_args()
@@ -311,6 +314,16 @@ def main() -> None:
         )
     if options.svg:
         options.svg.write_text(drawn(rows), encoding="utf-8")
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"must be a whole number of at least 1, not {text}")
+    return int(text)
+
+
+def _sizes(text: str) -> list[int]:
+    return [_count(size) for size in text.split(",")]
 
 
 def _listed(known: Mapping[str, object]) -> Any:

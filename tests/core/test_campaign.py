@@ -394,6 +394,16 @@ SECOND = "  west: {template: plain, lists: [people]}\nlists:\n"
             "mean 'lines_per_agent'?",
         ),
         (
+            with_lines(bold="mode: {predictive: {}, power: {}}"),
+            "7:5: dialing_profiles.bold.mode: one mode can be named, not 2: predictive, power; the dialing mode and "
+            "its parameters, e.g. {progressive: {lines_per_agent: 1.2}}",
+        ),
+        (
+            CAMPAIGN.replace("fail_after: 2}}", "fail_after: 2}, real: {}}"),
+            "11:5: session_profiles.main.dialer: one dialer can be named, not 2: simulated, real; the dialer and its "
+            "parameters, e.g. {simulated: {}}",
+        ),
+        (
             with_lines(bold="mode: {power: {calls_per_agent: 0}}"),
             "7:20: dialing_profiles.bold.mode.power.calls_per_agent: must be at least 1, not 0; calls in flight per "
             "ready agent, 1 to 100",

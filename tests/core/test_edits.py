@@ -155,9 +155,12 @@ def test_what_is_wrong_is_told_and_the_old_rules_go_on(calls: ProjectFolder) -> 
         ({"dialer": {"simulated": {"outcomes": {"busy": 1}}}}, "another dialer"),
         ({"lifo": True}, "another lifo"),
         ({"lists": ["people", "others"]}, "other contact lists"),
-        ({"mode": {"preview": {}}}, "another kind of preview"),
-        ({"mode": {"push_preview": {}}}, "another kind of preview"),
-        ({"mode": {"power_ivr": {"calls_per_minute": 60, "max_in_progress": 9}}}, "a mode with agents"),
+        ({"mode": {"preview": {}}}, "preview in place of power"),
+        ({"mode": {"push_preview": {}}}, "push_preview in place of power"),
+        (
+            {"mode": {"power_ivr": {"calls_per_minute": 60, "max_in_progress": 9}}},
+            "power_ivr in place of power",
+        ),
         ({"agent_group": "support"}, "another agent_group"),
     ],
 )
@@ -174,8 +177,10 @@ def test_what_needs_a_new_run_is_told(calls: ProjectFolder, change: dict[str, An
 
     tally = calls.run("all", edited=True, clock=Clerk({60: edit}).begins, until=START + 900)
     (notice,) = tally.notices
-    assert f"group 'all': {hindrance}" in notice.text
-    assert "needs a new run" in notice.text
+    assert (
+        f"group 'all': {hindrance} cannot be taken over while the run is at work; stop it, then"
+        in notice.text
+    )
     assert len(placed(calls)) == 24
 
 
@@ -185,7 +190,7 @@ def test_the_agents_of_a_run_are_those_it_began_with(calls: ProjectFolder) -> No
         campaign(calls)
 
     (notice,) = run(calls, {60: edit}).notices
-    assert "another number of agents needs a new run" in notice.text
+    assert "another number of agents cannot be taken over while the run is at work" in notice.text
 
 
 def test_a_changed_plugin_needs_a_new_run(calls: ProjectFolder) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from cxrun.errors import Problems
 from cxrun.moments import parse_moment
-from cxrun.roster import problems, schedules
+from cxrun.roster import at_once, problems, schedules
 
 SHIFT: Mapping[str, Any] = {"agents": 3, "from": "09:00", "till": "17:00"}
 ANSWERS: Mapping[str, Any] = {
@@ -19,6 +19,19 @@ ANSWERS: Mapping[str, Any] = {
     }
 }  # fmt: skip
 """A call every five minutes for each agent."""
+SHY = """\
+from cxrun import DialingMode, hookimpl
+
+class Shy(DialingMode):
+    name = "shy"
+
+    def new_calls(self, pacing):
+        return 0
+
+@hookimpl
+def register_dialing_modes():
+    return [Shy]
+"""
 
 
 def present(entries: list[Mapping[str, Any]], at: str) -> list[int]:
@@ -174,14 +187,36 @@ def test_a_run_goes_on_over_the_night_until_the_list_is_done(project: Callable[.
 
 
 def test_a_run_without_anybody_who_could_dial_comes_to_an_end(project: Callable[..., Any]) -> None:
-    folder = project(10, agents=1, mode={"progressive": {"lines_per_agent": 0.5}}, dialer=ANSWERS)
+    folder = project(10, agents=1, mode={"shy": {}}, dialer=ANSWERS, plugins={"shy": SHY})
     folder.campaign["agent_groups"]["sales"]["roster"] = [{"agents": 1, "from": "14:00", "till": "16:00"}]
     folder.save()
 
     tally = folder.run()
 
-    assert (tally.attempts, tally.ended) == (0, "nothing left to dial")
+    assert (tally.attempts, tally.ended) == (
+        0,
+        "nothing more can be dialed: group all places no calls by shy",
+    )
     assert tally.now < parse_moment("2026-05-01")
+
+
+@pytest.mark.parametrize(
+    ("entries", "there"),
+    [
+        ([{"agents": 3, "from": "09:00", "till": "17:00"}], 3),
+        ([{"agents": 3, "from": "09:00", "till": "17:00"}, {"agents": 2, "from": "17:00", "till": "22:00"}], 3),
+        ([{"agents": 3, "from": "09:00", "till": "17:00"}, {"agents": 2, "from": "16:00", "till": "22:00"}], 5),
+        ([{"agents": 3, "from": "09:00", "till": "17:00", "weekdays": "mon-fri"},
+          {"agents": 4, "from": "09:00", "till": "17:00", "weekdays": "sat"}], 4),
+        # from 02:00 UTC in New York's summer, from 03:00 in its winter
+        ([{"agents": 3, "from": "22:00", "till": "23:00", "zone": "America/New_York"},
+          {"agents": 2, "from": "02:00", "till": "02:30"}], 5),
+    ],
+)  # fmt: skip
+def test_the_most_agents_are_those_of_the_shifts_that_meet(
+    entries: list[Mapping[str, Any]], there: int
+) -> None:
+    assert at_once(entries) == there
 
 
 @pytest.mark.parametrize("mode", [{"preview": {"preview_time": "30s"}}, {"progressive": {}}])

@@ -11,7 +11,8 @@ from cxrun.errors import Problems, UserError
 from cxrun.moments import parse_moment
 from cxrun.simulating import trials
 from cxrun.simulating.scene import Prices, Scene, Wish, left_out, staged
-from cxrun.simulating.trial import Round, Trial
+from cxrun.simulating.telling import written
+from cxrun.simulating.trial import METRICS, Round, Trial
 from cxrun.store.database import Store
 from cxrun.strategies import Strategy
 
@@ -292,3 +293,11 @@ def test_beginning_before_what_has_happened_is_refused(project: MakeProject) -> 
     made.run(limit=5)
     with pytest.raises(UserError, match="is before what has happened already"):
         simulated(made, at="2026-03-01T00:00Z")
+
+
+@pytest.mark.parametrize(
+    ("hours", "text"), [(9.994, "9.99"), (9.999, "10.00"), (10.0, "10.00"), (1234.5, "1,234.50")]
+)
+def test_hours_have_as_many_places_whatever_their_number(hours: float, text: str) -> None:
+    (metric,) = (metric for metric in METRICS if metric.key == "agent_hours")
+    assert written(metric, hours) == text

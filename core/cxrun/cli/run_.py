@@ -231,7 +231,7 @@ def _echo_summary(tally: Tally) -> None:
             f"{counted(tally.agents, 'agent')}, {tally.utilisation:.1%} busy, "
             f"{tally.connects / (tally.staffed_seconds / 3600 or 1):.1f} connects per agent hour"
         )
-    click.echo(f"{counted(tally.deferred, 'deferral')}, {counted(tally.excluded, 'exclusion')} by the rules")
+    click.echo(f"the rules put records off {counted(tally.deferred, 'time')} and excluded {tally.excluded:,}")
     if tally.promised or tally.missed:
         click.echo(f"{counted(tally.promised, 'callback')} promised, {tally.missed:,} missed")
     for turn in tally.turns[:_TURNS]:

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import date
-from typing import Any
+from typing import Any, Final
 
-from cxrun.elements import Treatment
+from cxrun.elements import Pacing, Treatment
 from cxrun.errors import Problem
 from cxrun.linting.check import Scope, check
 from cxrun.loading import DEFAULT_WEIGHT
 from cxrun.times import duration_text
+
+MOST_ABANDONED: Final = 5.0
+"""Percent of the people who answer: the most that any compliance pack which comes with cxrun lets be abandoned."""
+_FAR: Final = 3
+"""Calls for each ready agent above which a mode without an abandon rate is told of."""
+_MANY: Final = 100
+"""Agents of whom a mode is asked how far it dials ahead."""
 
 
 @check("CX301", "warning")
@@ -236,7 +243,8 @@ def below_agent_floor(scope: Scope) -> Iterator[Problem]:
     """A group has fewer agents than its dialing mode takes.
 
     A mode that foresees needs a crowd: with few agents one long conversation more or less makes the difference
-    between idle agents and abandoned calls. Each mode says how many it takes by `agent_floor`, 1 by default.
+    between idle agents and abandoned calls. Each mode says how many it takes by `agent_floor`, 1 by default. Of agents
+    with a roster those count who are there at the same time.
 
     Bad::
 
@@ -265,9 +273,10 @@ def below_agent_floor(scope: Scope) -> Iterator[Problem]:
               return [Crowd]
     """
     for group in scope.groups:
-        floor = getattr(group.mode, "agent_floor", 1)
-        if group.mode.needs_agents and group.agents < floor:
-            message = f"{group.mode_step.name} takes at least {floor} agents, and there are {group.agents}"
+        floor, there = getattr(group.mode, "agent_floor", 1), group.agents_at_once
+        if group.mode.needs_agents and there < floor:
+            shift = " at once" if there < group.agents else ""
+            message = f"{group.mode_step.name} takes at least {floor} agents, and there are {there}{shift}"
             yield scope.in_setting(group, "agent_group", message)
 
 
@@ -420,6 +429,116 @@ def said_again(scope: Scope) -> Iterator[Problem]:
             if key in group.settings and key in above and above[key] == value:
                 message = f"template '{group.template}' says the same"
                 yield scope.in_campaign(("groups", group.name, key), message)
+
+
+@check("CX317", "warning")
+def far_ahead(scope: Scope) -> Iterator[Problem]:
+    """A mode places more than 3 calls for each ready agent, and keeps no abandon rate.
+
+    Nothing holds it back: when more people answer than agents are ready, the others are abandoned. Where few calls
+    are answered, a mode that keeps an abandon rate dials as far ahead, and stops in time.
+
+    Bad::
+
+        dialing_profiles: {standard: {mode: {power: {calls_per_agent: 5}}}}
+
+    Good::
+
+        dialing_profiles: {standard: {mode: {predictive: {abandon_rate: 3}}}}
+    """
+    for group in scope.groups:
+        mode = group.mode
+        if not mode.needs_agents or mode.agent_first or mode.abandon_caps:
+            continue
+        calls = mode.new_calls(Pacing(0.0, ready=_MANY, agents=_MANY)) / _MANY
+        if calls > _FAR:
+            message = f"places {calls:.3g} calls for each agent who is ready, and keeps no abandon rate"
+            yield scope.in_setting(group, "mode", message, group.mode_step.name)
+
+
+@check("CX318", "warning")
+def lavish_abandon_rate(scope: Scope) -> Iterator[Problem]:
+    """A mode may abandon more than 5% of the people who answer.
+
+    No compliance pack that comes with cxrun knows of more: Canada's rules tell of 5%, those of the United States and
+    the practice of the United Kingdom of 3%. Many countries allow less, some none.
+
+    Bad::
+
+        dialing_profiles: {standard: {mode: {predictive: {abandon_rate: 8}}}}
+
+    Good::
+
+        dialing_profiles: {standard: {mode: {predictive: {abandon_rate: 3}}}}
+    """
+    for group in scope.groups:
+        mode = group.mode
+        least = min(mode.abandon_caps.values(), default=0.0)
+        if least > MOST_ABANDONED and not mode.agent_first:
+            message = (
+                f"may abandon {least:g}% of those who answer; {MOST_ABANDONED:g}% is the most that any compliance "
+                "pack allows"
+            )
+            yield scope.in_setting(group, "mode", message, group.mode_step.name)
+
+
+@check("CX319", "warning")
+def without_effect(scope: Scope) -> Iterator[Problem]:
+    """A parameter of a dialing mode changes nothing beside the others.
+
+    Where an agent is bound to each call before it is placed, for instance, nobody dials ahead: aims of how busy agents
+    should be, and calling off what became too many, mean nothing.
+
+    Bad::
+
+        dialing_profiles: {standard: {mode: {predictive: {engage_agent_first: true, agent_busy_factor: 80}}}}
+
+    Good::
+
+        dialing_profiles: {standard: {mode: {predictive: {agent_busy_factor: 80}}}}
+    """
+    for group in scope.groups:
+        name = group.mode_step.name
+        usual = group.mode.schema.get("properties", {})
+        for parameter in group.mode.without_effect:
+            value = (group.mode_step.parameters or {}).get(parameter)
+            if value is not None and value != usual.get(parameter, {}).get("default"):
+                message = f"has no effect on {name} beside its other parameters"
+                yield scope.in_setting(group, "mode", message, name, parameter)
+
+
+@check("CX320", "warning")
+def line_sets_the_pace(scope: Scope) -> Iterator[Problem]:
+    """The calls per second of the line keep agents waiting, whatever the dialing mode does.
+
+    Told where the dialer says how long its calls take: one call for each agent who is ready would need more of them.
+
+    Bad::
+
+        agent_groups: {sales: {agents: 80}}
+        session_profiles: {line: {calls_per_second: 0.5}}
+
+    Good::
+
+        agent_groups: {sales: {agents: 80}}
+        session_profiles: {line: {calls_per_second: 10}}
+    """
+    for group in scope.groups:
+        mode, agents = group.mode, group.agents_at_once
+        if not mode.needs_agents:
+            continue
+        how = group.dialer.expected(group.duration("ring_time"), agents=True)
+        if how is None:
+            continue
+        each = mode.preview_time + how.line + how.delivered * (how.talk + how.wrap)
+        lines = min(agents, mode.new_calls(Pacing(0.0, ready=agents, agents=agents)))
+        rate, wanted = group.settings["calls_per_second"].value, lines / max(each, 0.001)
+        if rate < wanted:
+            message = (
+                f"{rate:g} calls per second are less than the {wanted:.2g} that keep {agents} agents of "
+                f"{mode.name} at one call each"
+            )
+            yield scope.in_setting(group, "calls_per_second", message)
 
 
 def _unused(scope: Scope, section: str, used: set[Any], message: str) -> Iterator[Problem]:

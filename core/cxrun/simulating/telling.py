@@ -82,8 +82,8 @@ def written(metric: Metric, value: float | None) -> str:
         return f"{value:.2%}"
     if metric.format == "money":
         return f"{value:,.2f}"
-    if metric.format in ("hours", "rate") and abs(value) < 10:
+    if metric.format == "hours" or (metric.format == "rate" and abs(value) < 10):
         return f"{value:,.2f}"
-    if metric.format in ("hours", "rate") or (value != int(value) and abs(value) < 10000):
+    if metric.format == "rate" or (value != int(value) and abs(value) < 10000):
         return f"{value:,.1f}"
     return f"{value:,.0f}"

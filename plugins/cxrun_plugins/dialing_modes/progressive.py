@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import ClassVar
@@ -17,9 +18,10 @@ class Progressive(DialingMode):
     calls in the queue claim an agent each, and calls being dialed claim their share. With m of 0.7, 4
     agents ready, none queued and 1 call being dialed, 1 call is placed.
 
-    The default of 1 loses no answered call for want of an agent, as long as agents do not leave. Below 1
-    some ready agents stay without a call; above 1 some answered calls may find no agent. Below 1 a single
-    ready agent gets no call at all, because the result is rounded down.
+    The default of 1 loses no answered call for want of an agent, as long as agents do not leave and are the group's
+    own: one that shares them with a group that dials ahead, such as `predictive`, can find them taken. Above 1
+    some answered calls may find no agent. Below 1 some ready agents stay without a call, and a single one gets none
+    at all, because the result is rounded down: a group that never has the agents for one call is refused.
 
     With `engage_agent_first` an agent is bound to each call before it is placed: nobody who answers waits, and an
     agent who is bound counts as ready in the formula. There cannot be more lines than agents then.
@@ -74,6 +76,15 @@ class Progressive(DialingMode):
     @property
     def agent_first(self) -> bool:
         return self.engage_agent_first
+
+    @property
+    def without_effect(self) -> Sequence[str]:
+        return ("cancel_before_ring",) if self.engage_agent_first else ()
+
+    @property
+    def fewest_agents(self) -> int:
+        lines, agents = self._ratio
+        return -(-agents // lines)
 
     @property
     def cancels_before_ring(self) -> bool:

@@ -21,6 +21,12 @@ def test_a_run_ends_with_a_summary_and_exit_code_0(cxrun: Cxrun, project: MakePr
     assert "answering_machine" in answer.out
 
 
+def test_the_summary_tells_how_often_records_were_put_off(cxrun: Cxrun, project: MakeProject) -> None:
+    night = 'ruleset: night\nfilters: [calling_hours: {hours: "20:00-21:00"}]\n'
+    folder = project(20, rules={"night": night})
+    assert "the rules put records off 19 times and excluded 1" in cxrun("-C", folder.folder, "run").out
+
+
 def test_json_of_a_run_parses_even_when_lists_are_imported_first(cxrun: Cxrun, project: MakeProject) -> None:
     folder = project(20, 2)
     answer = cxrun("-C", folder.folder, "run", "--json")

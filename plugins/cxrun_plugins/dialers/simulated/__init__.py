@@ -17,6 +17,7 @@ from cxrun import (
     DURATION,
     WEEKDAYS,
     CallResult,
+    Check,
     DeviceType,
     Dialer,
     Expected,
@@ -412,3 +413,10 @@ class Simulated(Dialer):
 @hookimpl
 def register_dialers() -> Iterable[type[Dialer]]:
     return (Simulated,)
+
+
+@hookimpl
+def register_checks() -> Iterable[Check]:
+    from cxrun_plugins.dialers.simulated.mistaken import mistaken_people
+
+    return (mistaken_people,)

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from cxrun import DURATION, DialingMode, Pacer, Pacing, Schema, hookimpl, seconds
 from cxrun_plugins.dialing_modes.predictive.budget import PARAMETERS, Budget
 from cxrun_plugins.dialing_modes.predictive.lookahead import Aim, Lookahead
+
+_OF_DIALING_AHEAD: Final = (
+    "mistaken_people", "mistaken_machines", "agent_busy_factor", "average_waiting_time", "agent_floor",
+    "cancel_before_ring",
+)  # fmt: skip
+"""Parameters that mean something only where calls are placed ahead of agents."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +115,10 @@ class Predictive(DialingMode):
     @property
     def cancels_before_ring(self) -> bool:
         return self.cancel_before_ring
+
+    @property
+    def without_effect(self) -> Sequence[str]:
+        return _OF_DIALING_AHEAD if self.engage_agent_first else ()
 
     @property
     def abandon_caps(self) -> Mapping[str, float]:
