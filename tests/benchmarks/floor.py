@@ -141,11 +141,13 @@ class Day(NamedTuple):
         return 100 * self.abandoned / max(1, self.live)
 
 
-_ANSWERS, _ENDS, _TALKED, _READY, _COMES, _LEAVES, _GIVES_UP = range(7)
+_ANSWERS, _ENDS, _TALKED, _READY, _COMES, _LEAVES, _GIVES_UP, _COUNTS = range(8)
 
 
 class Floor:
     """One group of agents at work in a world for some hours; what comes before `warm_up` hours is not counted.
+
+    When counting begins, the mode is told that nobody has answered yet: what it has saved up before it may not spend.
 
     `turn` is when another luck begins (seconds from the start) and its seed: what is placed or connected
     earlier ends differently after that moment. `log` keeps a digest of everything that happens.
@@ -194,6 +196,8 @@ class Floor:
         self._pick_up = _lognormal(8, 0.55)
         if world.churn:
             self._roster()
+        if warm_up:
+            self._at(self.counted, _COUNTS, "")
 
     def _roster(self) -> None:
         """S7: half the agents join at 1 h, 30 % are away from 3 to 4 h, half leave from 6 to 6.5 h."""
@@ -411,6 +415,8 @@ class Floor:
         if kind == _GIVES_UP:
             if what in self.engine.waiting:
                 self._obey(self.engine.ended(what, now, _ABANDONED), now)
+        elif kind == _COUNTS:
+            self.engine.count({})
         elif kind == _COMES:
             self.leaving.discard(what)
             if what in self.away_since:
