@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from cxrun_plugins.dialing_modes.predictive import Predictive
+
 SCRIPT = Path(__file__).with_name("bounds.py")
 STORED = {
     (cell["agents"], cell["answer_rate"]): cell
@@ -83,3 +85,18 @@ def test_a_looser_cap_keeps_agents_busier(bounds: dict[str, Any]) -> None:
     ]
 
     assert [100 * share for share in shares] == pytest.approx([79.4, 81.5, 84.1, 85.25], abs=0.051)
+
+
+@pytest.mark.parametrize(("agents", "answer_rate", "within"), [(10, 0.6, 0.5), (25, 0.3, 0.7)])
+def test_predictive_dialing_comes_close_to_the_bound(
+    floor: Any, agents: int, answer_rate: float, within: float
+) -> None:
+    """Two long days on the same luck every time; the benchmark takes many more."""
+    mode = Predictive(measured_over=("campaign",))
+    world = floor.SCENARIOS[f"M{answer_rate}"]
+
+    days = [floor.Floor(world, agents, mode, seed, hours=16, warm_up=2).run() for seed in (1, 2)]
+
+    reached = sum(day.utilisation for day in days) / len(days)
+    assert sum(day.abandoned for day in days) <= 0.03 * sum(day.live for day in days)
+    assert 0 < 100 * STORED[agents, answer_rate]["utilisation"] - reached < within
