@@ -60,6 +60,26 @@ class SuppressionList(NamedTuple):
         return cls(data["description"], kept, data.get("required", False))
 
 
+class RoutingPoint(NamedTuple):
+    """Where an answered call can be sent that no agent takes.
+
+    `address` is what the dialer connects it to; `lasts` how many seconds a simulated call takes there, None for as
+    many as the dialer says.
+    """
+
+    name: str
+    description: str
+    address: str
+    lasts: float | None = None
+
+    @classmethod
+    def read(cls, name: str, data: Mapping[str, Any] | None) -> RoutingPoint:
+        """The routing point as campaign.yaml writes it."""
+        told = data or {}
+        lasts = seconds(told["lasts"]) if "lasts" in told else None
+        return cls(name, told.get("description", ""), told.get("address", name), lasts)
+
+
 @dataclass(frozen=True)
 class Group:
     """A campaign group with everything it inherits, checked and built."""
@@ -92,6 +112,17 @@ class Group:
     @property
     def agent_group(self) -> str | None:
         return self.settings["agent_group"].value if "agent_group" in self.settings else None
+
+    @cached_property
+    def routing_points(self) -> dict[str, RoutingPoint]:
+        """Where answered calls can be sent that no agent takes, by name."""
+        declared = self.settings["routing_points"].value if "routing_points" in self.settings else {}
+        return {name: RoutingPoint.read(name, data) for name, data in declared.items()}
+
+    @property
+    def abandon_message(self) -> str | None:
+        """The routing point of a person whom no agent takes in time; None if he is hung up on."""
+        return self.settings["abandon_message"].value if "abandon_message" in self.settings else None
 
     @property
     def devices(self) -> Devices | None:
@@ -149,7 +180,7 @@ class Group:
     @cached_property
     def frozen(self) -> dict[str, Any]:
         """Everything that can change a decision of the group, when it dials and in which order, as plain data."""
-        told = ("description", "jurisdiction", "source", "reviewed", "unenforced")
+        told = ("description", "jurisdiction", "source", "reviewed", "unenforced", "limits")
         return {
             "settings": {key: setting.value for key, setting in sorted(self.settings.items())},
             "rulesets": {

@@ -63,6 +63,8 @@ class Crew:
         self.callbacks = group.callbacks
         self.caller_id = group.settings["caller_id"].value if "caller_id" in group.settings else None
         self.ring_time = group.duration("ring_time")
+        self.addresses = {point.name: point.address for point in group.routing_points.values()}
+        """What the dialer connects to, by routing point."""
         for feed in self.feeds.values():
             feed.paused = not group.lists[feed.name]
             if feed.paused:
@@ -176,7 +178,8 @@ def crew_of(
     pool = None
     if group.mode.needs_agents and group.agent_group:
         pool = pools.setdefault(group.agent_group, AgentPool(group.agent_group, group.agents))
-    line = group.dialer.open(opening)
+    lasts = {point.address: point.lasts for point in group.routing_points.values() if point.lasts is not None}
+    line = group.dialer.open(opening._replace(lasts=lasts))
     if group.mode.offer is not None and not isinstance(line, PreviewLine):
         raise UserError(
             f"group '{group.name}': the dialer {group.dialer.name} cannot show a record to an agent and be told "
@@ -206,6 +209,7 @@ class _Pace(TypedDict):
     ports: int
     calls_per_second: float
     connect_window: float
+    abandon_message: str | None
 
 
 def _pace(group: Group) -> _Pace:
@@ -214,6 +218,7 @@ def _pace(group: Group) -> _Pace:
         "ports": group.settings["ports"].value,
         "calls_per_second": group.settings["calls_per_second"].value,
         "connect_window": group.duration("connect_window"),
+        "abandon_message": group.abandon_message,
     }
 
 

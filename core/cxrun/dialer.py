@@ -6,6 +6,7 @@ A dialer is an element (its parameters come from the session profile); `open` gi
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from types import MappingProxyType
 from typing import ClassVar, NamedTuple, Protocol, runtime_checkable
 
 from cxrun.elements import ElementBase, Offer
@@ -88,8 +89,9 @@ class Line(Protocol):
         """Start a call; its progress comes as events."""
 
     def connect(self, attempt_id: str, agent_id: str | None, at: float, destination: str) -> None:
-        """Connect an answered call to an agent; for None to a `destination` (a queue, an announcement), which is
-        "agent" where an IVR takes what an agent would have taken."""
+        """Connect an answered call to an agent; for None to a `destination`, the address of a routing point, which is
+        "agent" where an IVR takes what an agent would have taken. A line that has reported a call as answered once
+        more may be told so again."""
 
     def hang_up(self, attempt_id: str, at: float) -> None:
         """Release a call; no further event comes of it."""
@@ -122,11 +124,15 @@ class RingingLine(Line, Protocol):
 
 
 class Opening(NamedTuple):
-    """What a dialer gets when a run opens it: seed, start (Unix UTC seconds), environment variables."""
+    """What a dialer gets when a run opens it: seed, start (Unix UTC seconds), environment variables.
+
+    `lasts` is how long a simulated call takes at a routing point, in seconds by its address, where that is said.
+    """
 
     seed: int
     start: float
     environment: Mapping[str, str]
+    lasts: Mapping[str, float] = MappingProxyType({})
 
 
 class Placed(NamedTuple):

@@ -68,9 +68,16 @@ def hindrances(old: Group, new: Group) -> Iterator[str]:
             yield f"another {name}"
     if new.agents != old.agents:
         yield "another number of agents"
+    if _lasting(new) != _lasting(old):
+        yield "another time that a call lasts at a routing point"
     if new.roster != old.roster:
         yield "another roster"
     if new.lists.keys() != old.lists.keys():
         yield "other contact lists"
     if new.after != old.after:
         yield "another 'after'"
+
+
+def _lasting(group: Group) -> dict[str, float | None]:
+    """How long calls take at the routing points of a group, if nobody is there to tell but the simulation."""
+    return {} if group.dialer.external else {p.address: p.lasts for p in group.routing_points.values()}

@@ -172,7 +172,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Deliver:
-    """Connect the answered call to an agent, or to another `destination` (a queue, an announcement)."""
+    """Connect the answered call to an agent, or to another `destination`: the name of a routing point."""
 
     reason: str
     destination: str = "agent"
@@ -426,6 +426,10 @@ class ElementBase:
         """The own fields of the list that the parameters name, to be checked when the project is loaded."""
         return ()
 
+    def routing_points(self) -> Sequence[str]:
+        """The routing points that the parameters name, to be checked when the project is loaded."""
+        return ()
+
 
 class Offer(NamedTuple):
     """How a record is pushed to an agent, who may accept or reject it.
@@ -443,8 +447,8 @@ class DialingMode(ElementBase):
 
     A mode is an immutable value. One that only looks at the moment has `new_calls`; one that watches what happens
     overrides `start`, and keeps what it has seen in a `Pacer`. `needs_agents` is False for the IVR modes, which
-    use ports instead. One that takes a number of agents to work well tells `cxrun lint` by an attribute `agent_floor`,
-    maybe a parameter.
+    use ports instead. One that never places more calls than agents are free says so by `dials_ahead`. One that takes a
+    number of agents to work well tells `cxrun lint` by an attribute `agent_floor`, maybe a parameter.
     """
 
     needs_agents: ClassVar[bool] = True
@@ -489,6 +493,14 @@ class DialingMode(ElementBase):
         A group that never has as many is refused when the project is loaded, for it would dial nobody.
         """
         return 1
+
+    @property
+    def dials_ahead(self) -> bool:
+        """Whether it may place more calls than agents are free, so that people may be abandoned.
+
+        A compliance pack that limits the abandon rate asks such a mode for one of `abandon_caps`.
+        """
+        return self.needs_agents and not self.agent_first
 
     @property
     def cancels_before_ring(self) -> bool:

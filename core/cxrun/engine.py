@@ -68,12 +68,13 @@ class LiveCall:
     """A call in progress; times are None until they have come. `past` is the attempt as caps see it.
 
     `resumed`: an earlier run has placed it, and nobody told this one whether it was answered. `hung_up` says why it
-    was released before anybody answered; empty if it was not.
+    was released before anybody answered; empty if it was not. `given_up`: no agent took the person who answered in
+    time, so the call is dropped, though it may go on: it is connected to the message for such calls.
     """
 
     __slots__ = (
-        "agent_id", "answered", "attempt_id", "callback", "connected", "detected", "disposition", "ended", "hung_up",
-        "past", "placed", "record", "result", "resumed", "stored",
+        "agent_id", "answered", "attempt_id", "callback", "connected", "detected", "disposition", "ended", "given_up",
+        "hung_up", "past", "placed", "record", "result", "resumed", "stored",
     )  # fmt: skip
 
     def __init__(self, attempt_id: str, record: Record, placed: float, agent_id: str | None = None) -> None:
@@ -91,6 +92,7 @@ class LiveCall:
         self.past: PastAttempt | None = None
         self.stored = False
         self.resumed = False
+        self.given_up = False
         self.hung_up = ""
 
 
@@ -102,7 +104,7 @@ class Place(NamedTuple):
 
 
 class Connect(NamedTuple):
-    """Connect an answered call to an agent, or to another destination for None."""
+    """Connect an answered call to an agent, or for None to another destination: the name of a routing point."""
 
     attempt_id: str
     agent_id: str | None
@@ -153,7 +155,11 @@ Command = Place | Connect | HangUp | CallOff | Over | GiveBack | Push | PutBack
 
 
 class Engine:
-    """One campaign group at work."""
+    """One campaign group at work.
+
+    `abandon_message` is the routing point that a person is connected to whom no agent has taken within
+    `connect_window` seconds; without one he is hung up on.
+    """
 
     def __init__(
         self,
@@ -164,6 +170,7 @@ class Engine:
         ports: int,
         calls_per_second: float,
         connect_window: float,
+        abandon_message: str | None = None,
     ) -> None:
         self.pool = pool
         self.calls: dict[str, LiveCall] = {}
@@ -185,6 +192,7 @@ class Engine:
         self._ports = ports
         self._rate = min(calls_per_second, mode.calls_per_second or calls_per_second)
         self._connect_window = connect_window
+        self._abandon_message = abandon_message
         self._obey(mode, start)
 
     def _obey(self, mode: DialingMode, now: float) -> None:
@@ -197,7 +205,14 @@ class Engine:
         self._capacity = mode.capacity if self.pool is None else None
 
     def change(
-        self, mode: DialingMode, now: float, *, ports: int, calls_per_second: float, connect_window: float
+        self,
+        mode: DialingMode,
+        now: float,
+        *,
+        ports: int,
+        calls_per_second: float,
+        connect_window: float,
+        abandon_message: str | None = None,
     ) -> None:
         """Go on under other settings; calls in progress and previews stay as they are.
 
@@ -206,6 +221,7 @@ class Engine:
         self._ports = ports
         self._rate = min(calls_per_second, mode.calls_per_second or calls_per_second)
         self._connect_window = self._pacing.connect_window = connect_window
+        self._abandon_message = abandon_message
         if mode == self._mode:
             return
         before = self._told
@@ -218,8 +234,10 @@ class Engine:
         for call in self.calls.values():
             told.placed(call.attempt_id, call.placed)
             if call.answered is not None:
-                told.answered(call.attempt_id, call.answered, call.result, delivered=True)
-            if call.connected is not None:
+                told.answered(call.attempt_id, call.answered, call.detected or call.result, delivered=True)
+            if call.given_up:
+                told.ended(call.attempt_id, now, CallResult.DROPPED)
+            elif call.connected is not None:
                 told.connected(call.attempt_id, call.agent_id, call.connected)
 
     @property
@@ -449,9 +467,11 @@ class Engine:
     def place(self, call: LiveCall) -> None:
         """The call is being dialed."""
         self.calls[call.attempt_id] = call
-        self.dialed += 1
         self.placed += 1
         self._slot += 1 / self._rate
+        if call.given_up:
+            return
+        self.dialed += 1
         if self._told:
             self._told.placed(call.attempt_id, call.placed)
 
@@ -486,14 +506,20 @@ class Engine:
         self.waiting.append(attempt_id)
         return []
 
+    def answered_again(self, call: LiveCall, at: float) -> list[Command]:
+        """The line tells anew of an answer that is known: of a call that an earlier run has given up it must hear how
+        that goes on."""
+        return self._dropped(call, at) if call.given_up and call.resumed else []
+
     def ended(self, attempt_id: str, at: float, result: CallResult) -> list[Command]:
-        """The call ended before anybody was connected."""
+        """The call ended before anybody was connected, or while it heard the message for whom no agent takes."""
         call = self.calls.get(attempt_id)
         if call is None:
             return []
-        call.result = result
-        if self._told:
-            self._told.ended(attempt_id, at, result)
+        if not call.given_up:
+            call.result = result
+            if self._told:
+                self._told.ended(attempt_id, at, result)
         self._leave(call)
         return [self._over(call, at)]
 
@@ -513,7 +539,10 @@ class Engine:
     def completed(
         self, attempt_id: str, at: float, disposition: str | None, callback: float | None = None
     ) -> list[Command]:
-        """The conversation is over; the agent wraps up. `callback` is when the customer wants to be called again."""
+        """The conversation is over; the agent wraps up. `callback` is when the customer wants to be called again.
+
+        Of a call that was given up it is the message that is over.
+        """
         call = self.calls.get(attempt_id)
         if call is None:
             return []
@@ -522,7 +551,7 @@ class Engine:
         if call.result is CallResult.UNKNOWN:
             # a conversation that began before a restart: nobody told this engine of the answer
             call.result = CallResult.ANSWER
-        if self._told:
+        if self._told and not call.given_up:
             self._told.completed(attempt_id, call.agent_id, at)
         self._leave(call)
         return [self._over(call, at)]
@@ -621,10 +650,11 @@ class Engine:
             commands += [CallOff(attempt_id) for attempt_id in self.surplus(now)]
         while self.waiting and self._deadline() <= now:
             call = self.calls[self.waiting.popleft()]
+            call.given_up = True
             call.result = CallResult.DROPPED
             if self._told:
                 self._told.ended(call.attempt_id, now, CallResult.DROPPED)
-            commands += [HangUp(call.attempt_id), self._over(call, now)]
+            commands += self._dropped(call, now)
         return commands
 
     def next_at(self, now: float) -> float | None:
@@ -670,8 +700,19 @@ class Engine:
             self._told.connected(call.attempt_id, None, at)
         return Connect(call.attempt_id, None, destination)
 
+    def _dropped(self, call: LiveCall, at: float) -> list[Command]:
+        """No agent has taken the call in time: a person hears the message, anybody else is hung up on."""
+        message = self._abandon_message if self.pool is not None else None
+        if message is None or call.detected != CallResult.ANSWER:
+            return [HangUp(call.attempt_id), self._over(call, at)]
+        if call.connected is None:
+            call.connected = at
+        return [Connect(call.attempt_id, None, message)]
+
     def _leave(self, call: LiveCall) -> None:
         """The call is no longer dialed, waiting or talked on; its agent is free, or wraps up."""
+        if call.given_up:
+            return
         if call.answered is None:
             self.dialed -= 1
             if call.connected is None:

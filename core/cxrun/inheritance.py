@@ -63,10 +63,10 @@ def inherited(document: Document, group: str, rulesets: Mapping[str, Ruleset]) -
                 continue
             value = data[key]
             if key in ELEMENT_SETTINGS or key in NESTED_SETTINGS:
-                below = settings[key]
+                below = settings.get(key, Setting({}, DEFAULT))
                 if key in ELEMENT_SETTINGS and next(iter(value)) not in below.value:
                     origins = {at: origin for at, origin in origins.items() if at[0] != key}
-                elif below.origin == DEFAULT:
+                elif below.origin == DEFAULT and below.value:
                     origins.update({at: DEFAULT for at, _ in leaves(below.value, (key,))})
                 for at, _ in leaves(value, (key,)):
                     origins[at] = Origin(level, document.mark((*path, *at)))

@@ -121,7 +121,7 @@ class Ledger:
                 self._leave(call.record)
                 call.stored = True
                 self.batch.in_work.append((*call.record[:STATE], self._id(IN_WORK)))
-                self._attempt(call, CallResult.UNKNOWN)
+                self._attempt(call, CallResult.DROPPED if call.given_up else CallResult.UNKNOWN)
         self.flush()
         keep_memories(self.store, memories)
         reach(self.store, self.run_id, reached, states)
@@ -184,6 +184,10 @@ class Ledger:
         self.batch.out_of_work.append((call.record.record_id,))
         self.batch.withdrawn.append((call.record.record_id, call.record.attempt))
         self.batch.enter(record, self.note(at, "released", record, reason))
+
+    def given_up(self, call: LiveCall) -> None:
+        """A person was abandoned, and the call goes on: he is to hear the message."""
+        self._attempt(call, CallResult.DROPPED)
 
     def settle(
         self,

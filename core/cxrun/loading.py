@@ -17,8 +17,9 @@ from cxrun.campaign import (
     unknown_fields,
 )
 from cxrun.dialer import Dialer
+from cxrun.elements import DialingMode
 from cxrun.errors import Problem, Problems, UserError, near
-from cxrun.inheritance import Origin, Setting, inherited
+from cxrun.inheritance import Origin, Setting, inherited, leaves
 from cxrun.mapping import MAP_SCHEMA, ListSettings
 from cxrun.ordering import complaints as ordering_complaints
 from cxrun.registry import Registry
@@ -66,7 +67,7 @@ def load_project(folder: FilePath, registry: Registry, campaign: str = CAMPAIGN_
     groups = {name: group for name in loader.section("groups") if (group := loader.group(name, lists))}
     loader.check_shared_lists()
     loader.check_defaults()
-    loader.tell_of_fields()
+    loader.tell_of_shared()
     if problems:
         raise Problems(problems)
     suppression = {
@@ -135,7 +136,8 @@ class _CampaignLoader:
         self.data: dict[str, Any] = document.data
         self.rulesets = rulesets
         self.unreadable = unreadable
-        self.wrong_for: dict[Problem, dict[str, None]] = {}
+        self.wrong_for: dict[str, dict[Problem, dict[str, None]]] = {"contact list": {}, "group": {}}
+        """Mistakes of which each is one for several lists, or groups: it is told once."""
         self.registry = registry
         self.problems = problems
         self.unsound: set[Path] = set()
@@ -296,6 +298,9 @@ class _CampaignLoader:
         agents = self._agents(path, settings, mode)
         attached = tuple(self.rulesets[attached] for attached in settings["rulesets"].value)
         self._check_suppression(path, attached)
+        self._check_routing(name, settings, attached, mode)
+        if mode is not None:
+            self._check_limits(name, settings, attached, mode)
         weights = self._weights(path, data.get("lists"), lists)
         for list_name in weights:
             self._check_fields(attached, lists[list_name])
@@ -339,11 +344,16 @@ class _CampaignLoader:
         if problem not in self.problems:
             self.problems.append(problem)
 
-    def tell_of_fields(self) -> None:
-        """Each mistake about fields once, with all the lists it is one for."""
-        for problem, lists in self.wrong_for.items():
-            named = f"contact list{'s' if len(lists) > 1 else ''} " + ", ".join(f"'{name}'" for name in lists)
-            self.problems.append(problem._replace(message=f"{problem.message} ({named})"))
+    def wrong(self, problem: Problem, kind: str, name: str) -> None:
+        """A mistake for one contact list or group, and maybe for others as well."""
+        self.wrong_for[kind].setdefault(problem, {})[name] = None
+
+    def tell_of_shared(self) -> None:
+        """Each mistake once, with all the lists or groups it is one for."""
+        for kind, found in self.wrong_for.items():
+            for problem, names in found.items():
+                named = f"{kind}{'s' if len(names) > 1 else ''} " + ", ".join(f"'{name}'" for name in names)
+                self.problems.append(problem._replace(message=f"{problem.message} ({named})"))
 
     def check_levels(self) -> None:
         """Every level as it is written, whether or not a group inherits from it."""
@@ -497,6 +507,50 @@ class _CampaignLoader:
                     "one whose `suppression` filter names it, or names none, and has no `when`",
                 )
 
+    def _check_routing(
+        self,
+        group: str,
+        settings: Mapping[str, Setting],
+        rulesets: tuple[Ruleset, ...],
+        mode: Step | None,
+    ) -> None:
+        """Routing points that are named are declared in what the group inherits."""
+        declared = settings["routing_points"].value if "routing_points" in settings else {}
+
+        def complain(document: Document, path: Path, name: str) -> None:
+            close = near(name, declared) or "; a session profile declares them as `routing_points:`"
+            self.wrong(document.problem(path, f"no routing point named '{name}'{close}"), "group", group)
+
+        for ruleset in rulesets:
+            for step in ruleset.steps():
+                for name in step.element.routing_points():
+                    if name not in declared:
+                        base = (*step.path, step.name)
+                        at = next((p for p, value in leaves(step.parameters, base) if value == name), base)
+                        complain(ruleset.document, at, name)
+        message = settings.get("abandon_message")
+        needs_agents = mode is not None and getattr(mode.element, "needs_agents", True)
+        if message is not None and needs_agents and message.value not in declared:
+            complain(self.document, message.origin.path("abandon_message"), message.value)
+
+    def _check_limits(
+        self, group: str, settings: Mapping[str, Setting], rulesets: tuple[Ruleset, ...], step: Step
+    ) -> None:
+        """The settings keep to the limits of the rulesets; a setting is told of where its value comes from."""
+        assert isinstance(step.element, DialingMode)
+        for ruleset in rulesets:
+            for limit in ruleset.limits:
+                setting = settings.get(limit.setting)
+                broken = limit.broken(setting.value if setting else None, step.element)
+                if not broken:
+                    continue
+                at = setting.origin.path(limit.setting) if setting else ()
+                line = ruleset.document.mark(("limits", limit.subject)).line
+                source = limit.source or str(ruleset.document.data.get("source", ""))
+                told = f", {source}" if source else ""
+                message = f"{broken} ({ruleset.name}, {ruleset.document.file}:{line}{told})"
+                self.wrong(self.document.problem(at or ("groups", group), message), "group", group)
+
     def _weights(self, path: Path, data: Any, lists: Mapping[str, ContactList]) -> dict[str, int]:
         weights = dict(data) if isinstance(data, dict) else dict.fromkeys(data or (), DEFAULT_WEIGHT)
         if not weights:
@@ -526,7 +580,7 @@ class _CampaignLoader:
         setting = settings["ordering"]
         for at, message in ordering_complaints(setting.value, contact_list.settings.field_types):
             problem = self.document.problem((*setting.origin.path("ordering"), *at), message)
-            self.wrong_for.setdefault(problem, {})[contact_list.name] = None
+            self.wrong(problem, "contact list", contact_list.name)
 
     def _roster(self, settings: Mapping[str, Setting]) -> tuple[Mapping[str, Any], ...]:
         """The shifts of the group's agents."""
@@ -546,13 +600,13 @@ class _CampaignLoader:
             for condition, path in ruleset.conditions():
                 for complaint in condition.complaints(own_fields):
                     problem = ruleset.document.problem((*path, *complaint.path), complaint.message)
-                    self.wrong_for.setdefault(problem, {})[contact_list.name] = None
+                    self.wrong(problem, "contact list", contact_list.name)
             for step in ruleset.steps():
                 for name in step.element.own_fields():
                     if name not in own_fields:
                         message = f"the list has no field of its own named '{name}'{near(name, own_fields)}"
                         problem = ruleset.document.problem((*step.path, step.name), message)
-                        self.wrong_for.setdefault(problem, {})[contact_list.name] = None
+                        self.wrong(problem, "contact list", contact_list.name)
 
 
 def _names(value: str | list[str] | None) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ from typing import Any, Final
 from cxrun.conditions import CONDITION_SCHEMA, Condition
 from cxrun.elements import ElementBase, Filter, Treatment
 from cxrun.errors import Mark, Problem, Problems, near
+from cxrun.limits import LIMITS_SCHEMA, Limit, limits_of
 from cxrun.model import RESULT_GROUPS, CallResult, codes_by_word
 from cxrun.registry import Registry
 from cxrun.schema import DRAFT, accepts, schema_problems
@@ -97,6 +98,7 @@ ENVELOPE: Final[Mapping[str, Any]] = {
             "description": "true: no lower level can drop it.",
             "default": False,
         },
+        "limits": LIMITS_SCHEMA,
         "filters": {
             "type": "array",
             "items": _ITEM,
@@ -170,6 +172,7 @@ class Ruleset:
     results: tuple[Step, ...]
     treatments: tuple[TreatmentRule, ...]
     document: Document
+    limits: tuple[Limit, ...] = ()
 
     def steps(self) -> tuple[Step, ...]:
         """Every element of the ruleset."""
@@ -230,7 +233,8 @@ def check(document: Document, registry: Registry) -> tuple[Ruleset | None, list[
     problems = list(document.problems)
     if document.data is None:
         return None, problems or [document.problem((), "is empty; a ruleset begins with `ruleset: NAME`")]
-    problems += schema_problems(document, (), document.data, ENVELOPE)
+    broken = schema_problems(document, (), document.data, ENVELOPE)
+    problems += broken
     if not isinstance(document.data, dict):
         return None, problems
     data = document.data
@@ -248,6 +252,7 @@ def check(document: Document, registry: Registry) -> tuple[Ruleset | None, list[
         results=sections["results"],
         treatments=treatments,
         document=document,
+        limits=() if broken else tuple(limits_of(data)),
     )
     return ruleset, problems
 

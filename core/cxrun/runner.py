@@ -58,8 +58,8 @@ from cxrun.settling import Settling
 from cxrun.store.database import Store
 from cxrun.store.journal import REAL, Entry
 from cxrun.store.lists import StoredList, date_imports, frozen_rules, imports_of, keep_credits, stored_lists
-from cxrun.store.queue import look_again
-from cxrun.store.runs import check_world, finish_run, last_reached, placed_at, start_run
+from cxrun.store.queue import look_again, stored_attempts
+from cxrun.store.runs import check_world, finish_run, last_reached, start_run
 from cxrun.tally import Notice, Options, Tally
 from cxrun.work import Work
 
@@ -563,7 +563,7 @@ class Run:
             crew.hang_up(attempt_id, at)
             return []
         if call.answered is not None:
-            return []
+            return crew.engine.answered_again(call, at)
         self.tally.answered += result == CallResult.ANSWER
         record = life.with_result(call.record, result.code, call.agent_id)
         handling, _ = crew.pipeline.deliver(Call(at, record, result, None, call.agent_id))
@@ -576,7 +576,11 @@ class Run:
             if isinstance(command, Over):
                 self._settling.settle(crew, command.call, at)
             elif isinstance(command, Connect):
-                crew.line.connect(command.attempt_id, command.agent_id, at, command.destination)
+                if crew.external and crew.engine.calls[command.attempt_id].given_up:
+                    # whoever takes over must know that this person was abandoned, and since when he hears why
+                    self._work.given_up(crew.engine.calls[command.attempt_id])
+                destination = crew.addresses.get(command.destination, command.destination)
+                crew.line.connect(command.attempt_id, command.agent_id, at, destination)
                 if command.agent_id is not None:
                     self.tally.connects += 1
                     self.tally.report.connected(command.agent_id)
@@ -621,15 +625,20 @@ class Run:
         for crew in self._crews:
             for feed in crew.feeds.values():
                 records = feed.resume()
-                placed = placed_at(self._store, records)
+                stored = stored_attempts(self._store, records)
                 dials = [
-                    Dial(record.attempt_id, record, at, crew.caller_id, crew.ring_time)
-                    for record, at in zip(records, placed, strict=True)
+                    Dial(record.attempt_id, record, attempt.placed, crew.caller_id, crew.ring_time)
+                    for record, attempt in zip(records, stored, strict=True)
                 ]
                 known = crew.line.reconcile(dials)
-                for dial in dials:
+                for dial, attempt in zip(dials, stored, strict=True):
                     call = LiveCall(dial.attempt_id, dial.record, dial.at)
                     call.stored = call.resumed = True
+                    if attempt.heard_message:
+                        call.given_up = True
+                        call.answered, call.connected = attempt.answered, attempt.connected
+                        call.detected, call.result = CallResult.ANSWER, CallResult.DROPPED
+                        self.tally.answered += 1
                     self.tally.taken_over += 1
                     self._work.called(dial.record.phone)
                     crew.engine.place(call)

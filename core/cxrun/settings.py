@@ -46,6 +46,11 @@ DIALING_SETTINGS: Final[Mapping[str, Any]] = {
         **DURATION,
         "description": "How long an answered person may wait for an agent before the call is dropped, e.g. 2s.",
     },
+    "abandon_message": {
+        "type": "string",
+        "description": "The routing point a person is connected to whom no agent has taken in that time; without it "
+        "the call is released.",
+    },
     **ORDERING_SETTINGS,
     "callbacks": {
         "type": "object",
@@ -102,6 +107,30 @@ SESSION_SETTINGS: Final[Mapping[str, Any]] = {
         "description": "How long a call may ring before it counts as no answer, e.g. 25s.",
     },
     "caller_id": {"type": "string", "description": "The number shown to the called party, E.164."},
+    "routing_points": {
+        "type": "object",
+        "minProperties": 1,
+        "propertyNames": {"pattern": "^[A-Za-z][A-Za-z0-9_-]*$", "not": {"enum": ["agent", "drop"]}},
+        "description": "By name, where an answered call can be sent that no agent takes: an announcement, a voice "
+        "mail, an IVR.",
+        "additionalProperties": {
+            "type": ["object", "null"],
+            "additionalProperties": False,
+            "properties": {
+                "description": {"type": "string", "description": "What it is."},
+                "address": {
+                    "type": "string",
+                    "minLength": 1,
+                    "description": "What the dialer connects a call to; by default the name.",
+                },
+                "lasts": {
+                    **DURATION,
+                    "description": "How long a call takes there in a simulation, e.g. 12s; by default as long as the "
+                    "dialer says.",
+                },
+            },
+        },
+    },
     "virtual_start": {
         "type": "string",
         "pattern": r"^[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2})?(Z|[+-][0-9]{2}:[0-9]{2})?)?$",
@@ -129,7 +158,7 @@ DEFAULTS: Final[Mapping[str, Any]] = {
     "connect_window": "2s",
     "callbacks": {"tolerance": "30m", "missed": "retry", "retry_in": "0s", "times": 3, "personal": True},
 }
-NESTED_SETTINGS: Final = frozenset({"callbacks"})
+NESTED_SETTINGS: Final = frozenset({"callbacks", "routing_points"})
 """Settings of several parts, each of which is inherited by itself."""
 ELEMENT_SETTINGS: Final[Mapping[str, str]] = {"mode": "dialing mode", "dialer": "dialer"}
 

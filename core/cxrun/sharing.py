@@ -133,6 +133,7 @@ class SharingEngine(Engine):
         ports: int,
         calls_per_second: float,
         connect_window: float,
+        abandon_message: str | None = None,
     ) -> None:
         self.shared_agents: SharedAgents | None = None
         self.shared_ports: SharedPorts | None = None
@@ -147,6 +148,7 @@ class SharingEngine(Engine):
             ports=ports,
             calls_per_second=calls_per_second,
             connect_window=connect_window,
+            abandon_message=abandon_message,
         )
 
     def _obey(self, mode: DialingMode, now: float) -> None:

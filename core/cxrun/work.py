@@ -208,6 +208,11 @@ class Work:
         self.effects.deliver(self.clock.now())
         self.watch(self.tally)
 
+    def given_up(self, call: LiveCall) -> None:
+        """Commit that a person was abandoned whose call goes on."""
+        self.ledger.given_up(call)
+        self.commit()
+
     def _memories(self, *, everything: bool) -> list[Memory]:
         """What the modes have learned, now and then, and at the end."""
         now = self.clock.now()

@@ -174,7 +174,7 @@ def test_ruleset_becomes_what_it_says(registry: Registry) -> None:
         (
             "results: [delivery: {silence: ''}]",
             "2:22: results[0].delivery.silence: must not be empty; where silent calls go: drop, agent, or "
-            "another destination",
+            "a routing point",
         ),
         # what a schema cannot say
         (

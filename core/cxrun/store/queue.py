@@ -84,6 +84,15 @@ class AttemptRow(NamedTuple):
     agent_id: str | None
 
     @property
+    def heard_message(self) -> bool:
+        """Whether a person was connected, for want of an agent, to the message for those who are abandoned."""
+        return (
+            self.connected is not None
+            and self.agent_id is None
+            and (self.detected, self.call_result) == (CallResult.ANSWER, CallResult.DROPPED)
+        )
+
+    @property
     def outcome(self) -> str:
         """What came of the call, as the journal keeps it."""
         return outcome_of(
@@ -546,6 +555,19 @@ PRIORITY_OF_TYPE: Final = (
 
 
 _CALLBACKS: Final = f"({', '.join(str(int(kind)) for kind in sorted(CALLBACKS))})"
+
+
+def stored_attempts(store: Store, records: Iterable[Record]) -> list[AttemptRow]:
+    """The latest attempt of each record."""
+    return [
+        AttemptRow(
+            *store.connection.execute(
+                "SELECT * FROM attempts WHERE record_id = ? AND attempt = ?",
+                (record.record_id, record.attempt),
+            ).fetchone()
+        )
+        for record in records
+    ]
 
 
 def look_again(

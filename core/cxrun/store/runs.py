@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from cxrun.errors import UserError
-from cxrun.model import CallResult, Record
+from cxrun.model import CallResult
 from cxrun.store.database import Store
 from cxrun.store.journal import REAL
 
@@ -115,14 +115,3 @@ def last_seed(store: Store) -> int | None:
     """The seed of the last run, None before the first."""
     row = store.connection.execute("SELECT seed FROM runs ORDER BY run_id DESC LIMIT 1").fetchone()
     return int(row[0]) if row else None
-
-
-def placed_at(store: Store, records: Iterable[Record]) -> list[float]:
-    """When the latest attempt of each record was placed (Unix UTC seconds)."""
-    return [
-        store.connection.execute(
-            "SELECT placed FROM attempts WHERE record_id = ? AND attempt = ?",
-            (record.record_id, record.attempt),
-        ).fetchone()[0]
-        for record in records
-    ]

@@ -91,6 +91,10 @@ class AdaptiveLevel(DialingMode):
     def __post_init__(self) -> None:
         time_of_day(self.taper_until)
 
+    @property
+    def dials_ahead(self) -> bool:
+        return self.max_level > 1
+
     def start(self, now: float) -> Pacer:
         return _Level(self, now)
 

@@ -46,6 +46,10 @@ class Power(DialingMode):
         ratio = Fraction(str(self.calls_per_agent)).as_integer_ratio()
         object.__setattr__(self, "_ratio", ratio)
 
+    @property
+    def dials_ahead(self) -> bool:
+        return self.calls_per_agent > 1
+
     def new_calls(self, pacing: Pacing) -> int:
         calls, agents = self._ratio
         return max(0, calls * (pacing.ready - pacing.queued) // agents - pacing.dialed)

@@ -87,6 +87,10 @@ class Progressive(DialingMode):
         return -(-agents // lines)
 
     @property
+    def dials_ahead(self) -> bool:
+        return self.lines_per_agent > 1
+
+    @property
     def cancels_before_ring(self) -> bool:
         return self.cancel_before_ring
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final
 
@@ -25,7 +25,7 @@ def _destination(description: str) -> dict[str, Any]:
 
 _MACHINE: Final = CallResult.ANSWERING_MACHINE
 _MACHINES: Final = (
-    "Where answering machines go: drop, agent, another destination, or a mapping of device types to these."
+    "Where answering machines go: drop, agent, a routing point, or a mapping of device types to these."
 )
 
 
@@ -34,8 +34,8 @@ class Delivery(ResultHandler):
     """Delivers a live person to an agent, and machines to wherever they are wanted.
 
     A live person (answer) is always delivered to an agent. An answering machine, a fax and silence are
-    dropped, agent or another destination can be named for each instead. For answering machines that may
-    depend on the kind of device, e.g. `{mobile: agent, home: drop}`; device types that are not named are
+    dropped; agent or a routing point of the session profile can be named for each instead. For answering machines
+    that may depend on the kind of device, e.g. `{mobile: agent, home: drop}`; device types that are not named are
     dropped. Any other result, and a call an agent has already given a disposition, is left to the next
     handler.
 
@@ -64,11 +64,11 @@ class Delivery(ResultHandler):
                 "default": "drop",
             },
             "fax_detected": {
-                **_destination("Where fax machines go: drop, agent, or another destination."),
+                **_destination("Where fax machines go: drop, agent, or a routing point."),
                 "default": "drop",
             },
             "silence": {
-                **_destination("Where silent calls go: drop, agent, or another destination."),
+                **_destination("Where silent calls go: drop, agent, or a routing point."),
                 "default": "drop",
             },
         },
@@ -95,6 +95,12 @@ class Delivery(ResultHandler):
             DeviceType[word.upper()]: _sent("answering machine", where) for word, where in by_device.items()
         }
         object.__setattr__(self, "_by_device", devices)
+
+    def routing_points(self) -> Sequence[str]:
+        machine = self.answering_machine
+        machines = [machine] if isinstance(machine, str) else machine.values()
+        named = (*machines, self.fax_detected, self.silence)
+        return [where for where in dict.fromkeys(named) if where not in ("agent", "drop")]
 
     def handle(self, call: Call) -> Handling | None:
         result = call.result

@@ -195,7 +195,9 @@ class Simulated(Dialer):
             "machine_talk": _duration_schema(
                 "What an agent loses on a machine, fax or silence delivered to him, before wrap-up.", 6
             ),
-            "announcement": _duration_schema("How long the announcement of an IVR campaign takes.", 30),
+            "announcement": _duration_schema(
+                "How long a call takes at the announcement, or at a routing point that says nothing else.", 30
+            ),
             "patience": _parts_schema(
                 "How long an answered person waits for an agent before he hangs up, exponential.", _PATIENCE
             ),
@@ -301,7 +303,7 @@ class Simulated(Dialer):
             raise ValueError(problems)
 
     def open(self, opening: Opening) -> Line:
-        return SimulatedLine(self, opening.seed)
+        return SimulatedLine(self, opening.seed, opening.lasts)
 
     def own_fields(self) -> Sequence[str]:
         return tuple(self.by_field)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 import math
 import struct
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Final
@@ -114,8 +114,9 @@ class SimulatedLine:
     `Answered` is not abandoned in the same breath.
     """
 
-    def __init__(self, world: Simulated, seed: int) -> None:
+    def __init__(self, world: Simulated, seed: int, lasts: Mapping[str, float]) -> None:
         self._world = world
+        self._lasts = lasts
         self._hash = blake2b(key=seed_key(seed), digest_size=LUCK.size)
         self._post_dial_delay = uniform(**world.parts("post_dial_delay"))
         self._machine_answers_after = uniform(**world.parts("machine_answers_after"))
@@ -202,7 +203,7 @@ class SimulatedLine:
             return
         disposition = callback = None
         if agent_id is None:
-            at += self._world.announcement
+            at += self._lasts.get(destination, self._world.announcement)
         elif call.result is PERSON:
             at += self._talk(call.luck[_TALKED])
             if self._dispositions:
