@@ -12,7 +12,7 @@ about a record: a group that breaks a limit is an error when the project is load
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 from cxrun.elements import DialingMode
@@ -146,11 +146,6 @@ class Limit(NamedTuple):
 def limits_of(data: Mapping[str, Any]) -> Iterator[Limit]:
     """The limits that a ruleset sets; its data keep to the schema."""
     return (Limit(subject, bounds) for subject, bounds in data.get("limits", {}).items())
-
-
-def limited(limits: Sequence[Limit], setting: str) -> bool:
-    """Whether any of these limits is on a setting."""
-    return any(limit.subject == setting for limit in limits)
 
 
 def _comparable(subject: str, value: Any) -> float:

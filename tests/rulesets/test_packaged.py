@@ -91,7 +91,9 @@ def test_lint_finds_nothing_in_it_as_one_uses_it(
     folder.campaign["dialing_profiles"]["standard"] |= {
         "rulesets": list(dict.fromkeys(["courtesy", *AROUND.get(name, (name,))])),
         "connect_window": "2s",
+        "abandon_message": "announcement",
     }
+    folder.campaign["session_profiles"]["line"]["routing_points"] = {"announcement": None}
     folder.campaign["suppression_lists"] = {"dnc": "people who asked not to be called again"}
     folder.campaign["lists"]["people"]["map"] = {
         "client_id": "Client",

@@ -134,6 +134,7 @@ class Certificate:
                 "call_result": word_of(CallResult, attempt.call_result),
                 "disposition": attempt.disposition,
                 "agent_id": attempt.agent_id,
+                "abandon_message": self._message if attempt.heard_message else None,
             },
             "run": {
                 "run_id": self.run.run_id,
@@ -274,6 +275,14 @@ class Certificate:
     def _setting(self, name: str) -> Any:
         return self._frozen["settings"].get(name)
 
+    @property
+    def _message(self) -> str:
+        """The message for those whom no agent takes, by the settings the run was frozen with."""
+        name = self._setting("abandon_message")
+        point = (self._setting("routing_points") or {}).get(name) or {}
+        told = point.get("description")
+        return f"the message '{name}' ({told})" if told else f"the message '{name}'"
+
     def _call(self) -> list[tuple[str, str]]:
         record, attempt, zone = self.record, self.attempt, self._zone
         device = word_of(DeviceType, record.contact_info_type)
@@ -312,8 +321,11 @@ class Certificate:
         else:
             parts.append(f"answered after {attempt.answered - attempt.placed:.1f} s")
             if attempt.connected is not None:
-                waited = attempt.connected - attempt.answered
-                parts.append(f"connected {waited:.1f} s later to {attempt.agent_id or 'an announcement'}")
+                waited = f"{attempt.connected - attempt.answered:.1f} s later"
+                if attempt.heard_message:
+                    parts.append(f"no agent took it; {waited} it was connected to {self._message}")
+                else:
+                    parts.append(f"connected {waited} to {attempt.agent_id or 'an announcement'}")
             parts.append(f"over after {attempt.ended - attempt.placed:.1f} s")
         if attempt.disposition:
             parts.append(f"disposition {attempt.disposition}")

@@ -52,7 +52,7 @@ _COLUMNS: Final = (
 )  # fmt: skip
 _RATES: Final = (
     "template", "group", "period", "from_utc", "till_utc", "calls", "answered_by_a_person", "abandoned_or_dropped",
-    "abandon_rate", "connected_after_2_s", "unanswered_within_15_s",
+    "abandon_rate", "connected_after_2_s", "unanswered_within_15_s", "heard_the_message", "message_after_2_s",
 )  # fmt: skip
 _ITEMS: Final = (
     (
@@ -61,7 +61,10 @@ _ITEMS: Final = (
     ),
     ("whether to a consumer or a business", "device"),
     ("whether outbound", "direction"),
-    ("whether with a prerecorded message", "connected_to: an agent, or an announcement"),
+    (
+        "whether with a prerecorded message",
+        "connected_to: an agent, an announcement, or the message for whom no agent takes",
+    ),
     ("calling and called number", "caller_id, called_number"),
     ("date, time, duration", "placed_utc, placed_local, duration_seconds"),
     ("disposition", "call_result, disposition, what_followed"),
@@ -243,6 +246,7 @@ class _Packing:
                 period.template, period.group, period.kind, _utc(period.since), _utc(period.till), count["calls"],
                 count["answered"], count["lost"],
                 f"{count['lost'] / count['answered']:.4f}" if count["answered"] else "", count["late"], count["short"],
+                count["heard"], count["heard_late"],
             )
             for period, count in sorted(counts.items())
         ]  # fmt: skip
@@ -427,18 +431,24 @@ def _counted(attempt: AttemptRow) -> dict[str, int]:
         and attempt.connected is not None
         and attempt.connected - attempt.answered > _PROMPT
     )
+    heard = attempt.heard_message
     short = (
         attempt.call_result in _UNANSWERED
         and attempt.ended is not None
         and attempt.ended - attempt.placed < _LONG_ENOUGH
     )
     lost = live and attempt.call_result in _LOST
-    return {"calls": 1, "answered": int(live), "lost": int(lost), "late": int(late), "short": int(short)}
+    return {
+        "calls": 1, "answered": int(live), "lost": int(lost), "late": int(late and not heard), "short": int(short),
+        "heard": int(heard), "heard_late": int(late and heard),
+    }  # fmt: skip
 
 
 def _connected_to(attempt: AttemptRow) -> str:
     if attempt.connected is None:
         return ""
+    if attempt.heard_message:
+        return "message"
     return "agent" if attempt.agent_id else "announcement"
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from cxrun.auditing.pages import Section
     from cxrun.store import Store
     from cxrun.store.redaction import Chosen
+    from cxrun.store.runs import Unserved
 
 
 @click.group("audit")
@@ -289,6 +290,8 @@ def abandon_(session: Session, groups: tuple[str, ...], cap: float | None, as_js
     of the campaign at the end of any day, ON the day it was first reached on; ABOVE counts the days that ended above
     the cap. Days are those of UTC; the last one is not over yet, or may not be.
 
+    Of those abandoned or dropped it is told how many heard the `abandon_message`, and how soon.
+
     The caps are those the dialing mode keeps as the campaign files stand now. It exits with 1 if a rate was above its
     cap on any day. People whom call analysis took for a machine are not among those who answered: nobody knows them.
 
@@ -300,27 +303,32 @@ def abandon_(session: Session, groups: tuple[str, ...], cap: float | None, as_js
     from cxrun.auditing.abandoning import WINDOWS, kept
     from cxrun.moments import moment_text
     from cxrun.store.lists import stored_lists
-    from cxrun.store.runs import answers_by_day, present
+    from cxrun.store.runs import answers_by_day, present, unserved
 
     project = session.project
     chosen = [project.group(name) for name in groups or project.groups]
     with session.store(create=False) as store:
         stored, now = stored_lists(store), present(store)
+        lists = {
+            group.name: [stored[name].list_id for name in group.lists if name in stored] for group in chosen
+        }
         found = [
             (group.name, one)
             for group in chosen
             for one in kept(
-                answers_by_day(store, [stored[name].list_id for name in group.lists if name in stored]),
+                answers_by_day(store, lists[group.name]),
                 int(now // 86_400),
                 group.mode.abandon_caps if cap is None else dict.fromkeys(WINDOWS, cap),
             )
         ]
+        served = {group.name: unserved(store, lists[group.name]) for group in chosen}
     above = sum(one.above > 0 for _, one in found)
     if as_json:
         rows = [
             {"group": group, **one._asdict(), "rate": one.rate, "on": _day(one.on)} for group, one in found
         ]
-        echo_json({"as_of": now, "kept": not above, "windows": rows})
+        heard = [{"group": name, **one._asdict()} for name, one in served.items()]
+        echo_json({"as_of": now, "kept": not above, "windows": rows, "unserved": heard})
     else:
         click.echo(f"as of {moment_text(now)}")
         echo_columns(
@@ -334,6 +342,9 @@ def abandon_(session: Session, groups: tuple[str, ...], cap: float | None, as_js
             ],
             ("group", "over", "answered", "abandoned", "rate", "cap", "highest", "on", "days above"),
         )  # fmt: skip
+        for name, one in served.items():
+            if one.hung_up + one.heard + one.silent:
+                click.echo(f"{name}: {_unserved_told(one)}")
         if all(one.cap is None for _, one in found):
             click.echo("no dialing mode keeps a cap here; --cap 3 holds the rates against 3%")
         elif above:
@@ -342,6 +353,16 @@ def abandon_(session: Session, groups: tuple[str, ...], cap: float | None, as_js
             click.secho("no rate was above its cap on any day", fg="green")
     if above:
         raise click.exceptions.Exit(1)
+
+
+def _unserved_told(unserved: Unserved) -> str:
+    hung_up, heard, silent, latest = unserved
+    parts = [f"{heard:,} heard the message"] if heard else []
+    if heard and latest is not None:
+        parts[0] += f", {latest:.1f} s after the answer at the latest"
+    parts += [f"{silent:,} {'was' if silent == 1 else 'were'} hung up on without a word"] if silent else []
+    parts += [f"{hung_up:,} had hung up before"] if hung_up else []
+    return f"of {hung_up + heard + silent:,} whom no agent took " + "; ".join(parts)
 
 
 def _day(number: int | None) -> str | None:

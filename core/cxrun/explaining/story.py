@@ -182,6 +182,7 @@ def _call_as_data(attempt: AttemptRow) -> dict[str, Any]:
         "call_result": word_of(CallResult, attempt.call_result),
         "disposition": attempt.disposition,
         "agent_id": attempt.agent_id,
+        "heard_message": attempt.heard_message,
     }
 
 

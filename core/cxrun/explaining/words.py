@@ -107,8 +107,12 @@ def _call_told(attempt: AttemptRow, zone: str) -> str:
     if attempt.answered is not None:
         parts.append(f"answered after {attempt.answered - attempt.placed:.0f} s")
     if attempt.connected is not None and attempt.ended is not None:
-        agent = attempt.agent_id or "the announcement"
-        parts.append(f"with {agent} for {attempt.ended - attempt.connected:.0f} s")
+        span = f"{attempt.ended - attempt.connected:.0f} s"
+        if attempt.heard_message and attempt.answered is not None:
+            waited = attempt.connected - attempt.answered
+            parts.append(f"no agent, heard the abandon message {waited:.1f} s later, for {span}")
+        else:
+            parts.append(f"with {attempt.agent_id or 'the announcement'} for {span}")
     elif attempt.ended is not None:
         parts.append(f"over after {attempt.ended - attempt.placed:.0f} s")
     if attempt.disposition:

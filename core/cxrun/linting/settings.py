@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import date
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from cxrun.elements import Pacing, Treatment
 from cxrun.errors import Problem
 from cxrun.linting.check import Scope, check
 from cxrun.loading import DEFAULT_WEIGHT
 from cxrun.times import duration_text
+
+if TYPE_CHECKING:
+    from cxrun.campaign import Group
 
 MOST_ABANDONED: Final = 5.0
 """Percent of the people who answer: the most that any compliance pack which comes with cxrun lets be abandoned."""
@@ -331,7 +334,7 @@ def short_ring(scope: Scope) -> Iterator[Problem]:
     """An unanswered call rings for less than 15 seconds.
 
     Regulators of several countries want 15 seconds or four rings before the call is given up, and people need them to
-    reach the phone.
+    reach the phone. A ruleset that sets a limit on `ring_time` has the say; then it is an error of the project.
 
     Bad::
 
@@ -343,7 +346,7 @@ def short_ring(scope: Scope) -> Iterator[Problem]:
     """
     for group in scope.groups:
         ring = group.duration("ring_time")
-        if ring < 15:
+        if ring < 15 and not _limited(group, "ring_time"):
             message = f"a phone rings {duration_text(ring)} only; 15s or four rings are the usual rule"
             yield scope.in_setting(group, "ring_time", message)
 
@@ -353,7 +356,7 @@ def long_silence(scope: Scope) -> Iterator[Problem]:
     """An answered person may wait more than 2 seconds for an agent.
 
     A call that nobody takes within 2 seconds of the greeting counts as abandoned in the rules of several countries;
-    a longer `connect_window` hides such calls from the abandon rate.
+    a longer `connect_window` hides such calls from the abandon rate. A ruleset that sets a limit on it has the say.
 
     Bad::
 
@@ -365,7 +368,8 @@ def long_silence(scope: Scope) -> Iterator[Problem]:
     """
     for group in scope.groups:
         window = group.duration("connect_window")
-        if group.mode.needs_agents and not group.mode.agent_first and window > 2:
+        waits = group.mode.needs_agents and not group.mode.agent_first
+        if waits and window > 2 and not _limited(group, "connect_window"):
             message = f"people wait {duration_text(window)} for an agent; past 2s a call counts as abandoned"
             yield scope.in_setting(group, "connect_window", message)
 
@@ -539,6 +543,11 @@ def line_sets_the_pace(scope: Scope) -> Iterator[Problem]:
                 f"{mode.name} at one call each"
             )
             yield scope.in_setting(group, "calls_per_second", message)
+
+
+def _limited(group: Group, setting: str) -> bool:
+    """Whether a ruleset of the group limits a setting: then loading the project has held it to that."""
+    return any(limit.subject == setting for ruleset in group.rulesets for limit in ruleset.limits)
 
 
 def _unused(scope: Scope, section: str, used: set[Any], message: str) -> Iterator[Problem]:

@@ -96,6 +96,8 @@ class Draft:
         self.description = description
         self.drafts = drafts
         self.fields: dict[str, str] = {}
+        self.points: dict[str, str] = {}
+        """Addresses that calls are sent to, by the name of the routing point."""
         self._filters: list[_Item] = []
         self._results: list[_Item] = []
         self._delivery: dict[str, str] = {}
@@ -109,17 +111,32 @@ class Draft:
         return self.add(self._filters, "filter", mark, what, name, parameters, when)
 
     def deliver(self, mark: Mark, what: str, result: str, where: str) -> None:
-        """Send the calls of a result somewhere. One handler holds all of them, since the first decides."""
+        """Send the calls of a result to `agent`, `drop` or an address.
+
+        One handler holds all of them, since the first decides.
+        """
         if result in self._delivery:
             self.not_carried(mark, what, f"{result} goes to {self._delivery[result]} already")
             return
         kept, self._results = self._results, []
-        together = {**self._delivery, result: where}
+        together = {**self._delivery, result: self._point(where)}
         if self.add(self._results, "result handler", mark, what, "delivery", together):
             self._delivery = together
             self._results[0].comments[:0] = [comment for item in kept for comment in item.comments]
         else:
             self._results = kept
+
+    def _point(self, where: str) -> str:
+        """The name of the routing point for an address; `agent` and `drop` need none."""
+        if where in ("agent", "drop"):
+            return where
+        name, number = slug(where, "point"), 1
+        free = f"point_{name}" if name in ("agent", "drop") else name
+        while self.points.get(free, where) != where:
+            number += 1
+            free = f"{name}_{number}"
+        self.points[free] = where
+        return free
 
     def rule(
         self,
@@ -211,6 +228,12 @@ class Draft:
             yield "# Fields the rules read; the list's `map: fields:` must name them:"
             for name, column in sorted(self.fields.items()):
                 yield f"#   {name}: {_one_line(column)}"
+        if self.points:
+            yield ""
+            yield "# Where calls are sent; a session profile must declare it:"
+            yield "#   routing_points:"
+            for name, address in self.points.items():
+                yield f"#     {name}: {_flow({'address': _one_line(address)})}"
         for section, items in (("filters", self._filters), ("results", self._results)):
             if items:
                 yield ""

@@ -15,6 +15,10 @@ QUARTER: Final = 900
 """Seconds of a quarter of an hour; every time zone is whole quarters away from UTC."""
 _PERSON: Final = int(CallResult.ANSWER)
 _LOST: Final = f"({int(CallResult.ABANDONED)}, {int(CallResult.DROPPED)})"
+_HEARD: Final = (
+    f"{{0}}agent_id IS NULL AND {{0}}call_result = {int(CallResult.DROPPED)} AND {{0}}detected = {_PERSON}"
+)
+"""Whether a connected call was connected to the message for those whom no agent takes: nobody talked to it."""
 
 
 class Quarter(NamedTuple):
@@ -38,7 +42,7 @@ def quarters(
     store: Store, run_id: int, results: Collection[int], dispositions: Collection[str]
 ) -> list[Quarter]:
     """A run's calls by quarter of an hour. The right party is a contact with one of these results or dispositions."""
-    contact = f"detected = {_PERSON} AND connected IS NOT NULL"
+    contact = f"(detected = {_PERSON} AND connected IS NOT NULL AND NOT ({_HEARD.format('')}))"
     right = "(call_result IN (SELECT value FROM json_each(?2)) OR disposition IN (SELECT value FROM json_each(?3)))"
     rows = store.connection.execute(
         f"SELECT CAST(placed / {QUARTER} AS INTEGER), count(*), total(detected = {_PERSON}), total({contact}), "
@@ -138,7 +142,7 @@ def history(
     """
     columns = (
         f"CAST(a.placed / {QUARTER} AS INTEGER), r.tz, r.contact_info_type, a.attempt, a.detected, a.call_result, "
-        f"a.disposition, a.connected IS NOT NULL, {'r.record_id' if by_record else '0'}"
+        f"a.disposition, a.connected IS NOT NULL AND NOT ({_HEARD.format('a.')}), {'r.record_id' if by_record else '0'}"
     )
     made = "a.list_id IN (SELECT value FROM json_each(?)) AND a.run_id >= ?"
     values: list[Any] = [json.dumps(list_ids), since]

@@ -80,6 +80,30 @@ def answers_by_day(store: Store, lists: Iterable[int]) -> dict[int, tuple[int, i
     return {day: (answered, abandoned) for day, answered, abandoned in rows}
 
 
+class Unserved(NamedTuple):
+    """People who answered and got no agent: how many hung up themselves, heard the message, were hung up on without.
+
+    `latest` is how many seconds after the answer the message began at the latest, None if nobody heard it.
+    """
+
+    hung_up: int
+    heard: int
+    silent: int
+    latest: float | None
+
+
+def unserved(store: Store, lists: Iterable[int]) -> Unserved:
+    """What the people of these lists heard who were abandoned or dropped."""
+    row = store.connection.execute(
+        "SELECT total(call_result = ?1), total(call_result = ?2 AND connected IS NOT NULL AND agent_id IS NULL), "
+        "total(call_result = ?2 AND NOT (connected IS NOT NULL AND agent_id IS NULL)), "
+        "max(CASE WHEN call_result = ?2 AND agent_id IS NULL THEN connected - answered END) FROM attempts "
+        "WHERE detected = ?3 AND list_id IN (SELECT value FROM json_each(?4)) AND answered IS NOT NULL",
+        (CallResult.ABANDONED.code, CallResult.DROPPED.code, CallResult.ANSWER.code, json.dumps(list(lists))),
+    ).fetchone()
+    return Unserved(int(row[0]), int(row[1]), int(row[2]), row[3])
+
+
 class LastRun(NamedTuple):
     """The last run: its world, how far its clock came, and, if it is still at work, how its groups are."""
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable
 from typing import Any
 
@@ -119,9 +120,31 @@ def test_one_handler_delivers_every_kind_of_machine(migrated: Migrated) -> None:
     migration = migrated("t.csv", text)
     (draft,) = migration.drafts
     assert parse(draft.text(), "it").data["results"] == [
-        {"delivery": {"answering_machine": "agent", "fax_detected": "drop", "silence": "7001"}}
+        {"delivery": {"answering_machine": "agent", "fax_detected": "drop", "silence": "point_7001"}}
     ]
+    assert draft.points == {"point_7001": "7001"}
     assert why_not(migration) == ["only machines, fax and silence can be sent elsewhere"]
+
+
+def test_destinations_become_routing_points_with_names_of_their_own(migrated: Migrated, project: Any) -> None:
+    text = (
+        "call result,action,apply to call,destination DN\n"
+        "Answering Machine Detected,0,Route,VM West\nFax Detected,0,Route,vm-west\nSilence,0,Route,Agent\n"
+    )
+    (draft,) = migrated("t.csv", text).drafts
+    assert draft.points == {"vm_west": "VM West", "vm_west_2": "vm-west", "point_agent": "Agent"}
+
+    folder = project(3, rules={draft.name: draft.text()})
+    with pytest.raises(Problems, match="no routing point named 'vm_west'"):
+        folder.load()
+    lines = draft.text().splitlines()
+    begin = next(number for number, line in enumerate(lines) if "routing_points:" in line)
+    told = [line[1:] for line in lines[begin:] if line.startswith("#  ")]
+    declared = parse(textwrap.dedent("\n".join(told)), "it").data
+    folder.campaign["session_profiles"]["line"] |= declared
+    folder.save()
+    points = folder.load().group("all").routing_points
+    assert {point.name: point.address for point in points.values()} == draft.points
 
 
 def test_unknown_columns_are_named(migrated: Migrated) -> None:

@@ -94,6 +94,8 @@ def test_in_a_run_each_call_goes_where_its_result_and_device_send_it(
     mapped["devices"] = [
         {"column": column, "type": kind} for column, kind in zip(mapped["devices"], expected, strict=True)
     ]
+    points = {"announcement": None, "fax_queue": {"description": "the fax server"}}
+    folder.campaign["session_profiles"]["line"]["routing_points"] = points
     folder.save()
     folder.run()
     found = folder.query(
@@ -151,12 +153,29 @@ def register_dialers():
 '''
 
 
-def test_dialer_is_told_the_destination(project: Callable[..., Any]) -> None:
+@pytest.mark.parametrize(
+    ("point", "told"),
+    [(None, "leave_a_message"), ({"address": "sip:7001@example.com"}, "sip:7001@example.com")],
+)
+def test_dialer_is_told_the_address_of_the_routing_point(
+    project: Callable[..., Any], point: dict[str, str] | None, told: str
+) -> None:
     rules = "ruleset: retry\nresults: [delivery: {answering_machine: leave_a_message}]\n"
     folder = project(
         3, rules={"retry": rules}, dialer={"machines": {}}, plugins={"machines": MACHINES},
         mode={"power_ivr": {"calls_per_minute": 6000, "max_in_progress": 10}},
+        routing_points={"leave_a_message": point},
     )  # fmt: skip
     folder.run(wall=True)
-    told = (folder.folder / "plugins" / "machines.log").read_text().splitlines()
-    assert told == ["None leave_a_message"] * 3
+    lines = (folder.folder / "plugins" / "machines.log").read_text().splitlines()
+    assert lines == [f"None {told}"] * 3
+
+
+def test_it_names_the_routing_points_it_needs() -> None:
+    assert Delivery().routing_points() == []
+    assert Delivery(
+        answering_machine={"home": "agent", "mobile": "drop"}, silence="ivr"
+    ).routing_points() == ["ivr"]
+    assert Delivery(
+        answering_machine={"home": "vm", "mobile": "vm"}, fax_detected="fax"
+    ).routing_points() == ["vm", "fax"]
