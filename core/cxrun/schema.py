@@ -120,6 +120,10 @@ def _messages(error: Any, base: Path) -> Iterator[tuple[Path, str]]:
     elif rule == "maxProperties" and wanted == 1:
         named = at[-1] if at and isinstance(at[-1], str) else "thing"
         message = f"one {named} can be named, not {len(data)}: {', '.join(map(str, data))}"
+    elif rule == "const":
+        message = f"must be {_shown(wanted)}, not {_shown(data)}"
+    elif rule == "not":
+        message = f"{_shown(data)} cannot be used here"
     elif rule == "uniqueItems":
         message = f"{_shown(data)} names something twice"
     else:

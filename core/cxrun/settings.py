@@ -110,7 +110,11 @@ SESSION_SETTINGS: Final[Mapping[str, Any]] = {
     "routing_points": {
         "type": "object",
         "minProperties": 1,
-        "propertyNames": {"pattern": "^[A-Za-z][A-Za-z0-9_-]*$", "not": {"enum": ["agent", "drop"]}},
+        "propertyNames": {
+            "pattern": "^[A-Za-z][A-Za-z0-9_-]*$",
+            "not": {"enum": ["agent", "drop"]},
+            "description": "A name begins with a letter, and is none of agent and drop, which have a meaning already.",
+        },
         "description": "By name, where an answered call can be sent that no agent takes: an announcement, a voice "
         "mail, an IVR.",
         "additionalProperties": {

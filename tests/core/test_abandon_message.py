@@ -406,7 +406,7 @@ def test_every_account_of_the_abandoned_agrees(project: MakeProject, cxrun: Cxru
     assert (heard["heard"], heard["silent"], heard["hung_up"]) == (silent, 0, hung_up)
     assert heard["latest"] == pytest.approx(2)
 
-    (status,) = json.loads(cxrun("-C", folder.folder, "status", "--json").out)["lists"]
+    (status,) = json.loads(cxrun("-C", folder.folder, "status", "--json").out)
     assert status["abandoned"] == pytest.approx(lost / run["answered"])
     assert cxrun("-C", folder.folder, "audit", "verify").code == 0
 
@@ -416,7 +416,8 @@ def test_audit_tells_who_heard_nothing(project: MakeProject, cxrun: Cxrun) -> No
     folder.run()
     people = len(unserved(folder))
     out = cxrun("-C", folder.folder, "audit", "abandon").out
-    assert f"; {people} were hung up on without a word" in out or f" {people} were hung up on" in out
+    assert people > 1
+    assert f"whom no agent took {people} were hung up on without a word" in out
     assert "heard the message" not in out
 
 
@@ -431,8 +432,8 @@ def test_a_record_and_its_certificate_say_what_was_heard_and_how_soon(
     )[0]
     told = cxrun("-C", folder.folder, "explain", record).out
     assert "no agent, heard the abandon message 2.0 s later, for 12 s" in told
-    assert "dropped: redial" in told or "dropped: retry_in" in told or "dropped" in told
-    data = json.loads(cxrun("-C", folder.folder, "explain", record, "--json").out)
+    assert "dropped: retry in 1d" in told
+    (data,) = json.loads(cxrun("-C", folder.folder, "explain", record, "--json").out)
     assert [event["call"]["heard_message"] for event in data["events"] if event["call"]] == [True]
 
     certificate = cxrun("-C", folder.folder, "audit", "certificate", f"{record}-{attempt}")
@@ -477,7 +478,7 @@ def test_the_journal_of_a_seed_is_the_same_every_time(project: MakeProject) -> N
         folder.run(seed=7)
         journals.append(folder.contents())
     assert journals[0] == journals[1]
-    assert any('"dropped"' in line or ",26," in line for line in journals[0])
+    assert any(f",{DROPPED.code}," in line for line in journals[0])
 
 
 def test_an_end_in_the_midst_of_the_message_loses_nobody(project: MakeProject, cxrun: Cxrun) -> None:
@@ -605,7 +606,7 @@ def test_who_was_abandoned_stays_so_when_the_run_is_killed_in_the_message(
 
     with at_work(folder) as process:
         limit = time.monotonic() + 30
-        while sum("sip:sorry" in line for line in told()) < 3:
+        while sum("sip:sorry" in line for line in told()) < 2:
             assert process.poll() is None, process.communicate()
             assert time.monotonic() < limit, told()
             time.sleep(0.01)
@@ -614,10 +615,10 @@ def test_who_was_abandoned_stays_so_when_the_run_is_killed_in_the_message(
     begun = folder.query(
         "SELECT record_id, answered, connected FROM attempts WHERE call_result = ? ORDER BY 1", DROPPED.code
     )
-    assert len(begun) == 3
-    assert folder.query("SELECT count(*) FROM in_work") == [(4,)]
+    assert len(begun) >= sum("sip:sorry" in line for line in told())
+    assert folder.query("SELECT count(*) FROM in_work WHERE record_id = 1") == [(1,)]
     audit = json.loads(cxrun("-C", folder.folder, "audit", "abandon", "--json").out)
-    assert audit["unserved"][0]["heard"] == 3
+    assert audit["unserved"][0]["heard"] == len(begun)
 
     with at_work(folder) as process:
         limit = time.monotonic() + 30
@@ -633,6 +634,7 @@ def test_who_was_abandoned_stays_so_when_the_run_is_killed_in_the_message(
             record,
         ) == [(answered, connected, ANSWER.code, DROPPED.code, None)]
     heard = [line for line in told() if "sip:sorry@example.com" in line]
-    assert len(heard) == (6 if anew else 3)
+    # it is committed before the line is told: the last one may not have come to that
+    assert len(heard) >= len(begun) * (2 if anew else 1) - 1
     assert not [line for line in told() if "hung up" in line]
     assert cxrun("-C", folder.folder, "audit", "verify").code == 0
