@@ -194,7 +194,7 @@ _STEP: Final = {
                 "disposition": {**_TEXT, "description": "The agent's code."},
                 "to": {
                     **_TEXT,
-                    "description": "Where an answered call goes: agent, drop, or a destination. To be stated "
+                    "description": "Where an answered call goes: agent, drop, or a routing point. To be stated "
                     "unless a person goes to an agent and anything else is dropped.",
                 },
                 "becomes": {
