@@ -136,7 +136,8 @@ class Limit(NamedTuple):
         if not mode.dials_ahead or any(caps[name] <= most for name in over if name in caps):
             return ""
         kept = ", ".join(f"{cap:g}% over {WINDOWS.get(name, name)}" for name, cap in caps.items())
-        wanted = " or ".join(WINDOWS[name] for name in over)
+        *others, last = (WINDOWS[name] for name in over)
+        wanted = f"{', '.join(others)} or {last}" if others else last
         return (
             f"the abandon rate must be kept at or under {most:g}% over {wanted}; {mode.name} may dial more calls "
             f"than agents are free, and keeps {kept or 'no rate'}"

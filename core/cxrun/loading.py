@@ -19,7 +19,7 @@ from cxrun.campaign import (
 from cxrun.dialer import Dialer
 from cxrun.elements import DialingMode
 from cxrun.errors import Problem, Problems, UserError, near
-from cxrun.inheritance import Origin, Setting, inherited, leaves
+from cxrun.inheritance import DEFAULT, Origin, Setting, inherited, leaves
 from cxrun.mapping import MAP_SCHEMA, ListSettings
 from cxrun.ordering import complaints as ordering_complaints
 from cxrun.registry import Registry
@@ -348,6 +348,14 @@ class _CampaignLoader:
         """A mistake for one contact list or group, and maybe for others as well."""
         self.wrong_for[kind].setdefault(problem, {})[name] = None
 
+    def wrong_in(self, group: str, origin: Origin, key: str, message: str) -> None:
+        """A mistake in a setting of a group, where it comes from; a default and what is not set, at the group."""
+        path = origin.path(key) or ("groups", group)
+        if path[:2] == ("groups", group):
+            self.complain(path, message)
+        else:
+            self.wrong(self.document.problem(path, message), "group", group)
+
     def tell_of_shared(self) -> None:
         """Each mistake once, with all the lists or groups it is one for."""
         for kind, found in self.wrong_for.items():
@@ -517,9 +525,9 @@ class _CampaignLoader:
         """Routing points that are named are declared in what the group inherits."""
         declared = settings["routing_points"].value if "routing_points" in settings else {}
 
-        def complain(document: Document, path: Path, name: str) -> None:
+        def unknown(name: str) -> str:
             close = near(name, declared) or "; a session profile declares them as `routing_points:`"
-            self.wrong(document.problem(path, f"no routing point named '{name}'{close}"), "group", group)
+            return f"no routing point named '{name}'{close}"
 
         for ruleset in rulesets:
             for step in ruleset.steps():
@@ -527,11 +535,11 @@ class _CampaignLoader:
                     if name not in declared:
                         base = (*step.path, step.name)
                         at = next((p for p, value in leaves(step.parameters, base) if value == name), base)
-                        complain(ruleset.document, at, name)
+                        self.wrong(ruleset.document.problem(at, unknown(name)), "group", group)
         message = settings.get("abandon_message")
         needs_agents = mode is not None and getattr(mode.element, "needs_agents", True)
         if message is not None and needs_agents and message.value not in declared:
-            complain(self.document, message.origin.path("abandon_message"), message.value)
+            self.wrong_in(group, message.origin, "abandon_message", unknown(message.value))
 
     def _check_limits(
         self, group: str, settings: Mapping[str, Setting], rulesets: tuple[Ruleset, ...], step: Step
@@ -544,12 +552,11 @@ class _CampaignLoader:
                 broken = limit.broken(setting.value if setting else None, step.element)
                 if not broken:
                     continue
-                at = setting.origin.path(limit.setting) if setting else ()
                 line = ruleset.document.mark(("limits", limit.subject)).line
                 source = limit.source or str(ruleset.document.data.get("source", ""))
                 told = f", {source}" if source else ""
                 message = f"{broken} ({ruleset.name}, {ruleset.document.file}:{line}{told})"
-                self.wrong(self.document.problem(at or ("groups", group), message), "group", group)
+                self.wrong_in(group, setting.origin if setting else DEFAULT, limit.setting, message)
 
     def _weights(self, path: Path, data: Any, lists: Mapping[str, ContactList]) -> dict[str, int]:
         weights = dict(data) if isinstance(data, dict) else dict.fromkeys(data or (), DEFAULT_WEIGHT)

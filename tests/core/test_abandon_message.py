@@ -471,6 +471,19 @@ def test_who_heard_the_message_has_talked_to_nobody(project: MakeProject) -> Non
     assert contacts == talked == tally.answered - tally.abandoned
 
 
+def test_the_message_changes_nothing_of_who_is_called_when_and_served_by_whom(project: MakeProject) -> None:
+    made = []
+    for message in ("sorry", None):
+        folder = overdialing(project, 300, message=message, name=str(message))
+        folder.run()
+        made.append(
+            folder.query(
+                "SELECT record_id, attempt, placed, answered, agent_id, call_result FROM attempts ORDER BY 1, 2"
+            )
+        )
+    assert made[0] == made[1]
+
+
 def test_the_journal_of_a_seed_is_the_same_every_time(project: MakeProject) -> None:
     journals = []
     for name in ("one", "two"):

@@ -35,11 +35,24 @@ class Greedy(DialingMode):
 
 
 def engine(
-    mode: DialingMode | None = None, agents: int = 2, ports: int = 100, rate: float = 1000, window: float = 2
+    mode: DialingMode | None = None,
+    agents: int = 2,
+    ports: int = 100,
+    rate: float = 1000,
+    window: float = 2,
+    message: str | None = None,
 ) -> Engine:
     mode = mode or Progressive()
     pool = AgentPool("sales", agents) if mode.needs_agents else None
-    return Engine(mode, pool, start=START, ports=ports, calls_per_second=rate, connect_window=window)
+    return Engine(
+        mode,
+        pool,
+        start=START,
+        ports=ports,
+        calls_per_second=rate,
+        connect_window=window,
+        abandon_message=message,
+    )
 
 
 def dial(working: Engine, at: float, number: int, agent_id: str | None = None) -> str:
@@ -367,10 +380,11 @@ class Floor(RuleBasedStateMachine):
     ports: ClassVar[int] = 6
     rate: ClassVar[float] = 5.0
 
-    @initialize(agents=st.integers(1, 5))
-    def open(self, agents: int) -> None:
+    @initialize(agents=st.integers(1, 5), message=st.sampled_from([None, "sorry"]))
+    def open(self, agents: int, message: str | None) -> None:
         self.now = START
-        self.engine = engine(self.mode, agents, self.ports, self.rate)
+        self.message = message
+        self.engine = engine(self.mode, agents, self.ports, self.rate, message=message)
         assert self.engine.pool is not None
         self.pool = self.engine.pool
         self.everybody = set(self.pool.ready)
@@ -395,8 +409,11 @@ class Floor(RuleBasedStateMachine):
                 call = self.open_calls[command.attempt_id]
                 assert call.connected == self.now
                 assert call.agent_id == command.agent_id
+                assert call.given_up == (command.destination == "sorry")
             elif isinstance(command, Over):
                 call = command.call
+                assert call.given_up <= (call.result is CallResult.DROPPED)
+                assert not (call.given_up and self.message and call.connected is None)
                 assert call.attempt_id not in self.over
                 self.over.add(call.attempt_id)
                 del self.open_calls[call.attempt_id]

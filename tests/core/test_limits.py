@@ -77,13 +77,12 @@ def told(project: MakeProject) -> Callable[..., list[str]]:
         (
             "connect_window: {at_most: 1s}",
             {},
-            "groups.all: connect_window must be at most 1s, not 2s "
-            "(law, rulesets/law.yaml:5, the whole Act) (group 'all')",
+            "groups.all: connect_window must be at most 1s, not 2s (law, rulesets/law.yaml:5, the whole Act)",
         ),
         (
             "abandon_message: {set: true}",
             {},
-            "groups.all: abandon_message must be set (law, rulesets/law.yaml:5, the whole Act) (group 'all')",
+            "groups.all: abandon_message must be set (law, rulesets/law.yaml:5, the whole Act)",
         ),
         (
             "abandon_rate: {at_most: 3, over: [30_days, campaign]}",
@@ -218,7 +217,7 @@ def test_of_two_packs_the_stricter_decides(project: MakeProject) -> None:
     with pytest.raises(Problems) as error:
         folder.load()
     assert [problem.message for problem in error.value.problems] == [
-        f"ring_time must be at least 30s, not 25s (other, {folder.folder}/rulesets/other.yaml:2) (group 'all')"
+        f"ring_time must be at least 30s, not 25s (other, {folder.folder}/rulesets/other.yaml:2)"
     ]
 
 
