@@ -373,7 +373,8 @@ class Pacer:
         """An answered call has its agent, or its channel (None)."""
 
     def ended(self, attempt_id: str, at: float, result: CallResult) -> None:
-        """A call ended before it was connected: not answered, abandoned in the queue, or dropped."""
+        """A call ended before it was connected: not answered, abandoned in the queue, or dropped, in which case it may
+        go on with a message for the person; nothing more is told of it then."""
 
     def completed(self, attempt_id: str, agent_id: str | None, at: float) -> None:
         """A connected call is over; its agent wraps up."""

@@ -68,8 +68,8 @@ class LiveCall:
     """A call in progress; times are None until they have come. `past` is the attempt as caps see it.
 
     `resumed`: an earlier run has placed it, and nobody told this one whether it was answered. `hung_up` says why it
-    was released before anybody answered; empty if it was not. `given_up`: no agent took the person who answered in
-    time, so the call is dropped, though it may go on: it is connected to the message for such calls.
+    was released before anybody answered; empty if it was not. `given_up`: no agent took it in time, so it is
+    dropped, though it may go on: a person is connected to the message for such calls.
     """
 
     __slots__ = (

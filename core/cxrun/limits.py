@@ -109,8 +109,9 @@ class Limit(NamedTuple):
 
     def concerns(self, mode: DialingMode) -> bool:
         """Whether it has a meaning for a group with this mode."""
-        waits = mode.needs_agents and not mode.agent_first
-        return waits or self.subject not in (*_FOR_WAITING, ABANDON_RATE)
+        if self.subject == ABANDON_RATE:
+            return mode.dials_ahead
+        return self.subject not in _FOR_WAITING or (mode.needs_agents and not mode.agent_first)
 
     def broken(self, value: Any, mode: DialingMode) -> str:
         """How the value of the setting, None if it is not set, breaks the limit; empty if it keeps to it."""
@@ -133,7 +134,7 @@ class Limit(NamedTuple):
     def _rate(self, mode: DialingMode) -> str:
         most, over = self.bounds["at_most"], self.bounds["over"]
         caps = mode.abandon_caps
-        if not mode.dials_ahead or any(caps[name] <= most for name in over if name in caps):
+        if any(caps[name] <= most for name in over if name in caps):
             return ""
         kept = ", ".join(f"{cap:g}% over {WINDOWS.get(name, name)}" for name, cap in caps.items())
         *others, last = (WINDOWS[name] for name in over)

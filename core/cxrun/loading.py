@@ -525,8 +525,10 @@ class _CampaignLoader:
         """Routing points that are named are declared in what the group inherits."""
         declared = settings["routing_points"].value if "routing_points" in settings else {}
 
-        def unknown(name: str) -> str:
-            close = near(name, declared) or "; a session profile declares them as `routing_points:`"
+        def unknown(name: str, *others: str) -> str:
+            close = near(name, [*declared, *others])
+            if not declared and "did you mean" not in close:
+                close = "; a session profile declares them as `routing_points:`"
             return f"no routing point named '{name}'{close}"
 
         for ruleset in rulesets:
@@ -535,7 +537,8 @@ class _CampaignLoader:
                     if name not in declared:
                         base = (*step.path, step.name)
                         at = next((p for p, value in leaves(step.parameters, base) if value == name), base)
-                        self.wrong(ruleset.document.problem(at, unknown(name)), "group", group)
+                        problem = ruleset.document.problem(at, unknown(name, "agent", "drop"))
+                        self.wrong(problem, "group", group)
         message = settings.get("abandon_message")
         needs_agents = mode is not None and getattr(mode.element, "needs_agents", True)
         if message is not None and needs_agents and message.value not in declared:

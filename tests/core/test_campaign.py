@@ -429,7 +429,7 @@ SECOND = "  west: {template: plain, lists: [people]}\nlists:\n"
         ),
         (
             with_lines(careful="ring_time: 3"),
-            "3:5: dialing_profiles.careful.ring_time: unknown key 'ring_time'; known: callbacks, "
+            "3:5: dialing_profiles.careful.ring_time: unknown key 'ring_time'; known: abandon_message, callbacks, "
             "connect_window, default, devices, lifo, mode, ordering, priorities, rulesets",
         ),
         (

@@ -380,6 +380,42 @@ def test_a_killed_run_dials_nothing_twice_and_loses_nothing(
         assert lost(run.project), "kills that cut off no call prove nothing"
 
 
+def test_whoever_was_abandoned_stays_so_however_often_the_run_is_killed(wired: Callable[..., Wired]) -> None:
+    run = wired(ROUNDS * 6, 1, agents=1, routing_points={"sorry": None})
+    profile = run.project.campaign["dialing_profiles"]["standard"]
+    profile |= {
+        "connect_window": "0.05s",
+        "abandon_message": "sorry",
+        "mode": {"power": {"calls_per_agent": 8}},
+    }
+    run.project.save()
+    begun: set[tuple[int, int, float, float]] = set()
+
+    def heard(ended: str) -> set[tuple[int, int, float, float]]:
+        rows = run.project.query(
+            f"SELECT record_id, attempt, answered, connected FROM attempts WHERE call_result = 26 AND {ended}"
+        )
+        return {(row[0], row[1], row[2], row[3]) for row in rows}
+
+    def on_wire() -> int:
+        begun.update(heard("ended IS NULL"))
+        return len(run.wire())
+
+    kill_until_done(run, random.Random(f"{SEED}:sorry"), on_wire)
+    assert_protocol_kept(run)
+    assert begun, "kills that cut off no message prove nothing"
+    assert begun <= heard("ended IS NOT NULL AND agent_id IS NULL AND detected = 33")
+    assert verified(run.project)
+
+
+def verified(project: ProjectFolder) -> bool:
+    """Whether all tables agree with the journal."""
+    from cxrun.auditing.verifying import verify
+
+    with project.store() as store:
+        return verify(store).sound
+
+
 def test_a_lost_call_is_journalled_closed_and_not_dialed_again(wired: Callable[..., Wired]) -> None:
     run = wired(25, 1, remembers=False)
     process = run.start()

@@ -55,7 +55,7 @@ def test_it_is_inherited_part_by_part(project: MakeProject, cxrun: Cxrun) -> Non
     [
         ({"voicemail": None}, "; did you mean 'voicemail'?"),
         ({}, "; a session profile declares them as `routing_points:`"),
-        ({"ivr": None}, "; known: ivr"),
+        ({"ivr": None}, "; known: agent, drop, ivr"),
     ],
 )
 def test_a_destination_that_is_not_declared_is_told_where_it_stands(
@@ -66,6 +66,12 @@ def test_a_destination_that_is_not_declared_is_told_where_it_stands(
         "rulesets/retry.yaml:3:16: results[0].delivery.answering_machine: "
         f"no routing point named 'voice_mail'{expected} (group 'all')"
     ]
+
+
+def test_a_misspelt_agent_is_no_routing_point_either(project: MakeProject) -> None:
+    folder = project(3, rules={"retry": RULES.replace("voice_mail", "agnet")})
+    (problem,) = problems(folder)
+    assert "no routing point named 'agnet'; did you mean 'agent'? (group 'all')" in problem
 
 
 def test_it_is_told_for_each_group_that_lacks_it(project: MakeProject) -> None:
