@@ -232,6 +232,10 @@ def _xml(file: Path) -> Iterator[Table]:
     except expat.ExpatError as error:
         message = f"is not valid XML: {expat.ErrorString(error.code)}"
         raise Problems([Problem(Mark(str(file), error.lineno, error.offset + 1), "", message)]) from error
+    except LookupError as error:
+        raise Problems(
+            [Problem(Mark(str(file)), "", f"cannot be read: {error}; write it in UTF-8")]
+        ) from error
     yield Table("", columns, found, Mark(str(file)))
 
 

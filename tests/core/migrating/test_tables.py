@@ -74,6 +74,10 @@ def test_sql_that_was_logged_as_text_is_not_read(tmp_path: Path) -> None:
         ("a,b\n1\n", "it:2:1: this row has 1 cells, the header names 2 columns; give each its cell"),
         ('[{"a": 1,]', "it:1:10: is not valid JSON: expecting property name enclosed in double quotes"),
         ("<a><b></a>", "it:1:9: is not valid XML: mismatched tag"),
+        (
+            '<?xml version="1.0" encoding="x-none"?><a/>',
+            "it:1:1: cannot be read: unknown encoding: x-none; write it in UTF-8",
+        ),
         ("<!DOCTYPE a><a/>", "it:1:12: a DOCTYPE is not read; remove it"),
         ("INSERT INTO t VALUES (1,2);", "it:1:22: is not valid SQL: 2 values stand here for 1 columns"),
         ("INSERT INTO t VALUES (1;", "it:1:24: is not valid SQL: , or ) is expected here"),

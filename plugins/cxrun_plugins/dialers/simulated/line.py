@@ -114,9 +114,9 @@ class SimulatedLine:
     `Answered` is not abandoned in the same breath.
     """
 
-    def __init__(self, world: Simulated, seed: int, lasts: Mapping[str, float]) -> None:
+    def __init__(self, world: Simulated, seed: int, lasts: Mapping[str, float] | None = None) -> None:
         self._world = world
-        self._lasts = lasts
+        self._lasts = lasts or {}
         self._hash = blake2b(key=seed_key(seed), digest_size=LUCK.size)
         self._post_dial_delay = uniform(**world.parts("post_dial_delay"))
         self._machine_answers_after = uniform(**world.parts("machine_answers_after"))
