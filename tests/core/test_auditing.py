@@ -1013,8 +1013,8 @@ def test_calls_of_the_real_world_are_proven_and_redacted_too(project: MakeProjec
     folder = project(12, rules={"retry": AGAIN}, plugins={"phone": LINE}, dialer={"phone": {}})
 
     def kill(_: Any) -> None:
-        ended = folder.query("SELECT 1 FROM attempts WHERE ended IS NOT NULL")
-        if ended and folder.query("SELECT 1 FROM in_work"):
+        failed = folder.query("SELECT 1 FROM journal WHERE event = 'dial_failed'")
+        if failed and folder.query("SELECT 1 FROM in_work"):
             raise _Killed
 
     with pytest.raises(_Killed):

@@ -401,7 +401,7 @@ SECOND = "  west: {template: plain, lists: [people]}\nlists:\n"
         (
             CAMPAIGN.replace("fail_after: 2}}", "fail_after: 2}, real: {}}"),
             "11:5: session_profiles.main.dialer: one dialer can be named, not 2: simulated, real; the dialer and its "
-            "parameters, e.g. {simulated: {}}",
+            "parameters, e.g. {simulated: {}}, or the name of a YAML file that holds them",
         ),
         (
             with_lines(bold="mode: {power: {calls_per_agent: 0}}"),

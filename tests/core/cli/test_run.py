@@ -112,8 +112,8 @@ def test_starts_and_stops_of_groups_are_told(cxrun: Cxrun, project: MakeProject)
     assert "2026-03-02 14:00:00 UTC  group all starts: its schedule says so\n" in answer.out
     folder.store_file.unlink()
     turns = json.loads(cxrun("-C", folder.folder, "run", "--json").out)["turns"]
-    assert turns[0] == {"at": 1772460000.0, "group": "all", "state": "running", "why": "its schedule says so",
-                        "forced": False}  # fmt: skip
+    assert turns[0] == {"at": 1772460000.0, "group": "all", "state": "running", "was": "unloaded",
+                        "why": "its schedule says so", "forced": False}  # fmt: skip
 
 
 def test_a_time_that_is_none_is_refused_before_anything_is_imported(
