@@ -4,7 +4,7 @@
       ring_time: {at_least: 15s, source: 16 CFR 310.4(b)(4)(ii)}
       connect_window: {at_most: 2s}
       abandon_message: {set: true}
-      abandon_rate: {at_most: 3, over: [day, 30_days, campaign]}
+      abandon_rate: {at_most: 3, over: [day, 30_days]}
 
 A limit has one of two subjects: a setting, or the abandon rate, which the dialing mode keeps. Nothing here decides
 about a record: a group that breaks a limit is an error when the project is loaded.

@@ -333,7 +333,7 @@ def test_the_packs_hold_the_settings_to_the_figures_of_their_sources() -> None:
     }
     assert limits("us_telemarketing") == {
         **harbour,
-        "abandon_rate": {"at_most": 3, "over": ["day", "30_days", "campaign"]},
+        "abandon_rate": {"at_most": 3, "over": ["day", "30_days"]},
     }
     assert limits("uk_ofcom") == {**harbour, "abandon_rate": {"at_most": 3, "over": ["day"]}}
     assert limits("ca_crtc") == {

@@ -8,6 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from cxrun.linting.settings import MOST_ABANDONED
+from cxrun.ruleset import bundled
+from cxrun.yamlfile import load
+
 if TYPE_CHECKING:
     from cxrun.linting.lint import Result
 
@@ -101,3 +105,13 @@ def test_a_parameter_without_effect_is_told_where_it_stands(example: Example, fi
     made = example(mode(predictive={"engage_agent_first": True, "agent_busy_factor": 80}))
     (found,) = findings(made, "CX319", data=False).findings
     assert found.path == "dialing_profiles.standard.mode.predictive.agent_busy_factor"
+
+
+def test_a_lavish_abandon_rate_is_more_than_any_compliance_pack_allows() -> None:
+    packs = [load(path).data for path in bundled().values()]
+    allowed = [
+        pack["limits"]["abandon_rate"]["at_most"]
+        for pack in packs
+        if "abandon_rate" in pack.get("limits", {})
+    ]
+    assert max(allowed) == MOST_ABANDONED
