@@ -237,6 +237,7 @@ class Run:
     def _loop(self) -> None:
         while True:
             now = self._clock.now()
+            self._account(now)
             self._turn(now)
             self._close(now)
             if self._edits is not None and not self._clock.jumps:
@@ -312,9 +313,9 @@ class Run:
         if not moments:
             return False
         now = self._clock.reach(min(moments))
+        self._account(now)
         for crew in self._crews:
             for event in crew.line.events(now):
-                self._account(now)
                 self._progress(crew, event)
         return True
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import time
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -145,3 +146,18 @@ def test_a_run_without_agents_has_no_report(project: Callable[..., Any], cxrun: 
     assert "waited" not in cxrun("-C", folder.folder, "run", "--until", "1h").out
     folder = project(20, mode={"power_ivr": {"calls_per_minute": 60, "max_in_progress": 10}}, name="again")
     assert json.loads(cxrun("-C", folder.folder, "run", "--until", "1h", "--json").out)["report"] is None
+
+
+def test_a_run_in_real_time_tells_real_time_though_nothing_happens(project: Callable[..., Any]) -> None:
+    ringing = {"simulated": {"outcomes": {"no_answer": 1}}}
+    folder = project(3, agents=4, dialer=ringing, ring_time="5m")
+    seen: list[float] = []
+
+    begun = time.time()
+    tally = folder.run(wall=True, until=begun + 1.5, watch=lambda tally: seen.append(tally.now))
+
+    assert tally.now == pytest.approx(begun + 1.5, abs=0.4)
+    assert tally.staffed_seconds == pytest.approx(4 * (tally.now - tally.started), abs=0.4)
+    assert tally.report.total.staffed == pytest.approx(tally.staffed_seconds)
+    assert tally.now == pytest.approx(folder.reached(), abs=0.4)
+    assert seen[-1] == tally.now
