@@ -90,6 +90,9 @@ class Settling:
                 ]
                 change = change._replace(suppressions=tuple(kept))
             reason = self._reason(bool(change.waiting), result, text, settlement.rule)
+        if call.hung_up and event != "hung_up":
+            text = f"{call.hung_up}; {text}"
+            reason = reason._replace(text=f"{result.word}: {text}")
         crew.dialing.discard(record.record_id)
         self._ledger.settle(call, sleeping, change, reason, at, event, result)
         if isinstance(settlement, Settlement) and settlement.effects:

@@ -16,11 +16,15 @@ from cxrun.testing import make_record
 from cxrun_plugins.dialing_modes.progressive import Progressive
 
 if TYPE_CHECKING:
-    from tests.conftest import ProjectFolder
+    from tests.conftest import Answer, ProjectFolder
 
+    Cxrun = Callable[..., Answer]
     MakeProject = Callable[..., ProjectFolder]
 
 START = parse_moment("2026-03-02T13:00Z")
+AGAIN = {
+    "again": "ruleset: again\ntreatments: [{on: dropped_no_answer, do: [{retry_in: {interval: 15m}}]}]\n"
+}
 CAPPED = {"capped": "ruleset: capped\nfilters:\n  - attempts: {at_most: 1, within: 24h}\n"}
 
 
@@ -77,11 +81,18 @@ def test_progressive_never_calls_off_what_it_has_just_placed(lines: float) -> No
                 assert not (wanted and mode.surplus(after))
 
 
-def left_amid_calls(project: MakeProject, name: str, *, cancel: bool, delay: float = 60.0) -> ProjectFolder:
+def left_amid_calls(
+    project: MakeProject,
+    name: str,
+    *,
+    cancel: bool,
+    delay: float = 60.0,
+    rules: dict[str, str] = CAPPED,
+) -> ProjectFolder:
     """Half the agents leave while the phones of their calls do not ring yet."""
     world = {"simulated": {"outcomes": {"answer": 1}, "post_dial_delay": {"min": delay, "max": delay}}}
     folder = project(
-        40, agents=8, rules=CAPPED, dialer=world, name=name, mode={"progressive": {"cancel_before_ring": cancel}},
+        40, agents=8, rules=rules, dialer=world, name=name, mode={"progressive": {"cancel_before_ring": cancel}},
     )  # fmt: skip
     folder.campaign["agent_groups"]["sales"]["roster"] = [
         {"agents": 4, "from": "00:00", "till": "24:00", "zone": "UTC"},
@@ -122,3 +133,14 @@ def test_a_call_that_was_called_off_counts_as_an_attempt_and_its_record_waits(pr
     folder.run(until=START + 7200)
     assert [count for (state, _), count in folder.reasons().items() if state == "deferred"] == [4]
     assert folder.query("SELECT max(attempt) FROM attempts") == [(1,)]
+
+
+def test_the_life_of_a_record_tells_why_its_call_was_called_off(project: MakeProject, cxrun: Cxrun) -> None:
+    folder = left_amid_calls(project, "why", cancel=True, rules=AGAIN)
+    ((number,), *_) = folder.query("SELECT record_id FROM attempts WHERE call_result = 27")
+    told = cxrun("-C", folder.folder, "explain", number).out
+    why = "dropped_no_answer: called off before it rang, for want of agents; retry in 15m"
+    assert why in told
+    assert why in cxrun("-C", folder.folder, "status", "--why").out
+    assert "no difference" in cxrun("-C", folder.folder, "replay").out
+    assert cxrun("-C", folder.folder, "audit", "verify").code == 0

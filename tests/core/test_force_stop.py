@@ -182,6 +182,8 @@ def test_a_treatment_of_the_result_says_when_they_are_dialed_again(
     due = folder.query("SELECT due - call_time FROM queue WHERE attempt > 0")
     assert len(due) == tally.results["dropped_no_answer"] > 1
     assert {interval for (interval,) in due} <= {3600, 3601}
+    (said,) = (text for state, text in folder.reasons() if text.startswith("dropped_no_answer: "))
+    assert said.startswith("dropped_no_answer: its group was stopped by force; ")
 
 
 def test_an_attempt_that_was_hung_up_counts_against_a_cap(
