@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cxrun.cli import Session
+from cxrun.cli import Session, completing
 from cxrun.cli.terminal import echo_columns, echo_json, json_option
 from cxrun.errors import UserError
 
@@ -13,43 +13,55 @@ if TYPE_CHECKING:
 
 
 @click.command("explain")
-@click.argument("record", metavar="RECORD|PHONE|CLIENT")
+@click.argument("what", metavar="RECORD|PHONE|CLIENT|GROUP", shell_complete=completing.groups)
 @click.option("--at", "when", metavar="TIME",
               help="What every rule says at a moment: 2026-03-02T18:00Z, 8h (from now), or now.")  # fmt: skip
 @json_option
 @click.pass_obj
-def command(session: Session, record: str, when: str | None, as_json: bool) -> None:
-    """Tell the life of a record, and what comes next.
+def command(session: Session, what: str, when: str | None, as_json: bool) -> None:
+    """Tell the life of a record, and what comes next; or what became of a campaign group.
 
     Every decision is told with the file and line of its rule. Give a record id, a number or a client id. With --at
     the record is shown at that moment: as it stood then, with what was known then; or, of a moment to come, as it
     stands now, if nothing else happens until then.
 
+    Of a group its starts, pauses and stops are told, and what held its pace back, with --at up to that moment.
+
     \b
     Example:
       cxrun explain 17
       cxrun explain +12125550123 --at 2026-03-02T18:00Z
+      cxrun explain welcome_east
     """
     from cxrun.explaining import explain
+    from cxrun.explaining.of_group import explain_group
     from cxrun.moments import parse_moment
     from cxrun.requests import now_of
     from cxrun.store.reading import find_records
 
     project = session.project
     with session.store(create=False) as store:
-        found = find_records(store, record)
-        if not found:
-            raise UserError(f"no record with the id, number or client id '{record}' in {store.file}")
+        found = find_records(store, what)
+        group = project.groups.get(what)
+        if not found and group is None:
+            raise UserError(
+                f"no record with the id, number or client id '{what}' in {store.file}, and no such group"
+            )
         at = None
         if when is not None:
             now = now_of(project, store)
             at = now if when == "now" else parse_moment(when, now)
+        groups = [explain_group(store, group, at)] if group else []
         stories = [explain(project, store, list_id, record_id, at) for list_id, record_id in found]
     if as_json:
-        echo_json([story.as_data() for story in stories])
+        echo_json([*(told.as_data() for told in groups), *(story.as_data() for story in stories)])
         return
+    for told in groups:
+        click.secho(told.title, bold=True)
+        for line in told.lines:
+            click.echo(f"  {line}")
     for number, story in enumerate(stories):
-        if number:
+        if number or groups:
             click.echo()
         click.secho(story.title, bold=True)
         if story.look is not None:

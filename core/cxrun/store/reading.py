@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
 from cxrun.model import ASLEEP, CALLBACKS, CHAINED, PRIORITY, CallResult, Reason, RecordStatus
@@ -248,6 +248,17 @@ def rules_changes(store: Store, list_name: str) -> list[Happened]:
         for row in rows
         if any(list_name in group["lists"] for group in json.loads(row[11]).values())
     ]
+
+
+def told_of_groups(store: Store, beginnings: Sequence[str]) -> list[Happened]:
+    """What the journal says of whole groups in texts that begin so, in order."""
+    rows = store.connection.execute(
+        f"SELECT j.seq, j.at, j.run_id, j.event, {REASON} FROM journal j JOIN reasons s USING (reason_id) "
+        "WHERE j.record_id = 0 AND s.state = 'group' AND EXISTS "
+        "(SELECT 1 FROM json_each(?) WHERE substr(s.text, 1, length(value)) = value) ORDER BY j.seq",
+        (json.dumps(list(beginnings)),),
+    )
+    return [Happened(row[0], row[1], row[2], row[3], 0, 0, 0, reason_of_row(row[4:])) for row in rows]
 
 
 def life_of(store: Store, record_id: int) -> Iterator[Happened]:

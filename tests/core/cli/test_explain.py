@@ -103,3 +103,41 @@ def _iso(at: float) -> str:
     from datetime import UTC, datetime
 
     return datetime.fromtimestamp(at, UTC).isoformat()
+
+
+def test_of_a_group_its_turns_and_what_held_its_pace_back_are_told(
+    cxrun: Cxrun, project: MakeProject
+) -> None:
+    folder = project(40, mode={"predictive": {"agent_floor": 8}})
+    folder.campaign["groups"]["all"]["schedule"] = [{"start": "14:00", "stop": "14:10", "zone": "UTC"}]
+    folder.campaign["groups"]["all-night"] = {"template": "plain", "lists": ["others"], "after": "all"}
+    folder.write_list("others", [["D1", "617-555-0101"]])
+    folder.save()
+    folder.import_lists()
+    before = cxrun("-C", folder.folder, "explain", "all")
+    assert before.out.splitlines()[1:] == ["  nothing has happened yet that concerns the whole group"]
+    folder.run()
+    lines = cxrun("-C", folder.folder, "explain", "all").out.splitlines()
+    assert lines[0] == "group all, predictive"
+    assert lines[1] == "  2026-03-02 14:00:00 UTC  group all starts: its schedule says so"
+    assert lines[2] == "  2026-03-02 14:00:00 UTC  all: fewer than 8 agents: dialing progressively"
+    assert lines[3] == "  2026-03-02 14:10:00 UTC  group all stops: its schedule says so"
+    assert not any("all-night" in line for line in lines)
+
+    early = cxrun("-C", folder.folder, "explain", "all", "--at", "2026-03-02T14:05Z").out
+    assert early.splitlines() == lines[:3]
+    (story,) = json.loads(cxrun("-C", folder.folder, "explain", "all", "--json").out)
+    assert (story["group"], story["mode"]) == ("all", "predictive")
+    assert [event["event"] for event in story["events"][:3]] == ["group_started", "pacing", "group_stopped"]
+    other = cxrun("-C", folder.folder, "explain", "all-night").out
+    assert "group all-night starts: 'all' is finished" in other
+
+
+def test_a_client_called_like_a_group_is_told_beside_it(cxrun: Cxrun, project: MakeProject) -> None:
+    folder = project(2)
+    folder.write_list("people", [["all", "617-555-0101"]])
+    folder.run()
+    said = cxrun("-C", folder.folder, "explain", "all").out
+    assert said.startswith("group all, progressive\n")
+    assert "\n\nrecord 1 of list people: +16175550101" in said
+    assert len(json.loads(cxrun("-C", folder.folder, "explain", "all", "--json").out)) == 2
