@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import TypedDict
@@ -52,6 +53,8 @@ class Crew:
         self.forgotten = ""
         self.remark = ""
         """What the journal says of the pace."""
+        self.paced: defaultdict[str, float] = defaultdict(float)
+        """Seconds it has had work, by what was said of the pace; an empty phrase for nothing."""
         self.external = group.dialer.external
         self.engine = (Engine if alone else SharingEngine)(group.mode, pool, start=start, **_pace(group))
         self._obey(group, credits)
@@ -130,6 +133,11 @@ class Crew:
     def buffered(self) -> bool:
         """Whether it may dial and has a record at hand."""
         return self.working and any(map(len, self.feeds.values()))
+
+    @property
+    def has_work(self) -> bool:
+        """Whether it has calls in progress, or records that may be dialed."""
+        return bool(self.engine.calls) or self.buffered
 
     @property
     def starving(self) -> bool:

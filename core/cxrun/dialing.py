@@ -19,6 +19,8 @@ from cxrun.work import Work
 
 _IN_CALL_WAIT: Final = 30.0
 """Seconds after which a record is looked at again whose number is just being called for another one."""
+FREELY: Final = "dialing freely again"
+"""What the journal says once there is no more to be said of the pace."""
 _WITHDRAWN: Final = Reason("waiting", "not dialed: a request came in before")
 
 
@@ -36,6 +38,8 @@ class Dialing:
         """Dial as many records of a group as its engine wants and the rules allow."""
         engine = crew.engine
         room = engine.new_calls(now)
+        if engine.remark != crew.remark:
+            self._remark(crew)
         if self._options.limit is not None:
             previewing = sum(other.engine.previewing for other in self._work.crews)
             room = min(room, self._options.limit - self._tally.attempts - previewing)
@@ -43,10 +47,6 @@ class Dialing:
             return
         self._work.lock()
         now = self._work.clock.now()
-        if engine.remark != crew.remark:
-            crew.remark = engine.remark
-            reason = Reason("group", f"{crew.group.name}: {crew.remark or 'dialing freely again'}")
-            self._ledger.batch.journal.append(Entry(round(now, 3), "pacing", 0, 0, 0, reason, 0))
         placing: list[tuple[Record, Dial]] = []
         while room > 0 and not self._work.stop and self._tally.errors <= self._options.max_errors:
             feed = crew.next_feed()
@@ -72,6 +72,14 @@ class Dialing:
             if command is not None:
                 self._obey(crew, [command], now)
         self._place(crew, placing)
+
+    def _remark(self, crew: Crew) -> None:
+        """The mode says something else of the pace than before: so does the journal."""
+        self._work.lock()
+        crew.remark = crew.engine.remark
+        reason = Reason("group", f"{crew.group.name}: {crew.remark or FREELY}")
+        at = round(self._work.clock.now(), 3)
+        self._ledger.batch.journal.append(Entry(at, "pacing", 0, 0, 0, reason, 0))
 
     def allowed(self, crew: Crew, feed: Feed, record: Record, now: float) -> bool:
         """Ask the rules; a record they object to is written back with the reason."""

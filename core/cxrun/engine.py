@@ -250,6 +250,21 @@ class Engine:
         return self._ports
 
     @property
+    def wrapping(self) -> int:
+        """Agents who wrap up."""
+        return len(self._wrapping)
+
+    @property
+    def looking(self) -> int:
+        """Agents who look at a record before it is dialed."""
+        return len(self._previews)
+
+    @property
+    def channels(self) -> int:
+        """The answered calls it can serve at once without agents; 0 with agents, or if only its ports limit them."""
+        return self._capacity or 0
+
+    @property
     def call_states(self) -> dict[str, int]:
         """How many of its calls ring (or are about to), are queued for an agent, and are connected."""
         ringing, queued = self.dialed, len(self.waiting)
@@ -268,10 +283,10 @@ class Engine:
         return {
             "logged_in": len(pool.known) - len(pool.gone),
             "ready": len(pool.ready),
-            "previewing": len(self._previews),
+            "previewing": self.looking,
             "reserved": bound + len(pool.kept),
             "talking": self.talking,
-            "wrapping": len(self._wrapping),
+            "wrapping": self.wrapping,
         }
 
     @property
@@ -724,7 +739,8 @@ class Engine:
             self._free(call)
         elif call.agent_id is not None:
             self.talking -= 1
-            self._wrapping.add(call.agent_id)
+            if self.pool is None or call.agent_id not in self.pool.gone:
+                self._wrapping.add(call.agent_id)
         elif self._capacity is not None:
             self.talking -= 1
 

@@ -200,9 +200,10 @@ class Rota:
         place.fruitless = 0
 
     def states(self) -> dict[str, dict[str, Any]]:
-        """Each group's state, what it waits for, what its agents and calls do, and what its schedule says next.
+        """Each group's state, its mode and what that says of the pace, what it waits for, what its agents and calls do,
+        and what its schedule says next. Plain data.
 
-        Plain data.
+        `uncounted` are the calls in progress that the store knows nothing of before they are over.
         """
         return {name: self._state(place) for name, place in self._places.items()}
 
@@ -219,7 +220,9 @@ class Rota:
         engine = crew.engine
         return {
             "state": state, "waits_for": waits_for, "ordered": ordered, "next": place.change,
+            "mode": crew.group.mode.name, "remark": crew.remark if state == "running" else "",
             "agents": engine.agents, "calls": engine.call_states, "ports": engine.ports,
+            "channels": engine.channels, "uncounted": 0 if crew.external else len(engine.calls),
         }  # fmt: skip
 
     def _wanted(self, place: _Place, now: float) -> tuple[str, str]:

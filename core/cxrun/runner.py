@@ -52,6 +52,7 @@ from cxrun.errors import UserError
 from cxrun.events import RunFinished, RunStarted
 from cxrun.ledger import Ledger
 from cxrun.model import IN_CHAIN, CallResult, Reason
+from cxrun.report import AtWork
 from cxrun.roster import Attendance
 from cxrun.rota import Turn, finished_before
 from cxrun.settling import Settling
@@ -150,6 +151,7 @@ class Run:
         self._moved: tuple[int, float] = (0, start)
         self.tally = Tally(start, start, agents=sum(pool.size for pool in self._pools.values()))
         self.tally.notices = [Notice(start, crew.forgotten) for crew in self._crews if crew.forgotten]
+        self.tally.paced = {crew.group.name: crew.paced for crew in self._crews}
         self.tally.per_list = {feed.name: Counter() for crew in self._crews for feed in crew.feeds.values()}
 
         def effects(ledger: Ledger) -> Effects:
@@ -406,18 +408,30 @@ class Run:
         tally = self.tally
         elapsed = now - tally.now
         tally.now = now
-        if tally.agents and elapsed > 0 and self._at_work:
+        if elapsed <= 0:
+            return
+        at_work = False
+        talking = wrapping = looking = channels = taken = 0
+        for crew in self._crews:
+            engine = crew.engine
+            if crew.has_work:
+                at_work = True
+                crew.paced[crew.remark] += elapsed
+            if engine.pool is None:
+                channels += engine.channels
+                taken += engine.talking
+            else:
+                talking += engine.talking
+                wrapping += engine.wrapping
+                looking += engine.looking
+        if at_work:
             present = sum(max(0, len(pool.known) - len(pool.gone)) for pool in self._pools.values())
-            ready = sum(len(pool.ready) for pool in self._pools.values())
-            tally.report.worked(now - elapsed, now, present, ready)
-            tally.staffed_seconds += elapsed * present
-            tally.ready_seconds += elapsed * ready
-            tally.talk_seconds += elapsed * sum(crew.engine.talking for crew in self._crews)
+            tally.worked(elapsed, AtWork(present, talking, wrapping, looking, channels, taken))
 
     @property
     def _at_work(self) -> bool:
-        """Whether there is anything for agents to do: calls in progress, or records that may be dialed."""
-        return any(crew.engine.calls or crew.buffered for crew in self._crews)
+        """Whether there is anything for agents to do."""
+        return any(crew.has_work for crew in self._crews)
 
     def _horizon(self, now: float) -> float | None:
         """When something is due that no line will tell of: in an engine, in the queue, or at the end."""
@@ -585,6 +599,9 @@ class Run:
                 if command.agent_id is not None:
                     self.tally.connects += 1
                     self.tally.report.connected(command.agent_id)
+                elif crew.engine.pool is None:
+                    self.tally.connects += 1
+                    self.tally.served += 1
             elif isinstance(command, HangUp):
                 crew.line.hang_up(command.attempt_id, at)
             elif isinstance(command, CallOff):

@@ -112,8 +112,7 @@ class Settling:
         self._tally.per_list[feed.name][result.word] += 1
         if call.resumed:
             self._tally.leftovers[result.word] += 1
-        if crew.engine.pool is not None:
-            self._tally.report.ended(feed.name, result, call, at)
+        self._tally.report.ended(feed.name, result, call, at, without_agents=crew.engine.pool is None)
         if self._work.observers.wants("attempt_settled"):
             self._work.observers.keep(
                 AttemptSettled(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -11,8 +12,13 @@ from typing import Any
 
 import pytest
 
+from cxrun.elements import Deliver
+from cxrun.engine import AgentPool, Engine, LiveCall
+from cxrun.model import CallResult
 from cxrun.moments import parse_moment
 from cxrun.report import Spread, Window
+from cxrun.testing import make_record
+from cxrun_plugins.dialing_modes.progressive import Progressive
 
 POWER = {"power": {"calls_per_agent": 4}}
 
@@ -78,7 +84,7 @@ def test_agents_time_adds_up(project: Callable[..., Any]) -> None:
     assert total.utilisation == pytest.approx(tally.utilisation)
     # what an agent waits for his calls is what is missing to his whole time
     waited = tally.report.agents_wait
-    assert waited.total == pytest.approx(tally.ready_seconds, rel=0.02)
+    assert waited.total == pytest.approx(tally.waiting_seconds, rel=0.02)
     assert waited.count == tally.connects
 
 
@@ -140,12 +146,143 @@ def test_a_run_ends_with_its_report(project: Callable[..., Any], cxrun: Callable
     assert said.count("2026-03-02 1") >= 4
 
 
-def test_a_run_without_agents_has_no_report(project: Callable[..., Any], cxrun: Callable[..., Any]) -> None:
-    folder = project(20, mode={"power_ivr": {"calls_per_minute": 60, "max_in_progress": 10}})
+EXACT = {
+    "outcomes": {"answer": 0.3, "no_answer": 0.7},
+    "talk": {"mean": 60, "cv": 0},
+    "wrap": {"mean": 30, "cv": 0},
+}
 
-    assert "waited" not in cxrun("-C", folder.folder, "run", "--until", "1h").out
-    folder = project(20, mode={"power_ivr": {"calls_per_minute": 60, "max_in_progress": 10}}, name="again")
-    assert json.loads(cxrun("-C", folder.folder, "run", "--until", "1h", "--json").out)["report"] is None
+
+@pytest.mark.parametrize(
+    ("mode", "looks"),
+    [
+        ({"progressive": {}}, 0),
+        ({"progressive": {"engage_agent_first": True}}, 0),
+        ({"predictive": {"engage_agent_first": True}}, 0),
+        ({"preview": {"preview_time": 20}}, 20),
+        ({"push_preview": {"timeout": 20}}, None),
+    ],
+)
+def test_busy_are_agents_who_talk_wrap_up_or_look_and_nobody_who_waits_for_an_answer(
+    project: Callable[..., Any], mode: dict[str, Any], looks: float | None
+) -> None:
+    folder = project(2000, agents=5, mode=mode, dialer={"simulated": EXACT})
+    tally = folder.run(until=folder.reached() + 4 * 3600)
+    talks = [
+        min(ended, tally.now) - at
+        for at, ended in folder.query(
+            "SELECT connected, coalesce(ended, 1e12) FROM attempts WHERE connected > 0"
+        )
+    ]
+
+    assert tally.staffed_seconds == 5 * 4 * 3600
+    assert tally.talk_seconds == pytest.approx(sum(talks), rel=0.001)
+    assert tally.wrap_seconds == pytest.approx(30 * len(talks), abs=5 * 30)
+    if looks is not None:
+        assert tally.look_seconds == pytest.approx(looks * tally.attempts, abs=5 * 20)
+    else:
+        assert 0 < tally.look_seconds < tally.staffed_seconds / 2
+    assert tally.utilisation < 0.85
+    assert tally.report.total.utilisation == pytest.approx(tally.utilisation)
+    # an agent's wait, from one call to the next, is all the time he did not talk or wrap up
+    waited = tally.waiting_seconds + tally.look_seconds
+    assert tally.report.agents_wait.total == pytest.approx(waited, rel=0.03)
+
+
+def test_agents_that_groups_share_are_counted_once(project: Callable[..., Any]) -> None:
+    folder = project(1000, agents=6, dialer={"simulated": EXACT})
+    folder.write_list("others", [[f"D{n}", f"+1508555{n:04}"] for n in range(100, 199)])
+    folder.campaign["groups"]["more"] = {"template": "plain", "lists": ["others"]}
+    folder.save()
+    tally = folder.run(until=folder.reached() + 3600)
+
+    assert len(tally.report.lists) == 2
+    assert tally.staffed_seconds == 6 * 3600
+    assert tally.talk_seconds == pytest.approx(60 * tally.connects, abs=6 * 60)
+    assert tally.wrap_seconds == pytest.approx(30 * tally.connects, abs=6 * 60)
+
+
+def test_who_leaves_while_he_talks_does_not_wrap_up_for_ever() -> None:
+    pool = AgentPool("sales", 1)
+    engine = Engine(Progressive(), pool, start=0.0, ports=9, calls_per_second=9, connect_window=2)
+    engine.place(LiveCall("1-1", make_record(), 0.0))
+    engine.answered("1-1", 5.0, CallResult.ANSWER, Deliver("a person"))
+    engine.agent_gone("sales-1", 6.0)
+    engine.completed("1-1", 60.0, None)
+
+    assert (engine.talking, engine.wrapping) == (0, 0)
+
+
+IVR = {"predictive_ivr": {"channels": 10, "abandon_rate": 3}}
+
+
+def test_a_run_without_agents_reports_calls_channels_and_rates(project: Callable[..., Any]) -> None:
+    folder = project(5000, mode=IVR, dialer={"simulated": EXACT}, ports=100)
+    tally = folder.run(until=folder.reached() + 1.5 * 3600)
+    rows = folder.query("SELECT answered, connected, ended FROM attempts WHERE ended > 0")
+    served = [row for row in rows if row[1] is not None]
+
+    total = tally.report.total
+    assert (total.calls, total.connects, total.served) == (len(rows), len(served), len(served))
+    assert total.abandoned == tally.abandoned
+    assert total.worked == 5400
+    assert total.channels == tally.channel_seconds == 10 * 5400
+    in_use = sum(min(ended, tally.now) - at for at, ended in folder.query(
+        "SELECT connected, coalesce(ended, 1e12) FROM attempts WHERE connected > 0"
+    ))  # fmt: skip
+    assert total.taken == pytest.approx(in_use, rel=0.001)
+    assert 0.5 < total.channels_busy == tally.channels_busy < 1
+    assert total.served_per_hour == pytest.approx(len(served) / 1.5)
+    assert (total.staffed, total.utilisation, total.connects_per_hour) == (0, 0, 0)
+    assert [window.channels for _, window in tally.report.by_hour()] == pytest.approx([36000, 18000])
+    waits = [row[1] - row[0] for row in served]
+    assert tally.report.callers_wait.mean == pytest.approx(sum(waits) / len(waits), abs=0.01)
+
+
+def test_the_report_of_a_run_without_agents_is_told(
+    project: Callable[..., Any], cxrun: Callable[..., Any]
+) -> None:
+    folder = project(1500, mode=IVR, ports=100)
+    said = cxrun("-C", folder.folder, "run", "--until", "2h").out
+    assert re.search(r"^channels \d+\.\d% busy, [\d,.]+ connects per hour$", said, re.MULTILINE)
+    assert "who answered waited for a channel" in said
+    assert "agent" not in said
+    assert re.search(r"calls +answered +lost +of answered +connects +per hour +channels busy\n", said)
+
+    folder = project(1500, mode=IVR, ports=100, name="again")
+    told = json.loads(cxrun("-C", folder.folder, "run", "--until", "2h", "--json").out)
+    total = told["report"]["total"]
+    assert total["connects"] == total["served"] <= told["connects"] == told["served"]
+    assert total["channels_busy"] == pytest.approx(told["channels_busy"], abs=0.001)
+    assert len(told["report"]["hours"]) == 2
+    assert told["report"]["lists"]["people"]["served_per_hour"] == total["served_per_hour"] > 0
+
+
+def test_a_mode_that_has_as_many_channels_as_ports_tells_no_share_of_them(
+    project: Callable[..., Any], cxrun: Callable[..., Any]
+) -> None:
+    folder = project(400, mode={"power_ivr": {"calls_per_minute": 60, "max_in_progress": 90}})
+    said = cxrun("-C", folder.folder, "run", "--until", "1h").out
+    assert "connects per hour" in said
+    assert "busy" not in said.split("call result")[0]
+
+
+def test_groups_with_and_without_agents_are_told_apart(
+    project: Callable[..., Any], cxrun: Callable[..., Any]
+) -> None:
+    folder = project(600, agents=5, mode=POWER)
+    folder.write_list("others", [[f"D{n}", f"+1508555{n:04}"] for n in range(100, 199)])
+    folder.campaign["groups"]["more"] = {
+        "template": "plain", "lists": ["others"], "mode": {"progressive_ivr": {"channels": 4}},
+    }  # fmt: skip
+    folder.save()
+    told = json.loads(cxrun("-C", folder.folder, "run", "--until", "1h", "--json").out)
+    report = told["report"]
+    assert report["lists"]["people"]["served"] == 0 < report["lists"]["people"]["connects"]
+    assert report["lists"]["others"]["served"] == report["lists"]["others"]["connects"] > 0
+    assert report["total"]["connects_per_hour"] == pytest.approx(
+        report["lists"]["people"]["connects"] / 5, rel=0.01
+    )
 
 
 def test_a_run_in_real_time_tells_real_time_though_nothing_happens(project: Callable[..., Any]) -> None:

@@ -11,13 +11,13 @@ import click
 
 from cxrun.cli import Session, completing
 from cxrun.cli.at_work import at_work
-from cxrun.cli.terminal import counted, echo_columns, echo_json, json_option, on_terminal
+from cxrun.cli.terminal import counted, echo_columns, echo_json, json_option, lasting, on_terminal
 from cxrun.errors import RunInterrupted, UserError
 
 if TYPE_CHECKING:
     from cxrun.campaign import Group, Project
     from cxrun.clock import Clock
-    from cxrun.report import Report, Window
+    from cxrun.report import Window
     from cxrun.runner import Run
     from cxrun.store import Store
     from cxrun.tally import Tally
@@ -191,12 +191,15 @@ def _picture(tally: Tally) -> Any:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table.grid(padding=(0, 2))
-    table.add_row(Text(_line(tally), style="bold"))
+    table = Table.grid()
+    for line in (_counts(tally), _busy(tally)):
+        if line:
+            table.add_row(Text(line, style="bold"))
     groups = Table.grid(padding=(0, 2))
     for name, state in list(tally.groups.items())[:_GROUPS]:
-        for row, phrase in enumerate(at_work(state)):
-            groups.add_row(*(("", "") if row else (name, state["state"])), phrase)
+        standing = state["state"] + (f", waiting for {state['waits_for']}" if state["waits_for"] else "")
+        for row, phrase in enumerate((standing, *at_work(state))):
+            groups.add_row("" if row else name, phrase)
     table.add_row(groups)
     most = max(tally.results.values(), default=1)
     bars = Table.grid(padding=(0, 2))
@@ -207,13 +210,30 @@ def _picture(tally: Tally) -> Any:
 
 
 def _line(tally: Tally) -> str:
+    told = []
+    for group, state in tally.groups.items():
+        if state["waits_for"]:
+            told.append(f"{group} waits for {state['waits_for']}")
+        if state["remark"]:
+            told.append(f"{group}: {state['remark']}")
+    counts = ", ".join(filter(None, (_counts(tally), _busy(tally))))
+    return "; ".join([counts, *told[:_WAITS], *(["..."] if len(told) > _WAITS else [])])
+
+
+def _counts(tally: Tally) -> str:
     from cxrun.moments import moment_text
 
-    agents = f", {tally.abandon_rate:.2%} lost, agents {tally.utilisation:.0%} busy" if tally.agents else ""
-    told = f"{moment_text(tally.now)}  {tally.attempts:,} attempts, {tally.answered:,} answered{agents}"
-    waits = [f"{group} waits for {state['waits_for']}" for group, state in tally.groups.items()
-             if state["waits_for"]]  # fmt: skip
-    return "; ".join([told, *waits[:_WAITS], *(["..."] if len(waits) > _WAITS else [])])
+    return f"{moment_text(tally.now)}  {tally.attempts:,} attempts, {tally.answered:,} answered"
+
+
+def _busy(tally: Tally) -> str:
+    """How many were lost, and how busy those are who take calls; empty if nobody can wait."""
+    told = []
+    if tally.agents:
+        told.append(f"agents {tally.utilisation:.0%} busy")
+    if tally.channel_seconds:
+        told.append(f"channels {tally.channels_busy:.0%} busy")
+    return ", ".join([f"{tally.abandon_rate:.2%} lost", *told]) if told else ""
 
 
 def _echo_summary(tally: Tally) -> None:
@@ -226,11 +246,21 @@ def _echo_summary(tally: Tally) -> None:
     lost = f", {tally.abandon_rate:.2%} of them abandoned or dropped" if tally.answered else ""
     click.echo(f"{counted(tally.attempts, 'attempt')}, {tally.answered:,} answered by a person{lost}")
     echo_across_runs(tally)
+    total = tally.report.total
     if tally.agents:
         click.echo(
             f"{counted(tally.agents, 'agent')}, {tally.utilisation:.1%} busy, "
-            f"{tally.connects / (tally.staffed_seconds / 3600 or 1):.1f} connects per agent hour"
+            f"{(tally.connects - tally.served) / (tally.staffed_seconds / 3600 or 1):.1f} connects per agent hour"
         )
+    if tally.channel_seconds:
+        click.echo(f"channels {tally.channels_busy:.1%} busy, {total.served_per_hour:,.1f} connects per hour")
+    elif tally.served:
+        click.echo(f"{total.served_per_hour:,.1f} connects per hour")
+    for group, phrases in tally.paced.items():
+        for remark, lasted in phrases.items():
+            if remark:
+                whole = lasting(sum(phrases.values()))
+                click.echo(f"{group}: {remark}, for {lasting(lasted)} of {whole}")
     click.echo(f"the rules put records off {counted(tally.deferred, 'time')} and excluded {tally.excluded:,}")
     if tally.promised or tally.missed:
         click.echo(f"{counted(tally.promised, 'callback')} promised, {tally.missed:,} missed")
@@ -251,8 +281,8 @@ def _echo_summary(tally: Tally) -> None:
     for what, count in tally.effects.items():
         failed = what in ("failed", "unknown")
         click.secho(f"{counted(count, 'effect')} {what}", fg="red" if failed else None)
-    if tally.agents and tally.answered >= _ENOUGH:
-        _echo_report(tally.report)
+    if tally.answered >= _ENOUGH:
+        _echo_report(tally)
     rows = [
         (name, result, count)
         for name, results in tally.per_list.items()
@@ -276,17 +306,24 @@ def echo_across_runs(tally: Tally) -> None:
         )
 
 
-def _echo_report(report: Report) -> None:
+def _echo_report(tally: Tally) -> None:
     """Waits, and what each day came to; for a run within a day, each hour."""
     from cxrun.moments import moment_text
 
-    for who, spread in (("an agent", report.agents_wait), ("who answered", report.callers_wait)):
+    report, total = tally.report, tally.report.total
+    for_whom = "agent" if not total.served else "agent or channel" if tally.agents else "channel"
+    for who, waited, spread in (
+        ("an agent", "a call", report.agents_wait),
+        ("who answered", f"an {for_whom}" if tally.agents else f"a {for_whom}", report.callers_wait),
+    ):
         if spread.count:
-            waited = "waited for a call" if who == "an agent" else "waited for an agent"
             click.echo(
-                f"{who} {waited} {spread.mean:.1f} s on average, 90% of times {spread.quantile(0.9):.1f} s or less"
+                f"{who} waited for {waited} {spread.mean:.1f} s on average, "
+                f"90% of times {spread.quantile(0.9):.1f} s or less"
             )
-    total = report.total
+    if tally.look_seconds and report.agents_wait.count:
+        looked = tally.look_seconds / report.agents_wait.count
+        click.echo(f"for {looked:.1f} s of it he looked at records, which counts as busy")
     if total.mistaken:
         lost = (total.abandoned + total.mistaken) / (total.answered + total.mistaken)
         people = "person was" if total.mistaken == 1 else "people were"
@@ -295,32 +332,45 @@ def _echo_report(report: Report) -> None:
         )
     windows = list(report.by_day())
     by_day = len(windows) > 1
+    columns = _columns(tally)
     rows = [
-        (
-            moment_text(at)[: 10 if by_day else None],
-            *_rates(window, window.staffed),
-            _percent(window.utilisation),
-        )
+        (moment_text(at)[: 10 if by_day else None], *(tell(window) for tell in columns.values()))
         for at, window in (windows if by_day else report.by_hour())
     ]
     click.echo()
-    echo_columns(rows[:_WINDOWS], ("day" if by_day else "hour", *_RATES, "busy"))
+    echo_columns(rows[:_WINDOWS], ("day" if by_day else "hour", *columns))
     if len(rows) > _WINDOWS:
         click.echo(f"... and {len(rows) - _WINDOWS:,} more; --json tells them all")
     if len(report.lists) > 1:
         click.echo()
-        lists = [(name, *_rates(window, total.staffed)) for name, window in report.lists.items()]
-        echo_columns(lists, ("list", *_RATES))
+        of_lists = {name: tell for name, tell in columns.items() if name not in _OF_ALL}
+        lists = [(name, *(tell(window) for tell in of_lists.values())) for name, window in report.by_list()]
+        echo_columns(lists, ("list", *of_lists))
 
 
-_RATES = ("calls", "answered", "lost", "of answered", "connects", "per agent hour")
+_OF_ALL = ("busy", "channels busy")
+"""Columns that can be told of the whole run, and not of a list."""
 
 
-def _rates(window: Window, staffed: float) -> tuple[object, ...]:
-    """The columns of a window or list; `staffed` are the seconds of agents its connects are divided by."""
-    lost = _percent(window.abandon_rate, 2) if window.answered else "-"
-    rate = f"{window.connects / staffed * 3600:.1f}" if staffed else "-"
-    return window.calls, window.answered, window.abandoned, lost, window.connects, rate
+def _columns(tally: Tally) -> dict[str, Callable[[Window], object]]:
+    """What is told of each hour, day or list: agents where there are any, channels where groups need none."""
+    columns: dict[str, Callable[[Window], object]] = {
+        "calls": lambda window: window.calls,
+        "answered": lambda window: window.answered,
+        "lost": lambda window: window.abandoned,
+        "of answered": lambda window: _percent(window.abandon_rate, 2) if window.answered else "-",
+        "connects": lambda window: window.connects,
+    }
+    if tally.agents:
+        columns["per agent hour"] = lambda window: (
+            f"{window.connects_per_hour:.1f}" if window.staffed else "-"
+        )
+        columns["busy"] = lambda window: _percent(window.utilisation)
+    if tally.served:
+        columns["per hour"] = lambda window: f"{window.served_per_hour:.1f}" if window.worked else "-"
+    if tally.channel_seconds:
+        columns["channels busy"] = lambda window: _percent(window.channels_busy)
+    return columns
 
 
 def _percent(share: float, places: int = 1) -> str:
@@ -329,11 +379,19 @@ def _percent(share: float, places: int = 1) -> str:
 
 def _as_data(tally: Tally) -> dict[str, Any]:
     return {
-        **{key: value for key, value in vars(tally).items() if key != "groups"},
+        **{key: value for key, value in vars(tally).items() if key not in ("groups", "paced")},
         "turns": [turn._asdict() for turn in tally.turns],
         "notices": [notice._asdict() for notice in tally.notices],
-        "report": tally.report.data() if tally.agents else None,
+        "report": tally.report.data(),
         "in_progress": tally.in_progress,
         "abandon_rate": tally.abandon_rate,
         "utilisation": tally.utilisation,
+        "channels_busy": tally.channels_busy,
+        "pacing": {
+            group: {
+                "seconds": round(sum(phrases.values()), 3),
+                "remarks": {remark: round(lasted, 3) for remark, lasted in phrases.items() if remark},
+            }
+            for group, phrases in tally.paced.items()
+        },
     }

@@ -8,7 +8,7 @@ import click
 
 from cxrun.cli import Session, completing
 from cxrun.cli.at_work import at_work
-from cxrun.cli.terminal import echo_columns, echo_json, json_option
+from cxrun.cli.terminal import counted, echo_columns, echo_json, json_option
 
 if TYPE_CHECKING:
     from cxrun.campaign import Group
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 def command(session: Session, groups: tuple[str, ...], why: bool, as_json: bool) -> None:
     """Show campaign GROUPS, all by default: template > group > list, one line per list.
 
-    While a run is at work, the state of each group comes first: what it waits for, what its calls and agents do, and
-    what its schedule says next.
+    While a run is at work, the state of each group comes first: what it waits for, its mode and what holds its pace
+    back, what its calls and agents do, and what its schedule says next.
     With --why the reasons are counted, each with the rule that says so; they add up to the size of the list.
 
     \b
@@ -70,14 +70,18 @@ def command(session: Session, groups: tuple[str, ...], why: bool, as_json: bool)
     idle = [name for name in _OCCASIONAL if not any(row[name] for row in rows)]
     header = tuple(name for name in _COLUMNS if name not in idle)
     echo_columns([_shown(row, header, now) for row in rows], header)
-    for name, counted in reasons.items():
+    for name, entries in reasons.items():
         click.echo()
-        total = sum(entry["records"] for entry in counted)
+        total = sum(entry["records"] for entry in entries)
         echo_columns(
-            [(e["records"], e["dialed"], e["state"], e["reason"], e["rule"] or "-") for e in counted],
+            [(e["records"], e["dialed"], e["state"], e["reason"], e["rule"] or "-") for e in entries],
             ("records", "dialed", "state", f"why, list {name}", "rule"),
         )
         click.echo(f"{total:,} records in all")
+
+
+_AT_WORK = ("mode", "remark", "calls", "uncounted", "ports", "channels", "agents")
+"""What is told of a group of a run at work."""
 
 
 def _states(
@@ -101,7 +105,7 @@ def _states(
                 "waits for": said["waits_for"] if said else "",
                 "ordered": order.action if order else None,
                 "next change": change._asdict() if change else None,
-                **({part: said[part] for part in ("calls", "ports", "agents")} if said else {}),
+                **({part: said[part] for part in _AT_WORK} if said else {}),
             }
     return states
 
@@ -114,6 +118,8 @@ def _told(state: dict[str, Any]) -> str:
         told += f", waiting for {state['waits for']}"
     if "calls" in state and state["state"] != "unloaded":
         told = "; ".join([told, *at_work(state)])
+    if state.get("uncounted"):
+        told += f"; {counted(state['uncounted'], 'call')} in flight, counted in attempts when over"
     change = state["next change"]
     return f"{told}; next {change['action']} {moment_text(change['at'], change['zone'])}" if change else told
 
@@ -126,8 +132,8 @@ def _row(store: Store, template: str, group: str, name: str, stored: StoredList 
         return row | dict.fromkeys(_FIGURES)
     figures = totals(store, stored.list_id)
     states: dict[str, int] = {}
-    for counted in reasons(store, stored.list_id):
-        states[counted.reason.state] = states.get(counted.reason.state, 0) + counted.records
+    for found in reasons(store, stored.list_id):
+        states[found.reason.state] = states.get(found.reason.state, 0) + found.records
     return row | {
         "records": figures.records,
         "ready": states.get("waiting", 0) + states.get("chained", 0),
@@ -139,7 +145,7 @@ def _row(store: Store, template: str, group: str, name: str, stored: StoredList 
         "attempts": figures.attempts,
         "answered": figures.answered,
         "hit rate": figures.answered / figures.attempts if figures.attempts else None,
-        "abandoned": figures.abandoned / figures.answered if figures.answered else None,
+        "abandon rate": figures.abandoned / figures.answered if figures.answered else None,
         "next due": figures.next_due,
         "callbacks": figures.callbacks,
         "missed": figures.missed,
@@ -149,7 +155,7 @@ def _row(store: Store, template: str, group: str, name: str, stored: StoredList 
 
 
 _FIGURES = ("records", "ready", "deferred", "excluded", "errors", "in work", "final", "attempts", "answered",
-            "hit rate", "abandoned", "next due", "callbacks", "missed", "canceled", "next callback")  # fmt: skip
+            "hit rate", "abandon rate", "next due", "callbacks", "missed", "canceled", "next callback")  # fmt: skip
 _COLUMNS = ("template", "group", "list", *_FIGURES)
 _OCCASIONAL = ("errors", "in work", "callbacks", "missed", "canceled", "next callback")
 """Columns that are left out where there is nothing to say."""
@@ -159,7 +165,7 @@ def _shown(row: dict[str, Any], columns: Sequence[str], now: float | None) -> tu
     from cxrun.moments import moment_text
 
     shown = {column: row[column] for column in columns}
-    for share, digits in (("hit rate", 1), ("abandoned", 2)):
+    for share, digits in (("hit rate", 1), ("abandon rate", 2)):
         shown[share] = None if row[share] is None else f"{row[share]:.{digits}%}"
     for moment in ("next due", "next callback"):
         if (due := row.get(moment)) is not None:

@@ -86,6 +86,14 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
+def lasting(duration: float) -> str:
+    """Return seconds as people tell how long something took: "2 h 10 min", "40 min", "53 s"."""
+    if duration < 60:
+        return f"{duration:.0f} s"
+    hours, minutes = divmod(round(duration / 60), 60)
+    return " ".join(filter(None, (f"{hours:,} h" if hours else "", f"{minutes} min" if minutes else "")))
+
+
 def in_yaml(value: object) -> str:
     """Return a setting's value as one writes it: true, not True; [public], not ('public',); {mean: 8}."""
     if isinstance(value, bool):

@@ -136,7 +136,7 @@ def _figures(
         "abandon_rate": _ratio(abandoned, answered),
         "agent_hours": hours,
         "talking_hours": tally.talk_seconds / 3600,
-        "waiting_hours": tally.ready_seconds / 3600,
+        "waiting_hours": tally.waiting_seconds / 3600,
         "contacts_per_hour": _ratio(contacts, hours),
         "cost": cost,
         "cost_per_right_party": _ratio(cost, right_party),

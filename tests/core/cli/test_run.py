@@ -134,3 +134,25 @@ def test_a_run_with_a_stopped_group_says_how_it_goes_on(cxrun: Cxrun, project: M
     assert "what was stopped by hand goes on after `cxrun group start all`\n" in answer.out
     cxrun("-C", folder.folder, "group", "start", "all")
     assert "by hand goes on" not in cxrun("-C", folder.folder, "run").out
+
+
+def test_what_held_the_pace_back_is_told_and_for_how_long(cxrun: Cxrun, project: MakeProject) -> None:
+    floor = {"predictive": {"agent_floor": 8}}
+    folder = project(4000, mode=floor, agents=6)
+    said = cxrun("-C", folder.folder, "run", "--until", "90m")
+    why = "fewer than 8 agents: dialing progressively"
+    assert f"\nall: {why}, for 1 h 30 min of 1 h 30 min\n" in said.out
+
+    roster = [
+        {"agents": 6, "from": "00:00", "till": "24:00", "zone": "UTC"},
+        {"agents": 6, "from": "00:00", "till": "13:40", "zone": "UTC"},
+    ]
+    folder = project(4000, mode=floor, agents=12, name="rostered")
+    folder.campaign["agent_groups"]["sales"]["roster"] = roster
+    folder.save()
+    told = json.loads(cxrun("-C", folder.folder, "run", "--until", "90m", "--json").out)
+    pacing = told["pacing"]["all"]
+    assert pacing["seconds"] == 5400
+    # they are gone when they have finished their talks
+    assert 5400 - 2400 - 400 < pacing["remarks"][why] <= 5400 - 2400
+    assert "paced" not in told

@@ -91,10 +91,13 @@ def test_while_a_run_is_at_work_it_says_what_each_group_waits_for(project: MakeP
         patch.setattr(cxrun.runner, "FLUSH", 1)
         folder.run(watch=ask)
     lines = said[0].splitlines()
-    told, calls, agents = lines[1].split("; ")
+    told, mode, calls, agents, *flying = lines[1].split("; ")
     assert told == "group all: running, waiting for agents"
+    assert mode == "progressive"
     assert calls in ("0 calls on 1,000 ports", "1 call on 1,000 ports: 1 connected")
     assert agents in ("1 agent: 1 talking", "1 agent: 1 wrapping")
+    talking = calls.endswith("connected")
+    assert flying == (["1 call in flight, counted in attempts when over"] if talking else [])
     assert lines[2] == "group more: unloaded, waiting for group all"
 
 
