@@ -1,8 +1,16 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable
+from io import StringIO
 from typing import TYPE_CHECKING
+
+import pytest
+from rich.console import Console
+
+from cxrun.cli import run_
+from cxrun.tally import Tally
 
 if TYPE_CHECKING:
     from tests.conftest import Answer, ProjectFolder
@@ -156,3 +164,44 @@ def test_what_held_the_pace_back_is_told_and_for_how_long(cxrun: Cxrun, project:
     # they are gone when they have finished their talks
     assert 5400 - 2400 - 400 < pacing["remarks"][why] <= 5400 - 2400
     assert "paced" not in told
+
+
+BUSY = {
+    "state": "running", "waits_for": "ports", "ordered": None, "next": None, "mode": "predictive",
+    "remark": "the abandon rate holds dialing back", "ports": 1000, "channels": 120, "uncounted": 1000,
+    "calls": {"ringing": 890, "queued": 10, "connected": 100},
+    "agents": {"logged_in": 250, "ready": 10, "previewing": 0, "reserved": 20, "talking": 180, "wrapping": 40},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("attempts", "agents", "channels"), [(3, 0, 0), (12_345_678, 250, 0), (12_345_678, 250, 120)]
+)
+def test_the_counts_of_live_progress_stay_on_their_lines(attempts: int, agents: int, channels: int) -> None:
+    tally = Tally(
+        0.0, 1.8e9, agents=agents, attempts=attempts, answered=attempts // 3, abandoned=attempts // 99,
+        staffed_seconds=1e9 * bool(agents), talk_seconds=1e9, channel_seconds=1e9 * bool(channels), served_seconds=1e9,
+        results=Counter({"answering_machine": attempts}), groups={"welcome_east": BUSY, "welcome_west": BUSY},
+    )  # fmt: skip
+    console = Console(width=80, record=True, file=StringIO())
+    console.print(run_._picture(tally))
+    lines = [line.rstrip() for line in console.export_text().splitlines()]
+    assert lines[0] == f"2027-01-15 08:00:00 UTC  {attempts:,} attempts, {attempts // 3:,} answered"
+    told = {"agents 100% busy": agents, "channels 100% busy": channels}
+    busy = [phrase for phrase, count in told.items() if count]
+    if busy:
+        assert lines[1] == ", ".join([f"{tally.abandon_rate:.2%} lost", *busy])
+    groups = lines[1 + bool(busy) :]
+    assert groups[0] == "welcome_east  running, waiting for ports"
+    assert groups[1].strip() == "predictive: the abandon rate holds dialing back"
+    assert groups[2].strip() == "1,000 calls on 1,000 ports: 890 ringing, 10 queued, 100 connected"
+    assert groups[3].strip() == "100 of 120 channels busy"
+
+
+def test_a_line_of_progress_tells_what_holds_the_pace_back_beside_what_a_group_waits_for() -> None:
+    calm = {**BUSY, "waits_for": "", "remark": ""}
+    tally = Tally(0.0, 1.8e9, attempts=9, groups={"east": BUSY, "west": calm})
+    assert run_._line(tally) == (
+        "2027-01-15 08:00:00 UTC  9 attempts, 0 answered; east waits for ports; "
+        "east: the abandon rate holds dialing back"
+    )

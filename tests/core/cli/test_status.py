@@ -144,3 +144,37 @@ def test_only_the_groups_named_are_shown(cxrun: Cxrun, dialed: ProjectFolder) ->
     answer = cxrun("-C", dialed.folder, "status", f"{group}x")
     assert answer.code == 3
     assert f"did you mean '{group}'?" in answer.err
+
+
+def test_while_a_run_is_at_work_it_says_what_holds_the_pace_back(project: MakeProject, cxrun: Cxrun) -> None:
+    world = {"simulated": {"outcomes": {"answer": 1}, **QUICK}}
+    folder = project(9, agents=2, dialer=world, mode={"predictive": {"agent_floor": 8}})
+    folder.import_lists()
+    words = [sys.executable, "-m", "cxrun", "-C", str(folder.folder), "run", "--real-time"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as run:
+        try:
+            assert run.stderr is not None
+            line = next(line for line in run.stderr if "waits for" in line)
+            told = cxrun("-C", folder.folder, "status").out
+            (row, *_) = json.loads(cxrun("-C", folder.folder, "status", "--json").out)
+        finally:
+            run.kill()
+    why = "fewer than 8 agents: dialing progressively"
+    assert line.rstrip().endswith(f"; all waits for agents; all: {why}")
+    assert f"group all: running, waiting for agents; predictive: {why}; 2 calls on 1,000 ports" in told
+    assert (row["mode"], row["remark"]) == ("predictive", why)
+    # a simulated call leaves no trace before it is over
+    assert "; 2 calls in flight, counted in attempts when over" in told
+    assert (row["attempts"], row["in_work"], row["uncounted"]) == (0, 0, 2)
+
+
+def test_a_run_over_says_nothing_of_its_pace(cxrun: Cxrun, dialed: ProjectFolder) -> None:
+    (row,) = json.loads(cxrun("-C", dialed.folder, "status", "--json").out)
+    assert not {"mode", "remark", "uncounted"} & row.keys()
+
+
+def test_the_share_of_people_abandoned_is_called_a_rate(cxrun: Cxrun, dialed: ProjectFolder) -> None:
+    (row,) = json.loads(cxrun("-C", dialed.folder, "status", "--json").out)
+    assert 0 <= row["abandon_rate"] <= 1
+    assert "abandoned" not in row
+    assert "abandon rate" in cxrun("-C", dialed.folder, "status").out
