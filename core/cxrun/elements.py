@@ -357,7 +357,10 @@ class Pacer:
 
     @property
     def remark(self) -> str:
-        """What the journal should say of the pace, the same phrase for the same cause; empty for nothing."""
+        """What the journal, `cxrun status` and a run are to say of the pace; empty for nothing.
+
+        The same phrase for the same cause: how long it held is added up.
+        """
         return ""
 
     def placed(self, attempt_id: str, at: float) -> None:
