@@ -135,11 +135,6 @@ class Crew:
         return self.working and any(map(len, self.feeds.values()))
 
     @property
-    def has_work(self) -> bool:
-        """Whether it has calls in progress, or records that may be dialed."""
-        return bool(self.engine.calls) or self.buffered
-
-    @property
     def starving(self) -> bool:
         """Whether a list has nothing buffered though more is waiting in the store."""
         return any(feed.more and not len(feed) for feed in self.feeds.values())

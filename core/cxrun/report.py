@@ -171,7 +171,9 @@ class Report:
         self._worked += now - since
         present, busy = at_work.present, at_work.busy
         while since < now:
-            till = min(now, (since // _HOUR + 1) * _HOUR)
+            till = (since // _HOUR + 1) * _HOUR
+            if till > now:
+                till = now
             hour, lasted = self._hour(since), till - since
             hour.worked += lasted
             hour.staffed += lasted * present

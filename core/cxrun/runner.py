@@ -414,7 +414,7 @@ class Run:
         talking = wrapping = looking = channels = taken = 0
         for crew in self._crews:
             engine = crew.engine
-            if crew.has_work:
+            if engine.calls or crew.buffered:
                 at_work = True
                 crew.paced[crew.remark] += elapsed
             if engine.pool is None:
@@ -430,8 +430,8 @@ class Run:
 
     @property
     def _at_work(self) -> bool:
-        """Whether there is anything for agents to do."""
-        return any(crew.has_work for crew in self._crews)
+        """Whether there is anything for agents to do: calls in progress, or records that may be dialed."""
+        return any(crew.engine.calls or crew.buffered for crew in self._crews)
 
     def _horizon(self, now: float) -> float | None:
         """When something is due that no line will tell of: in an engine, in the queue, or at the end."""

@@ -121,5 +121,6 @@ class Tally:
         self.talk_seconds += elapsed * at_work.talking
         self.wrap_seconds += elapsed * at_work.wrapping
         self.look_seconds += elapsed * at_work.looking
-        self.channel_seconds += elapsed * at_work.channels
-        self.served_seconds += elapsed * at_work.taken
+        if at_work.channels:
+            self.channel_seconds += elapsed * at_work.channels
+            self.served_seconds += elapsed * at_work.taken

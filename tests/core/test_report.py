@@ -285,6 +285,17 @@ def test_groups_with_and_without_agents_are_told_apart(
     )
 
 
+def test_of_the_wait_of_an_agent_who_previews_his_looks_are_told(
+    project: Callable[..., Any], cxrun: Callable[..., Any]
+) -> None:
+    certain = {"simulated": {"outcomes": {"answer": 1}}}
+    folder = project(200, agents=5, mode={"preview": {"preview_time": 20}}, dialer=certain)
+    said = cxrun("-C", folder.folder, "run").out
+    assert re.search(
+        r"^an agent waited for a call .* s or less; for 2\d\.\d s of it he looked at records$", said, re.M
+    )
+
+
 def test_a_run_in_real_time_tells_real_time_though_nothing_happens(project: Callable[..., Any]) -> None:
     ringing = {"simulated": {"outcomes": {"no_answer": 1}}}
     folder = project(3, agents=4, dialer=ringing, ring_time="5m")

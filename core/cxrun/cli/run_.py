@@ -311,19 +311,16 @@ def _echo_report(tally: Tally) -> None:
     from cxrun.moments import moment_text
 
     report, total = tally.report, tally.report.total
-    for_whom = "agent" if not total.served else "agent or channel" if tally.agents else "channel"
-    for who, waited, spread in (
-        ("an agent", "a call", report.agents_wait),
-        ("who answered", f"an {for_whom}" if tally.agents else f"a {for_whom}", report.callers_wait),
+    looks = tally.look_seconds / (report.agents_wait.count or 1)
+    looked = f"; for {looks:.1f} s of it he looked at records" if looks else ""
+    whom = "an agent" if not total.served else "an agent or channel" if tally.agents else "a channel"
+    for who, spread, more in (
+        ("an agent waited for a call", report.agents_wait, looked),
+        (f"who answered waited for {whom}", report.callers_wait, ""),
     ):
         if spread.count:
-            click.echo(
-                f"{who} waited for {waited} {spread.mean:.1f} s on average, "
-                f"90% of times {spread.quantile(0.9):.1f} s or less"
-            )
-    if tally.look_seconds and report.agents_wait.count:
-        looked = tally.look_seconds / report.agents_wait.count
-        click.echo(f"for {looked:.1f} s of it he looked at records, which counts as busy")
+            told = f"{spread.mean:.1f} s on average, 90% of times {spread.quantile(0.9):.1f} s or less"
+            click.echo(f"{who} {told}{more}")
     if total.mistaken:
         lost = (total.abandoned + total.mistaken) / (total.answered + total.mistaken)
         people = "person was" if total.mistaken == 1 else "people were"

@@ -88,7 +88,7 @@ def counted(number: int, noun: str) -> str:
 
 def lasting(duration: float) -> str:
     """Return seconds as people tell how long something took: "2 h 10 min", "40 min", "53 s"."""
-    if duration < 60:
+    if round(duration) < 60:
         return f"{duration:.0f} s"
     hours, minutes = divmod(round(duration / 60), 60)
     return " ".join(filter(None, (f"{hours:,} h" if hours else "", f"{minutes} min" if minutes else "")))

@@ -10,6 +10,7 @@ import pytest
 from rich.console import Console
 
 from cxrun.cli import run_
+from cxrun.cli.terminal import lasting
 from cxrun.tally import Tally
 
 if TYPE_CHECKING:
@@ -142,6 +143,14 @@ def test_a_run_with_a_stopped_group_says_how_it_goes_on(cxrun: Cxrun, project: M
     assert "what was stopped by hand goes on after `cxrun group start all`\n" in answer.out
     cxrun("-C", folder.folder, "group", "start", "all")
     assert "by hand goes on" not in cxrun("-C", folder.folder, "run").out
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"),
+    [(0, "0 s"), (53.4, "53 s"), (59.7, "1 min"), (2400, "40 min"), (3599, "1 h"), (7800, "2 h 10 min")],
+)
+def test_how_long_something_lasted_is_told_as_people_do(seconds: float, told: str) -> None:
+    assert lasting(seconds) == told
 
 
 def test_what_held_the_pace_back_is_told_and_for_how_long(cxrun: Cxrun, project: MakeProject) -> None:
