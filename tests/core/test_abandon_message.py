@@ -407,7 +407,7 @@ def test_every_account_of_the_abandoned_agrees(project: MakeProject, cxrun: Cxru
     assert heard["latest"] == pytest.approx(2)
 
     (status,) = json.loads(cxrun("-C", folder.folder, "status", "--json").out)
-    assert status["abandoned"] == pytest.approx(lost / run["answered"])
+    assert status["abandon_rate"] == pytest.approx(lost / run["answered"])
     assert cxrun("-C", folder.folder, "audit", "verify").code == 0
 
 
