@@ -520,7 +520,7 @@ def test_an_end_in_the_midst_of_the_message_loses_nobody(project: MakeProject, c
 
 
 WIRE = '''
-"""A line whose calls outlive the run: everybody answers at once, and the message is long at first."""
+"""A line whose calls outlive the run: everybody answers after a second, and the message is long at first."""
 
 import time
 from dataclasses import dataclass
@@ -553,7 +553,8 @@ class WireLine:
         self.lasts = 3600
 
     def place(self, dial):
-        at = time.time() + 0.02
+        # by then all are placed
+        at = time.time() + 1
         self.coming.append(Answered(dial.attempt_id, at, CallResult.ANSWER))
 
     def connect(self, attempt_id, agent_id, at, destination):
@@ -608,7 +609,11 @@ def test_who_was_abandoned_stays_so_when_the_run_is_killed_in_the_message(
 ) -> None:
     lines = project().folder / "wire.log"
     folder = overdialing(
-        project, 4, plugins={"wire": WIRE}, dialer={"wire": {"file": str(lines), "anew": anew}}
+        project,
+        4,
+        plugins={"wire": WIRE},
+        dialer={"wire": {"file": str(lines), "anew": anew}},
+        calls_per_second=1000,
     )
     folder.campaign["agent_groups"]["sales"]["agents"] = 1
     folder.save()
