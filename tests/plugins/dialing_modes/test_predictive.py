@@ -168,7 +168,7 @@ def test_half_a_day_of_ten_agents(floor, scenario: str, least: float) -> None:
     assert day.abandon <= 3
 
 
-@pytest.mark.parametrize(("agents", "busy", "lost"), [(30, 60, 0), (10, 70, 0.5), (30, 76, 0.3), (30, 84, 1)])
+@pytest.mark.parametrize(("agents", "busy", "lost"), [(30, 60, 0), (10, 70, 0.3), (30, 76, 0.3), (30, 84, 1)])
 def test_keeps_agents_as_busy_as_is_wished_and_abandons_few_people_for_it(
     floor, agents: int, busy: float, lost: float
 ) -> None:

@@ -46,14 +46,14 @@ PARAMETERS: Final[Mapping[str, Schema]] = {
 
 _PER_CAP: Final = 1.17
 """Threshold per abandon rate when the budget is as it should be."""
-_GAIN: Final = 0.12
+_GAIN: Final = 0.2
 """How much the logarithm of the threshold follows one call of budget."""
 _DRIFT: Final = 0.5
 """How much it follows, per answer and for each answer there has been, a budget that stays away from the reserve."""
 _STEEPEST: Final = 1e-3
 """How much it follows that, per answer, at the most: while there have been few."""
-_RESERVE: Final = 6.0
-"""Calls of budget that are kept back once many have been earned, besides a hundredth of the whole budget."""
+_RESERVE: Final = 4.5
+"""Calls of budget that are kept back, besides a hundredth of the whole budget."""
 _DAY: Final = 86_400
 
 
@@ -116,13 +116,9 @@ class Budget:
             self._decide()
 
     def _reserve(self, window: _Window) -> float:
-        """The calls kept back, never more than have been earned.
-
-        They are more if some abandoned calls can only be guessed at, whose number is a Poisson one.
-        """
-        whole = math.hypot(_RESERVE, 2 * math.sqrt(self._lost / self._live * window.live))
-        earned = self.cap * window.live
-        return whole * earned / (earned + whole) + 0.01 * earned
+        """The calls kept back: more if some abandoned calls can only be guessed at, whose number is a Poisson one."""
+        guessed = math.sqrt(self._lost / self._live * window.live)
+        return math.hypot(_RESERVE, 2 * guessed) + 0.01 * self.cap * window.live
 
     def _begin(self, today: int) -> None:
         self._today = today
