@@ -10,7 +10,8 @@ generated from checked names and bound constants only.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import cached_property
@@ -130,7 +131,7 @@ class Condition:
     @cached_property
     def holds(self) -> Predicate:
         """Whether the condition is true of a record: one generated function."""
-        code = _Code()
+        code = _Code([self.spec])
         body = f"return {code.true(self.spec)}"
         return code.function(body, lambda record: truth(self.spec, record) is True)
 
@@ -156,7 +157,7 @@ def compile_first(conditions: Sequence[Condition | None]) -> Callable[[Record], 
 
     None stands for a condition that is always true.
     """
-    code = _Code()
+    code = _Code([condition.spec for condition in conditions if condition is not None])
     lines = []
     for index, condition in enumerate(conditions):
         if condition is None:
@@ -267,13 +268,23 @@ def _like(pattern: str) -> re.Pattern[str]:
 
 
 class _Code:
-    """Builds the source of one function; constants and fields are bound by name."""
+    """Builds the source of one function; constants and fields are bound by name.
 
-    def __init__(self) -> None:
+    A field that is compared once is read where it is compared, any other before all.
+    """
+
+    def __init__(self, specs: Iterable[Mapping[str, Any]]) -> None:
         self.constants: dict[str, Any] = {}
         self.fields: dict[str, str] = {}
+        compared = Counter(
+            leaf["field"] for spec in specs for leaf in _leaves(spec) for op in leaf if op != "field"
+        )
+        self.once = {field for field, count in compared.items() if count == 1}
 
     def bind(self, value: Any) -> str:
+        """How the source names a constant: a whole number as it is, all else by a name."""
+        if type(value) is int:
+            return repr(value)
         name = f"k{len(self.constants)}"
         self.constants[name] = value
         return name
@@ -283,17 +294,21 @@ class _Code:
 
     def function(self, body: str, slow: Callable[[Record], Any]) -> Callable[[Record], Any]:
         """Compile; values a plain comparison cannot take (mixed kinds, absent fields) go the slow way."""
-        own = [field for field in self.fields if field not in FIELD_TYPES]
-        lines = ["f = r.fields"] if own else []
-        for field, variable in self.fields.items():
-            source = f"f[{self.bind(field)}]" if field in own else f"r.{field}"
-            lines.append(f"{variable} = {source}")
+        lines = ["f = r.fields"] if any(field not in FIELD_TYPES for field in self.fields) else []
+        lines += [
+            f"{variable} = {self.read(field)}"
+            for field, variable in self.fields.items()
+            if field not in self.once
+        ]
         head = "".join(f"{line}\n  " for line in lines)
         source = f"def holds(r):\n try:\n  {head}{body}\n except (TypeError, KeyError):\n  return slow(r)\n"
         namespace: dict[str, Any] = {**self.constants, "slow": slow}
         exec(source, namespace)
         compiled: Callable[[Record], Any] = namespace["holds"]
         return compiled
+
+    def read(self, field: str) -> str:
+        return f"r.{field}" if field in FIELD_TYPES else f"f[{self.bind(field)}]"
 
     def true(self, spec: Mapping[str, Any]) -> str:
         return self._side(spec, want=True)
@@ -310,6 +325,13 @@ class _Code:
 
     def _leaf(self, field: str, operator: str, operand: Any, want: bool) -> str:
         v = self.field(field)
+        source = self._comparison(v, field, operator, operand, want)
+        if field not in self.once:
+            return source
+        before, after = source.split(v, 1)
+        return f"{before}({v} := {self.read(field)}){after}"
+
+    def _comparison(self, v: str, field: str, operator: str, operand: Any, want: bool) -> str:
         if operator == "empty":
             return f"({v} is None or {v} == '')" if operand is want else f"({v} is not None and {v} != '')"
         present = "" if field in _NEVER_NULL else f"{v} is not None and "
