@@ -445,7 +445,11 @@ def _less(data: Any) -> Any:
     return type(data)() if isinstance(data, (dict, list, str)) else -1
 
 
-@pytest.mark.parametrize("change", [None, 5, -1, "x", True, [], {}, _more, _less], ids=str)
+@pytest.mark.parametrize(
+    "change",
+    [None, 5, -1, "x", True, [], {}, _more, _less],
+    ids=lambda change: getattr(change, "__name__", str(change)),
+)
 def test_composed_schema_refuses_what_the_loader_refuses(
     registry: Registry, schema: Draft202012Validator, change: Any
 ) -> None:
