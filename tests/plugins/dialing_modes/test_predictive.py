@@ -37,6 +37,21 @@ def test_dials_progressively_until_it_has_seen_enough() -> None:
     assert Predictive().new_calls(Pacing(0.0, ready=4, queued=1, agents=4)) == 3
 
 
+def test_dials_ahead_of_ready_agents_only_until_it_knows_how_long_they_talk() -> None:
+    pacer = Predictive().start(0.0)
+    for number in range(40):
+        pacer.placed(str(number), 0.0)
+        if number % 2:
+            pacer.ended(str(number), 20.0, CallResult.NO_ANSWER)
+        else:
+            pacer.answered(str(number), 8.0, CallResult.ANSWER, delivered=True)
+            pacer.connected(str(number), f"a{number}", 8.0)
+    # calls that nobody answers end later than those that somebody does
+    assert pacer.new_calls(Pacing(30.0, ready=5, talking=20, agents=25)) == 5
+    assert 5 < pacer.new_calls(Pacing(70.0, ready=5, talking=20, agents=25)) < 15
+    assert pacer.new_calls(Pacing(80.0, ready=0, talking=20, agents=20)) == 0
+
+
 def test_dials_more_than_one_call_for_each_ready_agent_once_it_knows() -> None:
     pacing = Pacing(300.0, ready=5, agents=10)
     assert 5 < learnt(Predictive()).new_calls(pacing) < 20
@@ -125,6 +140,27 @@ def test_threshold_falls_smoothly_as_the_budget_is_spent() -> None:
         thresholds.append(budget.threshold)
     assert all(0.6 < later / earlier < 1 for earlier, later in pairwise(thresholds))
     assert thresholds[-1] < 1e-3
+
+
+def test_threshold_follows_more_calmly_once_a_window_has_had_much_budget() -> None:
+    falls = []
+    for people in (500, 5000, 50_000):
+        budget = Budget(3, ["campaign"], 0, 0)
+        answered(budget, 1, people, round(0.028 * people))
+        before = budget.threshold
+        for _ in range(10):
+            budget.answered(DAY, abandoned=True)
+        falls.append(before / budget.threshold)
+    assert falls[0] > 1.5 * falls[1] > 2 * falls[2]
+
+
+def test_what_is_overspent_is_made_up_for_as_fast_in_a_long_window() -> None:
+    budget = Budget(3, ["campaign"], 0, 0)
+    answered(budget, 1, 50_000, 1501)
+    before = budget.threshold
+    for _ in range(10):
+        budget.answered(DAY, abandoned=True)
+    assert budget.threshold < before / 6
 
 
 def test_a_new_day_has_a_new_budget_and_the_month_remembers() -> None:

@@ -27,7 +27,7 @@ class Predictive(DialingMode):
     is below a threshold, which follows the unspent abandon budget: `abandon_rate` percent of the people who have
     answered, less those abandoned, over each window of `measured_over`. As the budget runs out the threshold falls
     smoothly to that of progressive dialing, one call per ready agent. The rate of a short window is never certain:
-    a budget of a few calls is kept back.
+    a budget of a few calls is kept back. The more calls of budget a window has had, the more calmly it follows.
 
     The abandon rate is kept and the agents are as busy as it allows, unless one of two aims asks for less:
     `agent_busy_factor`, talking and wrapping agents in percent, or `average_waiting_time`, an agent's wait for a call.
@@ -38,9 +38,10 @@ class Predictive(DialingMode):
     busy for 71 % of their time (answer rate 0.3, talk 120 s, wrap-up 20 s), it is 74 % with 2 agents, 76 % with 3, 80 %
     with 5, 84 % with 10, 90 % with 25, 94 % with 50 and 96 % with 100, and one agent gains nothing.
 
-    It dials progressively until it has seen 10 answers and 20 conversations, and while fewer than
-    `agent_floor` agents are logged in. With `engage_agent_first` each call is bound to an agent before it is placed:
-    nobody who answers waits, and there is one call per ready agent.
+    It dials progressively until it has seen 10 answers and called for a minute, and while fewer than `agent_floor`
+    agents are logged in; until it has seen 20 conversations, it dials ahead of ready agents only. With
+    `engage_agent_first` each call is bound to an agent before it is placed: nobody who answers waits, and there is
+    one call per ready agent.
 
     With `cancel_before_ring` it calls off its newest calls, as long as the called phone does not ring and the dialer
     can tell, once the chance that they find no agent is three times what it takes to place one: when agents leave, or

@@ -47,13 +47,19 @@ PARAMETERS: Final[Mapping[str, Schema]] = {
 _PER_CAP: Final = 1.17
 """Threshold per abandon rate when the budget is as it should be."""
 _GAIN: Final = 0.2
-"""How much the logarithm of the threshold follows one call of budget."""
+"""How much the logarithm of the threshold follows one call of budget, while few have been earned."""
 _DRIFT: Final = 0.5
 """How much it follows, per answer and for each answer there has been, a budget that stays away from the reserve."""
 _STEEPEST: Final = 1e-3
 """How much it follows that, per answer, at the most: while there have been few."""
 _RESERVE: Final = 4.5
-"""Calls of budget that are kept back, besides a hundredth of the whole budget."""
+"""Calls of budget that are kept back while few have been earned."""
+_FEW: Final = 60
+"""Calls of budget: by the square root of how often they have been earned the gain is less and the reserve more.
+
+A threshold that follows each abandoned call swings, and agents wait for nothing; one that follows more slowly lets
+what is left swing further, for which a long window has room.
+"""
 _DAY: Final = 86_400
 
 
@@ -118,7 +124,15 @@ class Budget:
     def _reserve(self, window: _Window) -> float:
         """The calls kept back: more if some abandoned calls can only be guessed at, whose number is a Poisson one."""
         guessed = math.sqrt(self._lost / self._live * window.live)
-        return math.hypot(_RESERVE, 2 * guessed) + 0.01 * self.cap * window.live
+        return math.hypot(_RESERVE * self._often(window), 2 * guessed)
+
+    def _often(self, window: _Window) -> float:
+        return math.sqrt(max(1.0, self.cap * window.live / _FEW))
+
+    def _allows(self, window: _Window) -> float:
+        """The logarithm of the threshold by one window. What is overspent is made up for as fast as at first."""
+        spare = _GAIN / self._often(window) * (window.left - self._reserve(window))
+        return spare + _GAIN * min(0.0, window.left) + window.drift
 
     def _begin(self, today: int) -> None:
         self._today = today
@@ -133,7 +147,7 @@ class Budget:
             window.live = live
 
     def _decide(self) -> None:
-        least = min(_GAIN * (window.left - self._reserve(window)) + window.drift for window in self._windows)
+        least = min(map(self._allows, self._windows))
         self.threshold = min(0.95, _PER_CAP * self.cap * math.exp(min(50.0, least)))
 
     @property

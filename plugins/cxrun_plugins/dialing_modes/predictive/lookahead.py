@@ -28,6 +28,14 @@ _REGRET: Final = 3.0
 _HALF_LIFE: Final = 500
 """Attempts after which the answer rate has forgotten half."""
 _FORGET: Final = 1 - 0.5 ** (1 / _HALF_LIFE)
+_GUESSED: Final = 20
+"""Attempts that the answer rate it begins with is worth; it is the mean of all until it forgets."""
+_ANSWERS: Final = 10
+"""Answers it must have seen to dial ahead at all."""
+_TALKS: Final = 20
+"""Conversations it must have seen the end of to count on agents who are not free yet."""
+_LONG: Final = 60.0
+"""Seconds in which a call that is not answered ends: answers come sooner, so at first there are too many."""
 _HOLD: Final = 0.006
 """How much dialing is held back for each wait that is not as long as is wished, per unit of their log ratio."""
 _LEAST: Final = 1e-3
@@ -77,9 +85,10 @@ class Lookahead(Pacer):
     """
 
     __slots__ = (
-        "_aim", "_answers", "_beat", "_bound", "_budget", "_call_tables", "_calls", "_due", "_floor", "_fresh",
-        "_horizons", "_last", "_others", "_rate", "_ready_since", "_refresh", "_remark", "_rings", "_talk_tables",
-        "_talked", "_talks", "_talks_known", "_waiting", "_wanted", "_wrap_tables", "_wrapped", "_wraps",
+        "_aim", "_answers", "_attempts", "_beat", "_bound", "_budget", "_call_tables", "_calls", "_due", "_floor",
+        "_fresh", "_horizons", "_last", "_others", "_rate", "_ready_since", "_refresh", "_remark", "_rings", "_settled",
+        "_talk_tables", "_talked", "_talks", "_talks_known", "_waiting", "_wanted", "_wrap_tables", "_wrapped",
+        "_wraps",
     )  # fmt: skip
 
     def __init__(
@@ -100,6 +109,8 @@ class Lookahead(Pacer):
         self._wrapped = Times(1, 600)
         self._rate = 0.3
         self._answers = 0
+        self._attempts = 0
+        self._settled = math.inf
         self._wanted = 0
         self._last = -math.inf
         self._due = now
@@ -118,6 +129,8 @@ class Lookahead(Pacer):
     def placed(self, attempt_id: str, at: float) -> None:
         self._calls[attempt_id] = at
         self._wanted -= 1
+        if self._settled == math.inf:
+            self._settled = at + _LONG
 
     def withdrawn(self, attempt_id: str) -> None:
         self._calls.pop(attempt_id, None)
@@ -131,14 +144,19 @@ class Lookahead(Pacer):
         if delivered:
             self._answers += 1
             self._rings.add(at - placed)
-            self._rate += (1 - self._rate) * _FORGET
+            self._rate += (1 - self._rate) * self._weight()
         else:
             self._unanswered(at - placed)
 
     def _unanswered(self, age: float) -> None:
         self._others.add(age)
-        self._rate -= self._rate * _FORGET
+        self._rate -= self._rate * self._weight()
         self._fresh = True
+
+    def _weight(self) -> float:
+        """Of one attempt in the answer rate."""
+        self._attempts += 1
+        return max(_FORGET, 1 / (_GUESSED + self._attempts))
 
     def connected(self, attempt_id: str, agent_id: str | None, at: float) -> None:
         if self._waiting.pop(attempt_id, False):
@@ -211,7 +229,7 @@ class Lookahead(Pacer):
         if pacing.agents < self._floor:
             self._remark = f"fewer than {self._floor} agents: dialing progressively"
             return one_each
-        if self._answers < 10 or self._talked.count < 20:
+        if self._answers < _ANSWERS or (self._talked.count < _TALKS and pacing.now < self._settled):
             return one_each
         self._remark = "the abandon rate holds dialing back" if self._budget.short else ""
         if pacing.now >= self._refresh:
@@ -225,7 +243,7 @@ class Lookahead(Pacer):
         newest = next(reversed(self._calls.values()), -math.inf)
         if self._bound or now - newest > _RINGS_BY:
             return 0
-        if pacing.agents < self._floor or self._answers < 10 or not self._call_tables:
+        if pacing.agents < self._floor or self._answers < _ANSWERS or not self._call_tables:
             return max(0, pacing.dialed - max(0, free))
         calls, talks, wraps = self._ages(now)
         tables = list(zip(self._call_tables, self._talk_tables, self._wrap_tables, strict=True))
@@ -264,11 +282,10 @@ class Lookahead(Pacer):
         self._talked.fade(talks)
         for times in (self._rings, self._others, self._wrapped):
             times.fade()
-        if (
-            not self._horizons
-            or self._talked.count > 1.1 * self._talks_known
-            or self._talked.count < self._talks_known
-        ):
+        if self._talked.count < _TALKS:
+            self._horizons = [self._rings.quantile(share) for share in _LATE]
+            self._talk_tables = self._wrap_tables = [Table([0.0]) for _ in self._horizons]
+        elif not self._talks_known or not self._talks_known <= self._talked.count <= 1.1 * self._talks_known:
             self._talks_known = self._talked.count
             self._horizons = [self._rings.quantile(share) for share in _LATE]
             within = [horizon + pacing.connect_window for horizon in self._horizons]
@@ -297,6 +314,7 @@ class Lookahead(Pacer):
             "budget": self._budget.remember(),
             "rate": self._rate,
             "answers": self._answers,
+            "attempts": self._attempts,
             **{name: getattr(self, f"_{name}").remember() for name in _TIMES},
         }
 
@@ -304,5 +322,6 @@ class Lookahead(Pacer):
         self._budget.recall(memory["budget"])
         self._rate = min(1.0, max(0.0, float(memory["rate"])))
         self._answers = int(memory["answers"])
+        self._attempts = int(memory["attempts"])
         for name in _TIMES:
             getattr(self, f"_{name}").recall(memory[name])
