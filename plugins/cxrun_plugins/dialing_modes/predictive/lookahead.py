@@ -18,6 +18,7 @@ from cxrun_plugins.dialing_modes.predictive.forecast import (
     freed,
     room,
 )
+from cxrun_plugins.dialing_modes.predictive.rate import Rate
 
 _LATE: Final = (0.3, 0.9)
 """The quantiles of the time to answer that are looked ahead."""
@@ -25,11 +26,6 @@ _RINGS_BY: Final = 5.0
 """Seconds after which any phone rings."""
 _REGRET: Final = 3.0
 """How much more than the threshold the chance must be at which a call that does not ring yet is called off."""
-_HALF_LIFE: Final = 500
-"""Attempts after which the answer rate has forgotten half."""
-_FORGET: Final = 1 - 0.5 ** (1 / _HALF_LIFE)
-_GUESSED: Final = 20
-"""Attempts that the answer rate it begins with is worth; it is the mean of all until it forgets."""
 _ANSWERS: Final = 10
 """Answers it must have seen to dial ahead at all."""
 _TALKS: Final = 20
@@ -40,7 +36,7 @@ _HOLD: Final = 0.006
 """How much dialing is held back for each wait that is not as long as is wished, per unit of their log ratio."""
 _LEAST: Final = 1e-3
 """The part of the threshold that is left where dialing ahead comes to its end."""
-_TIMES: Final = ("rings", "others", "talked", "wrapped")
+_LEARNED: Final = ("rate", "rings", "others", "talked", "wrapped")
 
 
 class Aim:
@@ -85,7 +81,7 @@ class Lookahead(Pacer):
     """
 
     __slots__ = (
-        "_aim", "_answers", "_attempts", "_beat", "_bound", "_budget", "_call_tables", "_calls", "_due", "_floor",
+        "_aim", "_answers", "_beat", "_bound", "_budget", "_call_tables", "_calls", "_due", "_floor",
         "_fresh", "_horizons", "_last", "_others", "_rate", "_ready_since", "_refresh", "_remark", "_rings", "_settled",
         "_talk_tables", "_talked", "_talks", "_talks_known", "_waiting", "_wanted", "_wrap_tables", "_wrapped",
         "_wraps",
@@ -107,9 +103,8 @@ class Lookahead(Pacer):
         self._others = Times(0.5, 240)
         self._talked = Times(4, 900)
         self._wrapped = Times(1, 600)
-        self._rate = 0.3
+        self._rate = Rate()
         self._answers = 0
-        self._attempts = 0
         self._settled = math.inf
         self._wanted = 0
         self._last = -math.inf
@@ -144,19 +139,14 @@ class Lookahead(Pacer):
         if delivered:
             self._answers += 1
             self._rings.add(at - placed)
-            self._rate += (1 - self._rate) * self._weight()
+            self._rate.add(answered=True)
         else:
             self._unanswered(at - placed)
 
     def _unanswered(self, age: float) -> None:
         self._others.add(age)
-        self._rate -= self._rate * self._weight()
+        self._rate.add(answered=False)
         self._fresh = True
-
-    def _weight(self) -> float:
-        """Of one attempt in the answer rate."""
-        self._attempts += 1
-        return max(_FORGET, 1 / (_GUESSED + self._attempts))
 
     def connected(self, attempt_id: str, agent_id: str | None, at: float) -> None:
         if self._waiting.pop(attempt_id, False):
@@ -299,9 +289,9 @@ class Lookahead(Pacer):
             self._rings.survivors(),
             self._others.survivors() if self._others.count else [1.0, 0.0],
         )
+        rate = self._rate.share
         self._call_tables = [
-            Table(answering(self._rate, answered, ended, horizon / self._rings.step))
-            for horizon in self._horizons
+            Table(answering(rate, answered, ended, horizon / self._rings.step)) for horizon in self._horizons
         ]
 
     # --- from run to run ---
@@ -312,16 +302,12 @@ class Lookahead(Pacer):
     def remember(self) -> Mapping[str, Any]:
         return {
             "budget": self._budget.remember(),
-            "rate": self._rate,
             "answers": self._answers,
-            "attempts": self._attempts,
-            **{name: getattr(self, f"_{name}").remember() for name in _TIMES},
+            **{name: getattr(self, f"_{name}").remember() for name in _LEARNED},
         }
 
     def recall(self, memory: Mapping[str, Any]) -> None:
         self._budget.recall(memory["budget"])
-        self._rate = min(1.0, max(0.0, float(memory["rate"])))
         self._answers = int(memory["answers"])
-        self._attempts = int(memory["attempts"])
-        for name in _TIMES:
+        for name in _LEARNED:
             getattr(self, f"_{name}").recall(memory[name])
