@@ -45,8 +45,8 @@ def test_a_warm_day_starts_from_what_the_day_before_has_seen(monkeypatch: pytest
     import pacing  # type: ignore[import-not-found]
 
     cold, warm = (
-        pacing.play(pacing.Job("S1", 6, rival, {}, days=2, hours=0.5, warm_up=0.0))
+        pacing.play(pacing.Job("S1", 10, rival, {}, days=6, hours=1, warm_up=0.0))
         for rival in ("predictive", "predictive warm")
     )
-    assert warm.days == cold.days == 2
+    assert warm.days == cold.days == 6
     assert warm.utilisation > cold.utilisation + 0.5

@@ -163,6 +163,23 @@ def test_what_is_overspent_is_made_up_for_as_fast_in_a_long_window() -> None:
     assert budget.threshold < before / 6
 
 
+def test_a_window_of_few_answers_teaches_the_next_one_nothing() -> None:
+    budget = Budget(3, ["day"], 0, 0)
+    answered(budget, 1, 250, 5)
+    assert budget.remember()["drift"] == [0.0]
+    answered(budget, 1, 600, 14)
+    assert budget.remember()["drift"] != [0.0]
+
+
+def test_dials_less_ahead_in_a_young_window_with_the_same_left() -> None:
+    young, grown = Budget(3, ["day"], 0, 0), Budget(3, ["day"], 0, 0)
+    young.count({1: (150, 0)})
+    grown.count({1: (650, 15)})
+    for budget in (young, grown):
+        budget.look(DAY)
+    assert young.threshold < 0.7 * grown.threshold
+
+
 def test_a_new_day_has_a_new_budget_and_the_month_remembers() -> None:
     day, month, both = (Budget(3, over, 0, 0) for over in (["day"], ["30_days"], ["day", "30_days"]))
     for budget in (day, month, both):

@@ -60,6 +60,12 @@ _FEW: Final = 60
 A threshold that follows each abandoned call swings, and agents wait for nothing; one that follows more slowly lets
 what is left swing further, for which a long window has room.
 """
+_SURE: Final = 2.5
+"""The standard deviations of the calls that can only be guessed at, kept back too."""
+_GROWN: Final = 4
+"""The reserves that a window has earned when it counts as any other; until then what is left tells little."""
+_SHY: Final = 0.7
+"""How much lower the logarithm of the threshold is at first: a short window has no time to make up for bad luck."""
 _DAY: Final = 86_400
 
 
@@ -108,8 +114,9 @@ class Budget:
         for window in self._windows:
             window.left += change
             window.live += self._live
-            # the same part of the way in a window of few answers as in one of many
-            steep = min(_STEEPEST, _DRIFT / window.live) if window.live else _STEEPEST
+            # the same part of the way in a window of few answers as in one of many, and none while the reserve is
+            # still being earned: each day it is, and the next one would begin more timidly
+            steep = min(_STEEPEST, _DRIFT / window.live) * max(0.0, 1 - 2 * self._youth(window))
             window.drift += steep * (window.left - self._reserve(window))
             window.drift = min(2.5, max(-4.0, window.drift))
         self._decide()
@@ -123,16 +130,20 @@ class Budget:
 
     def _reserve(self, window: _Window) -> float:
         """The calls kept back: more if some abandoned calls can only be guessed at, whose number is a Poisson one."""
-        guessed = math.sqrt(self._lost / self._live * window.live)
-        return math.hypot(_RESERVE * self._often(window), 2 * guessed)
+        deviation = math.sqrt(self._lost / self._live * window.live)
+        return math.hypot(_RESERVE * self._often(window), _SURE * deviation)
 
     def _often(self, window: _Window) -> float:
         return math.sqrt(max(1.0, self.cap * window.live / _FEW))
 
+    def _youth(self, window: _Window) -> float:
+        """1 for a window of no answers, 0 for one that has earned its reserve some times over."""
+        return max(0.0, 1 - self.cap * window.live / (_GROWN * self._reserve(window)))
+
     def _allows(self, window: _Window) -> float:
         """The logarithm of the threshold by one window. What is overspent is made up for as fast as at first."""
         spare = _GAIN / self._often(window) * (window.left - self._reserve(window))
-        return spare + _GAIN * min(0.0, window.left) + window.drift
+        return spare + _GAIN * min(0.0, window.left) - _SHY * self._youth(window) + window.drift
 
     def _begin(self, today: int) -> None:
         self._today = today
@@ -152,8 +163,8 @@ class Budget:
 
     @property
     def short(self) -> bool:
-        """Whether it is the budget that holds dialing back: the threshold is a quarter of its usual value."""
-        return self.threshold < _PER_CAP * self.cap / 4
+        """Whether it is the budget that holds dialing back: the threshold is a sixth of its usual value."""
+        return self.threshold < _PER_CAP * self.cap / 6
 
     def count(self, days: Mapping[int, tuple[int, int]]) -> None:
         """Replace what was counted so far."""
