@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import Final
 
 from cxrun import life
+from cxrun.calls import PutBack
 from cxrun.crew import Crew
 from cxrun.elements import Call
-from cxrun.engine import PutBack
 from cxrun.feed import Feed
 from cxrun.model import CALLBACKS, CallResult, Reason, Record
 from cxrun.pipeline import Broken

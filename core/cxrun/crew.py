@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import TypedDict
 
+from cxrun.agents import AgentPool
 from cxrun.campaign import Group
 from cxrun.dialer import Line, Opening, PreviewLine
-from cxrun.engine import AgentPool, Engine
+from cxrun.engine import Engine
 from cxrun.errors import UserError
 from cxrun.feed import Feed, Given, GivenFeed
 from cxrun.ordered import OrderedFeed

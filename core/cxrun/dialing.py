@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from cxrun import callbacks, life
+from cxrun.calls import Command, LiveCall, Place
 from cxrun.crew import Crew
 from cxrun.dialer import Dial
 from cxrun.elements import PASS, Defer, Exclude, Moment
-from cxrun.engine import Command, LiveCall, Place
 from cxrun.feed import Feed
 from cxrun.model import CALLBACKS, PERSONAL, CallResult, PastAttempt, Reason, Record
 from cxrun.pipeline import Decision, GiveWay, rule_of

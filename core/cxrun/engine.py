@@ -7,151 +7,19 @@ real run. Times are Unix UTC seconds.
 from __future__ import annotations
 
 import heapq
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
+from cxrun.agents import AgentPool
+from cxrun.calls import CallOff, Command, Connect, GiveBack, HangUp, LiveCall, Over, Place, Push, PutBack
 from cxrun.elements import Deliver, DialingMode, Drop, Pacer, Pacing
-from cxrun.model import PERSONAL, CallResult, PastAttempt, Record
+from cxrun.model import PERSONAL, CallResult, Record
 
 _BEAT: Final = 0.1
 """Seconds between looks at the call rate: calls that are due together are placed together."""
 _BURST: Final = 1.0
 """Seconds of call rate that may be caught up at once after a stall."""
-
-
-class AgentPool:
-    """The agents of one agent group, shared by every campaign group that it serves."""
-
-    def __init__(self, name: str, size: int) -> None:
-        self.name = name
-        self.size = size
-        self.gone: set[str] = set()
-        self.ready: deque[str] = deque(f"{name}-{number}" for number in range(1, size + 1))
-        self.known = set(self.ready)
-        self.awaited: Counter[str] = Counter()
-        """How many callbacks wait for an agent who is busy."""
-        self.kept: set[str] = set()
-        """Agents who are free, and kept for a callback that waits for them."""
-
-    def take(self) -> str:
-        """The agent who has been ready for longest."""
-        return self.ready.popleft()
-
-    def free(self, agent_id: str) -> None:
-        """An agent has nothing to do: he is kept if a callback waits for him, else he is ready."""
-        if agent_id in self.awaited:
-            self.kept.add(agent_id)
-        elif agent_id not in self.ready:
-            self.ready.append(agent_id)
-
-    def present(self, agent_id: str | None) -> bool:
-        """Whether an agent is logged in, busy or not."""
-        return agent_id in self.known and agent_id not in self.gone
-
-    def wait_for(self, agent_id: str) -> None:
-        """A callback waits for an agent."""
-        self.awaited[agent_id] += 1
-
-    def wait_no_longer(self, agent_id: str, *, taken: bool) -> None:
-        """A callback that waited for an agent has him now, if `taken`, or does without."""
-        self.awaited[agent_id] -= 1
-        if self.awaited[agent_id] <= 0:
-            del self.awaited[agent_id]
-        if agent_id in self.kept and (taken or agent_id not in self.awaited):
-            self.kept.discard(agent_id)
-            if not taken:
-                self.ready.append(agent_id)
-
-
-class LiveCall:
-    """A call in progress; times are None until they have come. `past` is the attempt as caps see it.
-
-    `resumed`: an earlier run has placed it, and nobody told this one whether it was answered. `hung_up` says why it
-    was released before anybody answered; empty if it was not. `given_up`: no agent took it in time, so it is
-    dropped, though it may go on: a person is connected to the message for such calls.
-    """
-
-    __slots__ = (
-        "agent_id", "answered", "attempt_id", "callback", "connected", "detected", "disposition", "ended", "given_up",
-        "hung_up", "past", "placed", "record", "result", "resumed", "stored",
-    )  # fmt: skip
-
-    def __init__(self, attempt_id: str, record: Record, placed: float, agent_id: str | None = None) -> None:
-        self.attempt_id = attempt_id
-        self.record = record
-        self.placed = placed
-        self.agent_id = agent_id
-        self.answered: float | None = None
-        self.detected: CallResult | None = None
-        self.connected: float | None = None
-        self.ended: float | None = None
-        self.result = CallResult.UNKNOWN
-        self.disposition: str | None = None
-        self.callback: float | None = None
-        self.past: PastAttempt | None = None
-        self.stored = False
-        self.resumed = False
-        self.given_up = False
-        self.hung_up = ""
-
-
-class Place(NamedTuple):
-    """Dial the record; `agent_id` is the agent who is bound to the call."""
-
-    record: Record
-    agent_id: str | None
-
-
-class Connect(NamedTuple):
-    """Connect an answered call to an agent, or for None to another destination: the name of a routing point."""
-
-    attempt_id: str
-    agent_id: str | None
-    destination: str = "agent"
-
-
-class HangUp(NamedTuple):
-    """Release the call."""
-
-    attempt_id: str
-
-
-class CallOff(NamedTuple):
-    """Release the call if the called phone does not ring yet."""
-
-    attempt_id: str
-
-
-class Over(NamedTuple):
-    """The call has ended; settle it."""
-
-    call: LiveCall
-
-
-class GiveBack(NamedTuple):
-    """The record's own agent has not become free in time, or has left: it is not dialed now."""
-
-    record: Record
-
-
-class Push(NamedTuple):
-    """Show the record to the agent, who accepts or rejects it; his answer counts before `until`."""
-
-    record: Record
-    agent_id: str
-    until: float
-
-
-class PutBack(NamedTuple):
-    """The agent did not want the record, or did not see to it: it is left alone until then."""
-
-    record: Record
-    until: float
-    reason: str
-
-
-Command = Place | Connect | HangUp | CallOff | Over | GiveBack | Push | PutBack
 
 
 class Engine:

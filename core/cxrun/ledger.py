@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
-from cxrun.engine import LiveCall
+from cxrun.calls import LiveCall
 from cxrun.life import Change
 from cxrun.model import ASLEEP, CHAINED, IN_CHAIN, STATE, CallResult, Reason, Record, key_text
 from cxrun.store.database import Store

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from cxrun.model import CallResult
 
 if TYPE_CHECKING:
-    from cxrun.engine import LiveCall
+    from cxrun.calls import LiveCall
 
 _HOUR: Final = 3600
 _STEP: Final = math.log(1.02)

@@ -21,7 +21,7 @@ from cxrun.schedule import problems as schedule_problems
 from cxrun.times import DURATION, TIME_OF_DAY, clock_text, seconds, time_of_day
 
 if TYPE_CHECKING:
-    from cxrun.engine import AgentPool
+    from cxrun.agents import AgentPool
 
 _DAYS: Final = SCHEDULE_SCHEMA["items"]["properties"]
 _FRUITLESS: Final = 31 * 86400.0

@@ -17,6 +17,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from cxrun import __version__, callbacks, life
+from cxrun.agents import AgentPool
+from cxrun.calls import CallOff, Command, Connect, GiveBack, HangUp, LiveCall, Over, Push, PutBack
 from cxrun.campaign import Group, Project
 from cxrun.clock import Clock
 from cxrun.crew import Crew, crew_of, share
@@ -36,18 +38,6 @@ from cxrun.dialing import Dialing
 from cxrun.edits import Edits, hindrances
 from cxrun.effects import Effects
 from cxrun.elements import Call, Drop, Treatment
-from cxrun.engine import (
-    AgentPool,
-    CallOff,
-    Command,
-    Connect,
-    GiveBack,
-    HangUp,
-    LiveCall,
-    Over,
-    Push,
-    PutBack,
-)
 from cxrun.errors import UserError
 from cxrun.events import RunFinished, RunStarted
 from cxrun.ledger import Ledger

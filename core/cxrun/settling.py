@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from cxrun import life
+from cxrun.calls import LiveCall
 from cxrun.crew import Crew
 from cxrun.elements import (
     AssignToGroup,
@@ -18,7 +19,6 @@ from cxrun.elements import (
     Suppress,
     UpdateChain,
 )
-from cxrun.engine import LiveCall
 from cxrun.events import AttemptSettled
 from cxrun.model import CallResult, Reason, Rule
 from cxrun.pipeline import Broken, Settlement

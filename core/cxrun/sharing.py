@@ -10,8 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
+from cxrun.agents import AgentPool
+from cxrun.calls import LiveCall
 from cxrun.elements import DialingMode, Pacing
-from cxrun.engine import AgentPool, Engine, LiveCall
+from cxrun.engine import Engine
 
 _BEAT: Final = 0.1
 """Seconds after which who did not get all that it wanted asks again."""

@@ -10,11 +10,11 @@ import json
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import ClassVar, Final
 
+from cxrun.calls import LiveCall
 from cxrun.campaign import Project
 from cxrun.clock import Clock
 from cxrun.crew import Crew
 from cxrun.effects import Effects
-from cxrun.engine import LiveCall
 from cxrun.feed import Facts
 from cxrun.ledger import Ledger
 from cxrun.observers import Observers

@@ -18,8 +18,10 @@ from statistics import NormalDist
 from time import process_time
 from typing import Final, NamedTuple
 
+from cxrun.agents import AgentPool
+from cxrun.calls import Command, Connect, LiveCall, Over
 from cxrun.elements import Deliver, DialingMode, Drop
-from cxrun.engine import AgentPool, Command, Connect, Engine, LiveCall, Over
+from cxrun.engine import Engine
 from cxrun.model import CallResult
 from cxrun.testing import make_record
 

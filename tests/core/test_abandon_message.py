@@ -16,8 +16,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cxrun.agents import AgentPool
+from cxrun.calls import Connect, HangUp, LiveCall, Over
 from cxrun.elements import Deliver, DialingMode, Pacer, Pacing
-from cxrun.engine import AgentPool, Connect, Engine, HangUp, LiveCall, Over
+from cxrun.engine import Engine
 from cxrun.model import CallResult
 from cxrun.moments import parse_moment
 from cxrun.sharing import SharedAgents, SharingEngine

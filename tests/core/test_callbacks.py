@@ -387,7 +387,9 @@ def test_an_absent_agent_is_answered_by_the_treatments_of_that_result(
 
 
 def test_an_agent_who_leaves_while_his_callback_waits_is_absent() -> None:
-    from cxrun.engine import AgentPool, Engine, GiveBack
+    from cxrun.agents import AgentPool
+    from cxrun.calls import GiveBack
+    from cxrun.engine import Engine
     from cxrun.model import RecordType
     from cxrun.testing import build, make_record
 
@@ -405,7 +407,9 @@ def test_an_agent_who_leaves_while_his_callback_waits_is_absent() -> None:
 
 
 def test_a_busy_agent_is_kept_for_his_callback_whichever_group_he_worked_for() -> None:
-    from cxrun.engine import AgentPool, Engine, Place
+    from cxrun.agents import AgentPool
+    from cxrun.calls import Place
+    from cxrun.engine import Engine
     from cxrun.model import RecordType
     from cxrun.testing import build, make_record
 
@@ -427,7 +431,9 @@ def test_a_busy_agent_is_kept_for_his_callback_whichever_group_he_worked_for() -
 
 
 def test_nobody_waits_for_an_agent_beyond_the_tolerance() -> None:
-    from cxrun.engine import AgentPool, Engine, GiveBack
+    from cxrun.agents import AgentPool
+    from cxrun.calls import GiveBack
+    from cxrun.engine import Engine
     from cxrun.model import RecordType
     from cxrun.testing import build, make_record
 

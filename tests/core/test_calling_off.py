@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, ClassVar
 
 import pytest
 
+from cxrun.agents import AgentPool
+from cxrun.calls import CallOff, LiveCall, Over
 from cxrun.elements import DialingMode, Pacing
-from cxrun.engine import AgentPool, CallOff, Engine, LiveCall, Over
+from cxrun.engine import Engine
 from cxrun.model import CallResult
 from cxrun.moments import parse_moment
 from cxrun.testing import make_record

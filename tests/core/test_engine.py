@@ -8,8 +8,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
+from cxrun.agents import AgentPool
+from cxrun.calls import Command, Connect, HangUp, LiveCall, Over, Place
 from cxrun.elements import Deliver, DialingMode, Drop, Pacing
-from cxrun.engine import AgentPool, Command, Connect, Engine, HangUp, LiveCall, Over, Place
+from cxrun.engine import Engine
 from cxrun.model import CallResult
 from cxrun.testing import make_record
 from cxrun_plugins.dialing_modes.power_ivr import PowerIvr

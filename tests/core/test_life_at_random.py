@@ -21,6 +21,7 @@ from hypothesis.stateful import (
 )
 
 from cxrun import life
+from cxrun.calls import LiveCall
 from cxrun.chain import waiting
 from cxrun.elements import (
     AssignToGroup,
@@ -36,7 +37,6 @@ from cxrun.elements import (
     Treatment,
     UpdateChain,
 )
-from cxrun.engine import LiveCall
 from cxrun.errors import Mark
 from cxrun.ledger import Ledger
 from cxrun.model import ASLEEP, IN_CHAIN, NEVER, PRIORITY, CallResult, Reason, Record, RecordStatus

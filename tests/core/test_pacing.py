@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from cxrun.agents import AgentPool
+from cxrun.calls import LiveCall
 from cxrun.elements import Deliver, DialingMode, Drop, Pacer, Pacing
-from cxrun.engine import AgentPool, Engine, LiveCall
+from cxrun.engine import Engine
 from cxrun.model import CallResult
 from cxrun.testing import build, make_record
 

@@ -12,8 +12,10 @@ from typing import Any
 
 import pytest
 
+from cxrun.agents import AgentPool
+from cxrun.calls import LiveCall
 from cxrun.elements import Deliver
-from cxrun.engine import AgentPool, Engine, LiveCall
+from cxrun.engine import Engine
 from cxrun.model import CallResult
 from cxrun.moments import parse_moment
 from cxrun.report import Spread, Window

@@ -8,13 +8,14 @@ from dataclasses import dataclass, replace
 from typing import ClassVar, Final, NamedTuple
 
 from cxrun.asking import asking_nobody
+from cxrun.calls import Command, Place
 from cxrun.campaign import Group, Project
 from cxrun.clock import VirtualClock
 from cxrun.crew import Crew
 from cxrun.dialer import Dial, Dialer, Line, Opening, Progress
 from cxrun.dialing import Dialing
 from cxrun.elements import Moment, Pass
-from cxrun.engine import Command, Engine, Place
+from cxrun.engine import Engine
 from cxrun.feed import Feed
 from cxrun.model import PERSONAL, Reason, Record, Rule
 from cxrun.pipeline import Pipeline

@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from cxrun import Pacing
-from cxrun.engine import Engine, LiveCall
+from cxrun.calls import LiveCall
+from cxrun.engine import Engine
 from cxrun_plugins.dialing_modes.power_ivr import PowerIvr
 
 

@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 
 from cxrun import CallResult, Offer, Pacing
+from cxrun.agents import AgentPool
+from cxrun.calls import Connect, LiveCall, Place, Push, PutBack
 from cxrun.elements import Deliver
-from cxrun.engine import AgentPool, Connect, Engine, LiveCall, Place, Push, PutBack
+from cxrun.engine import Engine
 from cxrun.errors import UserError
 from cxrun.model import RecordType
 from cxrun.moments import parse_moment
