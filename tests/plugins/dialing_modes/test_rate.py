@@ -39,3 +39,15 @@ def test_what_it_remembers_is_plain_data() -> None:
     other.recall(json.loads(json.dumps(rate.remember())))
     assert other.share == pytest.approx(rate.share, abs=1e-5)
     assert seen(other, 0.2, 50).remember() == pytest.approx(seen(rate, 0.2, 50).remember(), abs=1e-5)
+
+
+def test_is_not_taken_in_by_calls_that_are_placed_together() -> None:
+    """Of 600 calls every 30 s the answered ones end first, the others after they have rung out."""
+    rate, shares = Rate(), []
+    for turn in range(60):
+        for part, answered in enumerate((True, True, *[False] * 18)):
+            for _ in range(30):
+                rate.add(answered=answered)
+            rate.look(30.0 * turn + part)
+            shares.append(rate.share)
+    assert all(0.06 < share < 0.14 for share in shares[400:])

@@ -289,6 +289,7 @@ class Lookahead(Pacer):
             self._rings.survivors(),
             self._others.survivors() if self._others.count else [1.0, 0.0],
         )
+        self._rate.look(pacing.now)
         rate = self._rate.share
         self._call_tables = [
             Table(answering(rate, answered, ended, horizon / self._rings.step)) for horizon in self._horizons
