@@ -60,7 +60,7 @@ _FEW: Final = 60
 A threshold that follows each abandoned call swings, and agents wait for nothing; one that follows more slowly lets
 what is left swing further, for which a long window has room.
 """
-_SURE: Final = 2.5
+_SURE: Final = 3.0
 """The standard deviations of the calls that can only be guessed at, kept back too."""
 _GROWN: Final = 4
 """The reserves that a window has earned when it counts as any other; until then what is left tells little."""
