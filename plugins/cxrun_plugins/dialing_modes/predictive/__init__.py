@@ -35,7 +35,7 @@ class Predictive(DialingMode):
     be busier than with one call each; only then are ready agents kept waiting.
 
     Small groups gain least, for one answer too many is a larger part of theirs: where progressive dialing keeps agents
-    busy for 71 % of their time (answer rate 0.3, talk 120 s, wrap-up 20 s), it is 74 % with 2 agents, 76 % with 3, 80 %
+    busy for 71 % of their time (answer rate 0.3, talk 120 s, wrap-up 20 s), it is 74 % with 2 agents, 77 % with 3, 80 %
     with 5, 84 % with 10, 90 % with 25, 94 % with 50 and 96 % with 100, and one agent gains nothing.
 
     It dials progressively until it has seen 10 answers and called for a minute, and while fewer than `agent_floor`
