@@ -49,4 +49,4 @@ def test_a_warm_day_starts_from_what_the_day_before_has_seen(monkeypatch: pytest
         for rival in ("predictive", "predictive warm")
     )
     assert warm.days == cold.days == 6
-    assert warm.utilisation > cold.utilisation + 0.5
+    assert warm.utilisation > cold.utilisation + 1

@@ -275,7 +275,7 @@ class Lookahead(Pacer):
         if self._talked.count < _TALKS:
             self._horizons = [self._rings.quantile(share) for share in _LATE]
             self._talk_tables = self._wrap_tables = [Table([0.0]) for _ in self._horizons]
-        elif not self._talks_known or not self._talks_known <= self._talked.count <= 1.1 * self._talks_known:
+        elif not self._talks_known <= self._talked.count <= 1.1 * self._talks_known:
             self._talks_known = self._talked.count
             self._horizons = [self._rings.quantile(share) for share in _LATE]
             within = [horizon + pacing.connect_window for horizon in self._horizons]
